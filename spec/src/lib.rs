@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Wire types of the Comity protocol: what nodes sign, send and answer, and nothing else.
+//!
+//! Every type here is plain data with one spelling on the wire. The crate does no I/O, reads no clock and no random
+//! numbers, checks no signature and decides nothing: that is the verifier's work. The normative text stands beside it
+//! in `spec/protocol/`; requirement ids such as `IDN-1` in the tests refer to it.
+
+pub mod ids;
+pub mod text;
+pub mod time;
+
+mod wire_string;
