@@ -5,6 +5,7 @@
 //! in `spec/protocol/`; requirement ids such as `IDN-1` in the tests refer to it.
 
 pub mod ids;
+pub mod outcome;
 pub mod text;
 pub mod time;
 

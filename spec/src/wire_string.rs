@@ -4,14 +4,31 @@
 //! itself is never repeated (it may be a citizen number).
 
 /// Implements `Serialize`, `Deserialize`, `JsonSchema`, `TryFrom<&str>` and `TryFrom<String>` for a type that has
-/// `FromStr` and `Display`. `pattern` is an ECMA-262 regular expression for the schema: necessary, not sufficient.
+/// `FromStr` and `Display`. The schema shows either `pattern`, an ECMA-262 regular expression that is necessary but not
+/// sufficient, or the `enumerated` values of a closed list.
 macro_rules! wire_string {
-    ($type:ident, expecting: $expecting:literal, pattern: $pattern:expr) => {
+    ($type:ident, expecting: $expecting:literal, pattern: $pattern:expr $(,)?) => {
         impl $type {
             /// Regular expression that every value matches (for schemas; parsing checks more).
             pub const PATTERN: &'static str = $pattern;
         }
 
+        $crate::wire_string::wire_string!(@serde $type, $expecting);
+        $crate::wire_string::wire_string!(@schema $type, {
+            "type": "string",
+            "description": $expecting,
+            "pattern": $type::PATTERN,
+        });
+    };
+    ($type:ident, expecting: $expecting:literal, enumerated: $values:expr $(,)?) => {
+        $crate::wire_string::wire_string!(@serde $type, $expecting);
+        $crate::wire_string::wire_string!(@schema $type, {
+            "type": "string",
+            "description": $expecting,
+            "enum": $values.as_slice(),
+        });
+    };
+    (@serde $type:ident, $expecting:literal) => {
         impl TryFrom<&str> for $type {
             type Error = <$type as ::std::str::FromStr>::Err;
             fn try_from(text: &str) -> Result<Self, Self::Error> {
@@ -63,6 +80,8 @@ macro_rules! wire_string {
             }
         }
 
+    };
+    (@schema $type:ident, $schema:tt) => {
         impl ::schemars::JsonSchema for $type {
             fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($type).into()
@@ -71,11 +90,7 @@ macro_rules! wire_string {
                 concat!(module_path!(), "::", stringify!($type)).into()
             }
             fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
-                ::schemars::json_schema!({
-                    "type": "string",
-                    "description": $expecting,
-                    "pattern": $type::PATTERN,
-                })
+                ::schemars::json_schema!($schema)
             }
         }
     };
