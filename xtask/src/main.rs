@@ -1,2 +1,42 @@
-//! x
-fn main() {}
+//! The chores of the house, as one program: `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold.
+//!
+//! It refuses to link any crate of this workspace, so that it can judge them, and to depend on much: it is the first
+//! thing compiled on a fresh clone.
+
+mod gates;
+mod process;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a chore answers: what it found out, or one sentence for the person at the keyboard.
+pub(crate) type Outcome<T> = Result<T, String>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of the Comity workspace", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// The rules of the house that the compiler does not check
+    Gates(gates::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Gates(options) => gates::run(&options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Gate `requirements`: the specification's requirements and the tests that prove them.
+//!
+//! A requirement is defined once, by a line of spec/protocol that begins with its id in bold brackets, and is named by
+//! at least one test: in a test file or module, in a vector, or in a case of the conformance suite. What no test can
+//! prove (a duty of people) stands in `xtask/untested.toml` with the reason, and leaves that list when a test comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source::sources;
+use super::{Finding, Report};
+use crate::Outcome;
+use crate::tree::Tree;
+
+const EXCEPTIONS: &str = "xtask/untested.toml";
+
+/// File and line.
+type Place = (String, usize);
+
+pub(super) fn check(tree: &Tree) -> Outcome<Report> {
+    let mut findings = Vec::new();
+    let defined = definitions(tree, &mut findings);
+    let families: BTreeSet<&str> = defined
+        .keys()
+        .filter_map(|id| id.split_once('-'))
+        .map(|(f, _)| f)
+        .collect();
+    let named = named_by_tests(tree, &families);
+    let excused = exceptions(tree)?;
+
+    for (id, (path, line)) in &defined {
+        match (named.contains_key(id), excused.get(id)) {
+            (false, None) => findings.push(Finding::new(path, *line, format!("no test names {id}"))),
+            (true, Some(line)) => {
+                findings.push(Finding::new(
+                    EXCEPTIONS,
+                    *line,
+                    format!("{id} is tested: take it off the list"),
+                ));
+            }
+            _ => {}
+        }
+    }
+    for (id, line) in &excused {
+        if !defined.contains_key(id) {
+            findings.push(Finding::new(EXCEPTIONS, *line, format!("{id} is not defined")));
+        }
+    }
+    for (id, (path, line)) in named.iter().chain(&cited(tree)) {
+        let family = id
+            .split_once('-')
+            .is_some_and(|(family, _)| families.contains(family));
+        if family && !defined.contains_key(id) {
+            findings.push(Finding::new(
+                path,
+                *line,
+                format!("{id} is not defined in spec/protocol"),
+            ));
+        }
+    }
+    let tested = defined.keys().filter(|id| named.contains_key(*id)).count();
+    let seen = format!(
+        "{} requirements, {tested} named by tests, {} excused",
+        defined.len(),
+        excused.len()
+    );
+    Ok(Report { seen, findings })
+}
+
+fn chapters(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
+    tree.texts(".md")
+        .filter(|(path, _)| path.starts_with("spec/protocol/"))
+}
+
+fn definitions(tree: &Tree, findings: &mut Vec<Finding>) -> BTreeMap<String, Place> {
+    let mut defined: BTreeMap<String, Place> = BTreeMap::new();
+    for (path, text) in chapters(tree) {
+        for (number, line) in text.lines().enumerate() {
+            let bold = line.trim_start().trim_start_matches(['-', '*', ' ']);
+            let Some(id) = line.contains("**[").then(|| bold.strip_prefix('[')).flatten() else {
+                continue;
+            };
+            let Some((id, _)) = id.split_once("]**").filter(|(id, _)| is_id(id)) else {
+                continue;
+            };
+            if let Some((other, at)) = defined.get(id) {
+                findings.push(Finding::new(
+                    path,
+                    number + 1,
+                    format!("{id} is defined a second time, after {other}:{at}"),
+                ));
+            } else {
+                defined.insert(id.to_owned(), (path.to_owned(), number + 1));
+            }
+        }
+    }
+    defined
+}
+
+/// Ids in the specification in brackets, `[ATT-7]`, wherever they refer.
+fn cited(tree: &Tree) -> BTreeMap<String, Place> {
+    let mut cited = BTreeMap::new();
+    for (path, text) in chapters(tree) {
+        for (number, line) in text.lines().enumerate() {
+            for id in line
+                .split('[')
+                .skip(1)
+                .filter_map(|part| part.split_once(']'))
+                .map(|(id, _)| id)
+            {
+                if is_id(id) {
+                    cited
+                        .entry(id.to_owned())
+                        .or_insert((path.to_owned(), number + 1));
+                }
+            }
+        }
+    }
+    cited
+}
+
+/// Ids of known families in test code, vectors and cases.
+fn named_by_tests(tree: &Tree, families: &BTreeSet<&str>) -> BTreeMap<String, Place> {
+    let mut named = BTreeMap::new();
+    let mut note = |path: &str, number: usize, line: &str| {
+        for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+            if is_id(word)
+                && word
+                    .split_once('-')
+                    .is_some_and(|(family, _)| families.contains(family))
+            {
+                named.entry(word.to_owned()).or_insert((path.to_owned(), number));
+            }
+        }
+    };
+    for source in sources(tree) {
+        let suite = source.path.starts_with("conformance-tests/");
+        let mut at = 0;
+        for (number, line) in source.text.split('\n').enumerate() {
+            if suite || source.tests(at) {
+                note(source.path, number + 1, line);
+            }
+            at += line.len() + 1;
+        }
+    }
+    let data = |path: &str| {
+        path.starts_with("spec/vectors/")
+            || path.starts_with("conformance-tests/cases/")
+            || (path.split('/').any(|part| part == "tests") && !path.ends_with(".md"))
+    };
+    for file in tree
+        .files
+        .iter()
+        .filter(|file| data(&file.path) && !file.path.ends_with(".rs"))
+    {
+        for (number, line) in file.text.as_deref().unwrap_or_default().lines().enumerate() {
+            note(&file.path, number + 1, line);
+        }
+    }
+    named
+}
+
+/// `ATT-7`: two to five capitals, a hyphen, a number without leading zero.
+fn is_id(word: &str) -> bool {
+    word.split_once('-').is_some_and(|(family, number)| {
+        (2..=5).contains(&family.len())
+            && family.bytes().all(|byte| byte.is_ascii_uppercase())
+            && (1..=3).contains(&number.len())
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && !number.starts_with('0')
+    })
+}
+
+/// The excused ids and their lines; an excuse without a reason is none.
+fn exceptions(tree: &Tree) -> Outcome<BTreeMap<String, usize>> {
+    let Some(text) = tree.text(EXCEPTIONS) else {
+        return Ok(BTreeMap::new());
+    };
+    let table: toml::Table = toml::from_str(text).map_err(|error| format!("{EXCEPTIONS}: {error}"))?;
+    let mut excused = BTreeMap::new();
+    for (id, reason) in &table {
+        if reason.as_str().is_none_or(|reason| reason.trim().len() < 10) {
+            return Err(format!("{EXCEPTIONS}: {id} needs a reason"));
+        }
+        let at = text.lines().position(|line| line.starts_with(id.as_str()));
+        excused.insert(id.clone(), at.map_or(0, |at| at + 1));
+    }
+    Ok(excused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAPTER: &str =
+        "# Attestation\n\n**[AB-1]** A node MUST.\n\n- **[AB-2]** A node MUST NOT; see [AB-1].\n";
+
+    fn found(more: &[(&str, &str)]) -> Vec<(String, usize, String)> {
+        let mut files = vec![("spec/protocol/01-attestation.md", CHAPTER)];
+        files.extend_from_slice(more);
+        let findings = check(&Tree::of(&files)).unwrap().findings;
+        findings.into_iter().map(|f| (f.path, f.line, f.what)).collect()
+    }
+
+    #[test]
+    fn tests_vectors_and_cases_count() {
+        let test = (
+            "verifier/src/jws.rs",
+            "fn f() {}\n#[cfg(test)]\nmod t {\n // AB-1\n}\n",
+        );
+        let vector = ("spec/vectors/a/x.json", "{\"requirements\": [\"AB-2\"]}");
+        assert_eq!(found(&[test, vector]), []);
+        let suite = ("conformance-tests/cases/x.toml", "id = \"AB-2\"\n# AB-1\n");
+        assert_eq!(found(&[suite]), []);
+    }
+
+    #[test]
+    fn production_code_proves_nothing() {
+        let code = ("verifier/src/jws.rs", "// AB-1 and AB-2\nfn f() {}\n");
+        let chapter = "spec/protocol/01-attestation.md".to_owned();
+        assert_eq!(
+            found(&[code]),
+            [
+                (chapter.clone(), 3, "no test names AB-1".into()),
+                (chapter, 5, "no test names AB-2".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn a_second_definition_and_an_unknown_id_are_found() {
+        let test = ("a/tests/a.rs", "// AB-1 AB-2 AB-12 SHA-256\n");
+        let again = (
+            "spec/protocol/02-again.md",
+            "**[AB-2]** Once more, as [AB-9] says.\n",
+        );
+        let what: Vec<_> = found(&[test, again])
+            .into_iter()
+            .map(|(_, _, what)| what)
+            .collect();
+        assert_eq!(what.len(), 3, "{what:?}");
+        assert!(what[0].contains("AB-2 is defined a second time"));
+        assert!(what[1].contains("AB-12 is not defined") && what[2].contains("AB-9 is not defined"));
+    }
+
+    #[test]
+    fn an_excuse_needs_a_reason_and_ends_with_the_test() {
+        let test = ("a/tests/a.rs", "// AB-1\n");
+        assert_eq!(
+            found(&[
+                test,
+                (EXCEPTIONS, "AB-2 = \"a duty of the county's archivist\"\n")
+            ]),
+            []
+        );
+        let stale = found(&[
+            test,
+            (
+                EXCEPTIONS,
+                "AB-1 = \"a duty of the archivist\"\nAB-2 = \"a duty of people\"\n",
+            ),
+        ]);
+        assert_eq!(
+            stale,
+            [(
+                EXCEPTIONS.into(),
+                1,
+                "AB-1 is tested: take it off the list".into()
+            )]
+        );
+        let tree = Tree::of(&[(EXCEPTIONS, "AB-2 = \"\"\n")]);
+        assert!(check(&tree).unwrap_err().contains("needs a reason"));
+    }
+}
