@@ -4,8 +4,17 @@
 //! numbers, checks no signature and decides nothing: that is the verifier's work. The normative text stands beside it
 //! in `spec/protocol/`; requirement ids such as `IDN-1` in the tests refer to it.
 
+pub mod agreement;
+pub mod attestation;
+pub mod bundle;
+pub mod decision;
+pub mod entity;
+pub mod exchange;
 pub mod ids;
+pub mod jose;
 pub mod outcome;
+pub mod receipt;
+pub mod status;
 pub mod text;
 pub mod time;
 
