@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::Environment;
-use crate::ids::{CitizenNumber, EntityId, PermitNumber, Region};
+use crate::ids::{CitizenNumber, EntityId, PermitNumber, Region, Sex};
 use crate::jose::Jwk;
 use crate::time::{LocalDate, UnixSeconds};
 
@@ -148,16 +148,6 @@ pub enum IdType {
     CitizenId,
     /// 港澳台居民居住证 number (810000, 820000, 830000).
     HkMoTwPermit,
-}
-
-/// Sex as printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Sex {
-    /// 男
-    Male,
-    /// 女
-    Female,
 }
 
 /// Insured months as of a day.

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use comity_spec::attestation::{
-    Basis, CredentialClass, IdType, InsuredMonths, PointsStandard, ResidencePeriod, Sex, Tier,
+    Basis, CredentialClass, IdType, InsuredMonths, PointsStandard, ResidencePeriod, Tier,
 };
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
-use comity_spec::ids::{CitizenNumber, Digest, PermitNumber, Region};
+use comity_spec::ids::{CitizenNumber, Digest, PermitNumber, Region, Sex};
 use comity_spec::status::StatusValue;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use serde::{Deserialize, Serialize};
