@@ -7,12 +7,14 @@
 pub mod agreement;
 pub mod attestation;
 pub mod bundle;
+pub mod catalogue;
 pub mod decision;
 pub mod entity;
 pub mod exchange;
 pub mod ids;
 pub mod jose;
 pub mod outcome;
+pub mod problem;
 pub mod receipt;
 pub mod status;
 pub mod text;

@@ -53,7 +53,6 @@ macro_rules! wire_string {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
                 impl Visitor {
-                    // serde's own message would repeat the value.
                     fn not_a_string<T, E: ::serde::de::Error>(self, found: &str) -> Result<T, E> {
                         Err(E::invalid_type(::serde::de::Unexpected::Other(found), &self))
                     }
@@ -76,7 +75,8 @@ macro_rules! wire_string {
                         self.not_a_string("number")
                     }
                 }
-                deserializer.deserialize_str(Visitor)
+                // Not `deserialize_str`: serde_json's own message for a number would repeat it.
+                deserializer.deserialize_any(Visitor)
             }
         }
 
