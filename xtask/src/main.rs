@@ -1,10 +1,12 @@
-//! The chores of the house, as one program: `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold.
+//! The chores of the house, as one program: `cargo xtask test` proves the whole tree on a fresh machine, and
+//! `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold.
 //!
 //! It refuses to link any crate of this workspace, so that it can judge them, and to depend on much: it is the first
 //! thing compiled on a fresh clone.
 
 mod gates;
 mod process;
+mod test;
 mod tree;
 
 use std::process::ExitCode;
@@ -23,12 +25,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Format, lints, gates, all tests on both databases, demo check, interoperation, docs, dependency audit
+    Test(test::Options),
     /// The rules of the house that the compiler does not check
     Gates(gates::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
+        Chore::Test(options) => test::run(&options),
         Chore::Gates(options) => gates::run(&options),
     };
     match done {

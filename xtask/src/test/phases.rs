@@ -1,0 +1,247 @@
+//! The phases of `cargo xtask test`, in the order in which a failure costs least.
+//!
+//! One profile (`dev`) for lints, tests, demo and interoperation: nothing is compiled twice. A phase decides nothing
+//! about the others; the summary does.
+
+use std::path::Path;
+
+use super::audit;
+use super::machine::Machine;
+use super::postgres::Postgres;
+use super::summary::{Ending, Tally};
+use crate::Outcome;
+use crate::gates;
+use crate::process;
+
+/// One step.
+pub(super) struct Phase {
+    pub(super) name: &'static str,
+    pub(super) does: &'static str,
+    pub(super) run: fn(&mut Machine) -> Outcome<Ending>,
+}
+
+pub(super) const PHASES: &[Phase] = &[
+    Phase {
+        name: "fmt",
+        does: "the formatter has nothing to change",
+        run: fmt,
+    },
+    Phase {
+        name: "gates",
+        does: "the rules of the house",
+        run: rules,
+    },
+    Phase {
+        name: "clippy",
+        does: "no warning in any target",
+        run: clippy,
+    },
+    Phase {
+        name: "tests",
+        does: "all tests, on SQLite and on a throw-away PostgreSQL",
+        run: tests,
+    },
+    Phase {
+        name: "docs",
+        does: "the examples in the documentation run, its links resolve",
+        run: docs,
+    },
+    Phase {
+        name: "demo",
+        does: "two counties, end to end, from the same binary",
+        run: demo,
+    },
+    Phase {
+        name: "interop",
+        does: "implementations that are not ours read what we emit, and we theirs",
+        run: interop,
+    },
+    Phase {
+        name: "audit",
+        does: "licences, banned crates, sources, advisories",
+        run: audit::run,
+    },
+];
+
+fn done() -> Ending {
+    Ending::Passed(String::new())
+}
+
+fn fmt(machine: &mut Machine) -> Outcome<Ending> {
+    machine.component("fmt", "rustfmt")?;
+    process::run(
+        &mut machine.cargo(&["fmt", "--all", "--", "--check"]),
+        machine.deadline,
+    )?;
+    Ok(done())
+}
+
+fn rules(_: &mut Machine) -> Outcome<Ending> {
+    if gates::all()? {
+        Ok(done())
+    } else {
+        Err("a rule is broken, see above".into())
+    }
+}
+
+fn clippy(machine: &mut Machine) -> Outcome<Ending> {
+    machine.component("clippy", "clippy")?;
+    let arguments = [
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    process::run(&mut machine.cargo(&arguments), machine.deadline)?;
+    Ok(done())
+}
+
+fn tests(machine: &mut Machine) -> Outcome<Ending> {
+    let binaries = machine.postgres_binaries()?;
+    machine.program("openssl", "openssl")?;
+    machine.program("curl", "curl")?;
+    let postgres = Postgres::start(&binaries)?;
+    println!("{} at {}", postgres.version(), postgres.url());
+
+    let nextest = process::succeeds("cargo", &["nextest", "--version"]);
+    let arguments: &[&str] = if nextest {
+        &["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]
+    } else {
+        // Documentation is a phase of its own; benches compile in clippy.
+        &[
+            "test",
+            "--locked",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--examples",
+            "--no-fail-fast",
+        ]
+    };
+    let mut cargo = machine.cargo(arguments);
+    cargo.env("COMITY_TEST_POSTGRES", postgres.url());
+    let (result, lines) = process::run_read(&mut cargo, machine.deadline);
+
+    let tally = Tally::read(&lines);
+    let sessions = postgres.sessions()?;
+    let counted = format!(
+        "{}; {}: {sessions} sessions",
+        tally.rendered(),
+        postgres.version()
+    );
+    machine.tests = Some(counted.clone());
+    result.map_err(|why| format!("{counted}; {why}"))?;
+    if tally.passed == 0 {
+        return Err(format!("no test ran ({counted})"));
+    }
+    if tally.ignored > 0 {
+        return Ok(Ending::Skipped(format!(
+            "{} ignored: {}; {counted}",
+            tally.ignored,
+            tally.ignored_names.join(", ")
+        )));
+    }
+    if sessions == 0 {
+        return Ok(Ending::Skipped(format!("no test used PostgreSQL; {counted}")));
+    }
+    Ok(Ending::Passed(counted))
+}
+
+fn docs(machine: &mut Machine) -> Outcome<Ending> {
+    let mut doc = machine.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"), machine.deadline)?;
+    let mut examples = machine.cargo(&["test", "--locked", "--workspace", "--doc"]);
+    let (result, lines) = process::run_read(&mut examples, machine.deadline);
+    let tally = Tally::read(&lines);
+    result.map_err(|why| format!("{}; {why}", tally.rendered()))?;
+    if tally.ignored > 0 {
+        let names = tally.ignored_names.join(", ");
+        return Ok(Ending::Skipped(format!(
+            "ignored: {names} (mark what is no Rust as `text`); {}",
+            tally.rendered()
+        )));
+    }
+    Ok(Ending::Passed(tally.rendered()))
+}
+
+fn demo(machine: &mut Machine) -> Outcome<Ending> {
+    process::run(
+        &mut machine.cargo(&["build", "--locked", "--package", "comity-node"]),
+        machine.deadline,
+    )?;
+    let comity = machine.built("comity");
+    if !offers_check(&comity) {
+        return Ok(Ending::Skipped(
+            "this binary has no `comity demo --check` yet".into(),
+        ));
+    }
+    let mut check = std::process::Command::new(comity);
+    process::run(
+        check.current_dir(&machine.root).args(["demo", "--check"]),
+        machine.deadline,
+    )?;
+    Ok(done())
+}
+
+/// A program without commands would also exit with 0: the help has to name the option.
+fn offers_check(comity: &Path) -> bool {
+    let mut help = std::process::Command::new(comity);
+    process::capture(help.args(["demo", "--help"])).is_ok_and(|text| text.contains("--check"))
+}
+
+fn interop(machine: &mut Machine) -> Outcome<Ending> {
+    const SCRIPT: &str = "verifier/tests/interop/run.py";
+    if !machine.root.join(SCRIPT).is_file() {
+        return Ok(Ending::Skipped(format!("there is no {SCRIPT} yet")));
+    }
+    let python = machine.python()?;
+    machine.program("openssl", "openssl")?;
+    process::run(
+        &mut machine.cargo(&["build", "--locked", "--package", "comity-verifier", "--bins"]),
+        machine.deadline,
+    )?;
+    let environment = machine.kept("interop-venv");
+    if !environment.join("bin/python").exists() {
+        process::run(
+            std::process::Command::new(&python)
+                .args(["-m", "venv"])
+                .arg(&environment),
+            machine.deadline,
+        )?;
+    }
+    let mut script = std::process::Command::new(python);
+    script.current_dir(&machine.root).arg(SCRIPT);
+    script
+        .arg("--comity-verify")
+        .arg(machine.built("comity-verify"))
+        .arg("--venv")
+        .arg(&environment);
+    process::run(&mut script, machine.deadline)?;
+    Ok(done())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_demo_is_there_only_when_its_help_says_so() {
+        let here = tempfile::tempdir().unwrap();
+        let program = |text: &str| {
+            let path = here.path().join("comity");
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            offers_check(&path)
+        };
+        assert!(program("echo '  --check  verify and exit'"));
+        assert!(!program("exit 0"));
+        assert!(!program("echo '--check'; exit 64"));
+        assert!(!offers_check(Path::new("/no/such/comity")));
+    }
+}
