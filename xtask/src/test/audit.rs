@@ -52,7 +52,7 @@ fn advisories(machine: &mut Machine) -> Outcome<String> {
     let installed = || process::succeeds("cargo", &["deny", "--version"]);
     if !installed() && machine.install_cargo_deny {
         process::run(
-            &mut Command::new("cargo").args(["install", "cargo-deny", "--locked"]),
+            Command::new("cargo").args(["install", "cargo-deny", "--locked"]),
             machine.deadline,
         )?;
     }
@@ -243,10 +243,12 @@ fn both(tokens: &[&str], at: &mut usize, allowed: &BTreeSet<String>) -> bool {
 }
 
 fn one(tokens: &[&str], at: &mut usize, allowed: &BTreeSet<String>) -> bool {
-    let Some(token) = tokens.get(*at) else {
+    // Past the end too, so that an expression that breaks off does not count as read.
+    let token = tokens.get(*at);
+    *at += 1;
+    let Some(token) = token else {
         return false;
     };
-    *at += 1;
     if *token == "(" {
         let holds = either(tokens, at, allowed);
         let closed = tokens.get(*at) == Some(&")");

@@ -25,21 +25,13 @@ impl Line {
     pub(super) fn rendered(&self) -> String {
         let (word, note) = match &self.ending {
             Ending::Passed(note) => ("ok", note.as_str()),
-            Ending::Skipped(why) => ("skipped", why.as_str()),
+            Ending::Skipped(why) => ("skipped:", why.as_str()),
             Ending::Failed(why) => ("FAILED", why.as_str()),
         };
-        let note = if matches!(self.ending, Ending::Skipped(_)) {
-            format!("skipped: {note}")
-        } else {
-            note.to_owned()
-        };
-        format!(
-            "{:<10}{word:<9}{:>8.1} s  {note}",
-            self.phase,
-            self.took.as_secs_f64()
-        )
-        .trim_end()
-        .to_owned()
+        let took = self.took.as_secs_f64();
+        format!("{:<10}{took:>7.1} s  {word:<9} {note}", self.phase)
+            .trim_end()
+            .to_owned()
     }
 }
 
@@ -50,7 +42,7 @@ pub(super) fn table(lines: &[Line], took: Duration, notes: &[String]) -> String 
         text.push_str(&line.rendered());
         text.push('\n');
     }
-    text.push_str(&format!("{:<19}{:>8.1} s\n", "total", took.as_secs_f64()));
+    text.push_str(&format!("{:<10}{:>7.1} s\n", "total", took.as_secs_f64()));
     for note in notes {
         text.push_str(&format!("note: {note}\n"));
     }
@@ -105,9 +97,11 @@ impl Tally {
     /// Reads `cargo test` (`test result: …` per binary) and cargo-nextest (`Summary […] …`, once).
     pub(super) fn read(lines: &[String]) -> Self {
         let mut tally = Self::default();
+        // cargo-nextest prints the output of a failed test, in which its binary counts that one test again.
+        let summed = lines.iter().any(|line| line.trim().starts_with("Summary ["));
         for line in lines {
             let line = line.trim();
-            if let Some(counts) = line.strip_prefix("test result: ") {
+            if let Some(counts) = line.strip_prefix("test result: ").filter(|_| !summed) {
                 tally.passed += before(counts, "passed");
                 tally.failed += before(counts, "failed");
                 tally.ignored += before(counts, "ignored");
@@ -187,7 +181,7 @@ mod tests {
             &["n".into()],
         );
         assert!(
-            text.contains("demo      skipped       1.5 s  skipped: no such command"),
+            text.contains("demo          1.5 s  skipped:  no such command"),
             "{text}"
         );
         assert!(text.contains("total") && text.contains("note: n"));
@@ -204,8 +198,11 @@ mod tests {
         let tally = Tally::read(&cargo.map(String::from));
         assert_eq!((tally.passed, tally.failed, tally.ignored), (6, 2, 1));
         assert_eq!(tally.ignored_names, ["a::c"]);
-        let nextest =
-            ["     Summary [   0.055s] 10 tests run: 9 passed (1 slow), 1 failed, 2 skipped".to_owned()];
+        let nextest = [
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 42 filtered out",
+            "     Summary [   0.055s] 10 tests run: 9 passed (1 slow), 1 failed, 2 skipped",
+        ]
+        .map(String::from);
         let tally = Tally::read(&nextest);
         assert_eq!((tally.passed, tally.failed, tally.ignored), (9, 1, 2));
     }
