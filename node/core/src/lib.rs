@@ -14,3 +14,4 @@
 //! | `staff/` | officers, sessions, two-person acts |
 
 pub mod ports;
+pub mod signing;
