@@ -31,7 +31,7 @@ fn outcome_table() -> String {
             "| {order} | {code} | {class} | {} | {} | {} | {} |",
             text.zh, next.zh, text.en, next.en
         )
-        .unwrap();
+        .expect("a String takes every write");
     }
     table
 }
@@ -53,7 +53,7 @@ fn problem_table() -> String {
             "| {slug} | {status} | {fault} | {} | {} | {} | {} |",
             title.zh, next.zh, title.en, next.en
         )
-        .unwrap();
+        .expect("a String takes every write");
     }
     table
 }
@@ -63,7 +63,7 @@ fn check(chapter: &str, name: &str, table: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("protocol")
         .join(chapter);
-    let text = std::fs::read_to_string(&path).unwrap();
+    let text = std::fs::read_to_string(&path).expect("the chapter can be read");
     let begin = text
         .find(&format!("<!-- table: {name} "))
         .expect("the chapter has the table's first marker");
@@ -77,7 +77,8 @@ fn check(chapter: &str, name: &str, table: &str) {
             .find(END)
             .expect("the chapter has the table's last marker");
     if std::env::var_os("COMITY_BLESS").is_some() {
-        std::fs::write(&path, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
+        std::fs::write(&path, format!("{}{table}{}", &text[..start], &text[end..]))
+            .expect("the chapter can be written");
         return;
     }
     for (written, meant) in text[start..end].lines().zip(table.lines()) {
