@@ -1,0 +1,239 @@
+//! The live table of pins: which TLS key belongs to which entity (protocol §4: `comity_node` pins count only
+//! where superior and county both assert them; resolving that is the trust store's work, this holds the result).
+//!
+//! It is asked at the handshake **and at every request**, because a connection in a peer's pool outlives the
+//! withdrawal of its pin by hours. It refuses a key that two entities claim: both lose it.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use super::{HandshakeClock, TlsRefusal};
+use crate::listener::{PeerIdentity, record_refusal};
+use crate::problem_response::Problem;
+
+/// SHA-256 of a DER SubjectPublicKeyInfo.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpkiPin([u8; 32]);
+
+impl SpkiPin {
+    /// The pin of a DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn of_spki(spki: &[u8]) -> Self {
+        Self(Sha256::digest(spki).into())
+    }
+
+    /// The 32 octets of the digest.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for SpkiPin {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
+impl fmt::Debug for SpkiPin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SpkiPin(")?;
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// The entity a pin belongs to. The connection layer puts it into the request's extensions, and it is the only
+/// source of "who is calling": no header and no field of a body can say so.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PinOwner {
+    entity_id: Arc<str>,
+}
+
+impl PinOwner {
+    /// The owner with this entity id (`https://host[:port]`).
+    pub fn new(entity_id: impl Into<Arc<str>>) -> Self {
+        Self { entity_id: entity_id.into() }
+    }
+
+    /// The entity id.
+    #[must_use]
+    pub fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+
+    /// Holds the entity that a signed body names (`iss`) against the one whose key made the connection.
+    ///
+    /// # Errors
+    /// [`WrongOwner`]: the caller has a listed key and speaks for somebody else.
+    pub fn confirm(&self, claimed: &str) -> Result<(), WrongOwner> {
+        if *self.entity_id == *claimed { Ok(()) } else { Err(WrongOwner) }
+    }
+}
+
+/// A peer spoke in the name of another entity. The peer's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("报文签发者与连接证书不属于同一机构 / the message and the connection belong to different entities")]
+pub struct WrongOwner;
+
+/// Two or more entities claimed one key; none of them gets it (protocol §4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinConflict {
+    /// The key in question.
+    pub pin: SpkiPin,
+    /// Everybody who claimed it.
+    pub claimants: BTreeSet<PinOwner>,
+}
+
+/// One state of the table, built as a whole and swapped in as a whole.
+#[derive(Debug, Default)]
+pub struct PinTable(HashMap<SpkiPin, PinOwner>);
+
+impl PinTable {
+    /// Builds the table from what the trust chains say, and lists the keys it had to leave out.
+    #[must_use]
+    pub fn from_claims(claims: impl IntoIterator<Item = (SpkiPin, PinOwner)>) -> (Self, Vec<PinConflict>) {
+        let mut claimed: HashMap<SpkiPin, BTreeSet<PinOwner>> = HashMap::new();
+        for (pin, owner) in claims {
+            claimed.entry(pin).or_default().insert(owner);
+        }
+        let mut table = HashMap::with_capacity(claimed.len());
+        let mut conflicts = Vec::new();
+        for (pin, mut claimants) in claimed {
+            match (claimants.len(), claimants.pop_first()) {
+                (1, Some(owner)) => {
+                    if let Entry::Vacant(slot) = table.entry(pin) {
+                        slot.insert(owner);
+                    }
+                }
+                (_, Some(first)) => {
+                    claimants.insert(first);
+                    conflicts.push(PinConflict { pin, claimants });
+                }
+                (_, None) => {}
+            }
+        }
+        conflicts.sort_by_key(|conflict| conflict.pin);
+        (Self(table), conflicts)
+    }
+}
+
+/// The table in force, shared by the handshake and the per-request check.
+#[derive(Clone, Default)]
+pub struct PinRegistry(Arc<ArcSwap<PinTable>>);
+
+impl PinRegistry {
+    /// A registry in which nobody is listed yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a new table in force; it counts from the next request on, also on open connections.
+    pub fn replace(&self, table: PinTable) {
+        self.0.store(Arc::new(table));
+    }
+
+    /// Whose key this is, now.
+    #[must_use]
+    pub fn owner(&self, pin: SpkiPin) -> Option<PinOwner> {
+        self.0.load().0.get(&pin).cloned()
+    }
+}
+
+impl fmt::Debug for PinRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinRegistry({} pins)", self.0.load().0.len())
+    }
+}
+
+/// The per-request check of the federation listener: the connection's key is still listed and its certificate
+/// still valid. What passes carries a [`PinOwner`]; what does not is answered 403, told to close, and never
+/// reaches a handler. A request without TLS identity is refused too: no plain listener can serve federation by
+/// a slip of configuration.
+#[derive(Debug, Clone)]
+pub struct PinStillListed {
+    pins: PinRegistry,
+    clock: HandshakeClock,
+    listener: &'static str,
+}
+
+impl PinStillListed {
+    /// The check against `pins`, counted under the listener's name.
+    #[must_use]
+    pub const fn new(pins: PinRegistry, clock: HandshakeClock, listener: &'static str) -> Self {
+        Self { pins, clock, listener }
+    }
+
+    /// Puts the check before every route of `router`, its fallback included.
+    pub fn guard(self, router: Router) -> Router {
+        router.layer(middleware::from_fn_with_state(self, check_pin))
+    }
+
+    fn owner_of(&self, request: &Request) -> Result<PinOwner, TlsRefusal> {
+        let peer = request.extensions().get::<PeerIdentity>().ok_or(TlsRefusal::NoCertificate)?;
+        if self.clock.now() > peer.not_after {
+            return Err(TlsRefusal::Expired);
+        }
+        self.pins.owner(SpkiPin::from(peer.spki_sha256)).ok_or(TlsRefusal::UnlistedPin)
+    }
+}
+
+async fn check_pin(State(check): State<PinStillListed>, mut request: Request, next: Next) -> Response {
+    match check.owner_of(&request) {
+        Ok(owner) => {
+            request.extensions_mut().insert(owner);
+            next.run(request).await
+        }
+        Err(refusal) => {
+            record_refusal(check.listener, refusal.reason());
+            let mut refused = Problem::of_status(StatusCode::FORBIDDEN).into_response();
+            refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            refused
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_claimed_by_two_entities_is_given_to_neither() {
+        let (shared, own) = (SpkiPin::from([1; 32]), SpkiPin::from([2; 32]));
+        let yushan = PinOwner::new("https://yushan.example");
+        let changshan = PinOwner::new("https://changshan.example");
+        let (table, conflicts) = PinTable::from_claims([
+            (shared, yushan.clone()),
+            (own, yushan.clone()),
+            (shared, changshan.clone()),
+            (own, yushan.clone()),
+        ]);
+        let registry = PinRegistry::new();
+        registry.replace(table);
+        assert_eq!(registry.owner(shared), None);
+        assert_eq!(registry.owner(own), Some(yushan.clone()));
+        assert_eq!(
+            conflicts,
+            [PinConflict { pin: shared, claimants: BTreeSet::from([yushan, changshan]) }]
+        );
+    }
+
+    #[test]
+    fn an_owner_confirms_itself_and_nobody_else() {
+        let owner = PinOwner::new("https://yushan.example");
+        assert_eq!(owner.confirm("https://yushan.example"), Ok(()));
+        assert_eq!(owner.confirm("https://yushan.example/"), Err(WrongOwner));
+        assert_eq!(owner.confirm("https://changshan.example"), Err(WrongOwner));
+    }
+}
