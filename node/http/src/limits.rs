@@ -42,7 +42,9 @@ impl Caller {
         if let Some(peer) = extensions.get::<PeerIdentity>() {
             return Some(Self::Key(peer.spki_sha256));
         }
-        extensions.get::<ConnectionOrigin>().map(|origin| Self::Address(origin.subscriber()))
+        extensions
+            .get::<ConnectionOrigin>()
+            .map(|origin| Self::Address(origin.subscriber()))
     }
 }
 
@@ -57,7 +59,10 @@ impl Quota {
     /// A quota of `rate` for each caller, counted under the listener's name when it refuses.
     #[must_use]
     pub fn new(listener: &'static str, rate: QuotaRate) -> Self {
-        Self { listener, buckets: Arc::new(Buckets::new(rate)) }
+        Self {
+            listener,
+            buckets: Arc::new(Buckets::new(rate)),
+        }
     }
 
     /// Puts the quota before every route of `router`. On the federation router it belongs inside
@@ -74,7 +79,9 @@ async fn check_quota(State(quota): State<Quota>, request: Request, next: Next) -
         Ok(()) => next.run(request).await,
         Err(wait) => {
             record_refusal(quota.listener, "too_many_requests");
-            Problem::of_status(StatusCode::TOO_MANY_REQUESTS).retry_after(wait).into_response()
+            Problem::of_status(StatusCode::TOO_MANY_REQUESTS)
+                .retry_after(wait)
+                .into_response()
         }
     }
 }
@@ -106,25 +113,43 @@ struct Bucket {
 
 impl<K: Eq + Hash> Buckets<K> {
     fn new(rate: QuotaRate) -> Self {
-        let rate = QuotaRate { per_second: rate.per_second.max(0.001), burst: rate.burst.max(1.0) };
-        Self { rate, held: Mutex::new(Held { by_caller: HashMap::new(), swept_at: None }) }
+        let rate = QuotaRate {
+            per_second: rate.per_second.max(0.001),
+            burst: rate.burst.max(1.0),
+        };
+        Self {
+            rate,
+            held: Mutex::new(Held {
+                by_caller: HashMap::new(),
+                swept_at: None,
+            }),
+        }
     }
 
     /// Takes one token, or says how long until there is one.
     fn take(&self, key: K, now: Instant) -> Result<(), Duration> {
         // The map is whole after every statement, so a panic elsewhere cannot have left it half changed.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = held.swept_at.is_none_or(|at| now.saturating_duration_since(at) >= SWEEP_EVERY);
+        let due = held
+            .swept_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= SWEEP_EVERY);
         if held.by_caller.len() >= SWEEP_ABOVE && due {
-            held.by_caller.retain(|_, bucket| self.refilled(*bucket, now) < self.rate.burst);
+            held.by_caller
+                .retain(|_, bucket| self.refilled(*bucket, now) < self.rate.burst);
             held.swept_at = Some(now);
         }
-        let bucket = held.by_caller.entry(key).or_insert(Bucket { tokens: self.rate.burst, at: now });
+        let bucket = held.by_caller.entry(key).or_insert(Bucket {
+            tokens: self.rate.burst,
+            at: now,
+        });
         let tokens = self.refilled(*bucket, now);
         if tokens < 1.0 {
             return Err(Duration::from_secs_f64((1.0 - tokens) / self.rate.per_second));
         }
-        *bucket = Bucket { tokens: tokens - 1.0, at: now };
+        *bucket = Bucket {
+            tokens: tokens - 1.0,
+            at: now,
+        };
         Ok(())
     }
 
@@ -184,7 +209,10 @@ async fn take_place(
 mod tests {
     use super::*;
 
-    const RATE: QuotaRate = QuotaRate { per_second: 2.0, burst: 3.0 };
+    const RATE: QuotaRate = QuotaRate {
+        per_second: 2.0,
+        burst: 3.0,
+    };
 
     #[test]
     fn a_burst_is_spent_and_refills_with_time_for_that_caller_alone() {
@@ -196,16 +224,27 @@ mod tests {
         assert_eq!(buckets.take("yushan", start), Err(Duration::from_millis(500)));
         assert_eq!(buckets.take("changshan", start), Ok(()));
         assert_eq!(buckets.take("yushan", start + Duration::from_millis(500)), Ok(()));
-        assert!(buckets.take("yushan", start + Duration::from_millis(500)).is_err());
+        assert!(
+            buckets
+                .take("yushan", start + Duration::from_millis(500))
+                .is_err()
+        );
     }
 
     #[test]
     fn refused_requests_do_not_push_the_next_token_away() {
-        let buckets = Buckets::new(QuotaRate { per_second: 1.0, burst: 1.0 });
+        let buckets = Buckets::new(QuotaRate {
+            per_second: 1.0,
+            burst: 1.0,
+        });
         let start = Instant::now();
         assert_eq!(buckets.take((), start), Ok(()));
         for tenths in 0..9 {
-            assert!(buckets.take((), start + Duration::from_millis(tenths * 100)).is_err());
+            assert!(
+                buckets
+                    .take((), start + Duration::from_millis(tenths * 100))
+                    .is_err()
+            );
         }
         assert_eq!(buckets.take((), start + Duration::from_secs(1)), Ok(()));
     }

@@ -108,13 +108,14 @@ impl Problem {
         let mut body = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
             constant_500()
         } else {
-            let mut body = self.members.clone();
+            let mut body = Map::new();
             body.insert("type".to_owned(), self.type_uri.as_ref().into());
             body.insert("title".to_owned(), self.title.as_ref().into());
             body.insert("status".to_owned(), self.status.as_u16().into());
             if let Some(detail) = &self.detail {
                 body.insert("detail".to_owned(), detail.as_ref().into());
             }
+            body.extend(self.members.clone());
             body
         };
         if let Some(trace) = trace {
@@ -226,7 +227,10 @@ async fn give_form(State(form): State<AnswerForm>, mut request: Request, next: N
     let trace = form.ids.draw();
     request.extensions_mut().insert(trace);
     // The route is the template (`/permits/{id}`), never the path: a path may carry an identifier.
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str);
     let span = tracing::info_span!("request", trace = %trace, listener = form.listener, route);
     let answer = next.run(request).instrument(span.clone()).await;
     let mut answer = span.in_scope(|| in_form(answer, &trace));

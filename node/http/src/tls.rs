@@ -25,6 +25,7 @@ pub use identity::{CertifiedIdentity, IdentityError};
 pub use leaf::{Leaf, Usage};
 pub use pins::{PinConflict, PinOwner, PinRegistry, PinStillListed, PinTable, SpkiPin, WrongOwner};
 pub use refusal::TlsRefusal;
+pub(crate) use refusal::find_cause;
 pub use verifiers::{PinnedClientVerifier, PinnedServerVerifier, PublicServerVerifier, PublicTrust};
 
 /// The wall clock that certificate dates are judged by: seconds since the Unix epoch, from the clock port.
@@ -54,7 +55,9 @@ impl rustls::time_provider::TimeProvider for HandshakeClock {
     /// `None` before 1970: rustls then refuses the handshake, which is right for a clock that far off.
     fn current_time(&self) -> Option<UnixTime> {
         let seconds = u64::try_from(self.now()).ok()?;
-        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+            seconds,
+        )))
     }
 }
 
@@ -124,14 +127,13 @@ pub fn federation_client_config(
 ) -> Result<ClientConfig, TlsConfigError> {
     let provider = provider();
     let verifier = Arc::new(PinnedServerVerifier::new(pins, &provider));
-    let mut config = ClientConfig::builder_with_details(provider, Arc::new(clock))
+    let config = ClientConfig::builder_with_details(provider, Arc::new(clock))
         .with_protocol_versions(&[&TLS13])
         .map_err(TlsConfigError::Protocol)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(identity);
-    config.resumption = Resumption::disabled();
-    Ok(config)
+    Ok(one_handshake_each(config))
 }
 
 /// Our side towards public URLs: anonymous, WebPKI roots and whatever `trust` adds.
@@ -144,14 +146,19 @@ pub fn public_client_config(
 ) -> Result<ClientConfig, TlsConfigError> {
     let provider = provider();
     let verifier = Arc::new(PublicServerVerifier::new(trust, &provider)?);
-    let mut config = ClientConfig::builder_with_details(provider, Arc::new(clock))
+    let config = ClientConfig::builder_with_details(provider, Arc::new(clock))
         .with_protocol_versions(&[&TLS13])
         .map_err(TlsConfigError::Protocol)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
+    Ok(one_handshake_each(config))
+}
+
+fn one_handshake_each(mut config: ClientConfig) -> ClientConfig {
     config.resumption = Resumption::disabled();
-    Ok(config)
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 /// A resumed session carries the identity of an earlier handshake, so none is ever offered or kept.

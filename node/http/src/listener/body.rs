@@ -26,7 +26,11 @@ pub struct BodyLimits {
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self { max_bytes: 256 * 1024, floor_bytes_per_second: 1_024, grace: Duration::from_secs(5) }
+        Self {
+            max_bytes: 256 * 1024,
+            floor_bytes_per_second: 1_024,
+            grace: Duration::from_secs(5),
+        }
     }
 }
 
@@ -115,7 +119,9 @@ impl Body for WatchedBody {
         };
         if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
             let bytes = data.map_or(0, Bytes::len);
-            self.received = self.received.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            self.received = self
+                .received
+                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
             if self.received > self.limits.max_bytes {
                 return self.refuse(BodyRefusal::TooLarge);
             }

@@ -2,8 +2,6 @@
 //! is counted by a reason from a closed list.
 
 use std::convert::Infallible;
-use std::error::Error as StdError;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -21,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::slots::KeyedSlot;
-use super::watched_io::{StreamTimeout, WatchedIo};
+use super::watched_io::WatchedIo;
 use super::{ConnectionOrigin, PeerIdentity, Served, record_refusal, record_tls_refusal};
 use crate::tls::{Leaf, TlsRefusal};
 
@@ -62,11 +60,10 @@ impl Connection {
     }
 
     /// The identity of a mutual TLS connection; `None` where no client certificate is asked for.
-    fn identify(
-        &self,
-        session: &rustls::ServerConnection,
-    ) -> Result<Option<PeerIdentity>, TlsRefusal> {
-        let Some(chain) = session.peer_certificates() else { return Ok(None) };
+    fn identify(&self, session: &rustls::ServerConnection) -> Result<Option<PeerIdentity>, TlsRefusal> {
+        let Some(chain) = session.peer_certificates() else {
+            return Ok(None);
+        };
         let leaf = Leaf::read(chain.first().ok_or(TlsRefusal::NoCertificate)?)?;
         Ok(Some(PeerIdentity {
             spki_sha256: *leaf.pin.as_bytes(),
@@ -91,9 +88,14 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.server.config.limits;
-        let app = if self.turned_away { &self.server.turned_away } else { &self.server.app };
+        let name = self.server.config.name;
+        let app = if self.turned_away {
+            &self.server.turned_away
+        } else {
+            &self.server.app
+        };
         let service = handler(app.clone(), self.origin, peer);
-        let io = TokioIo::new(WatchedIo::new(io, limits.first_byte, limits.write_stall));
+        let io = TokioIo::new(WatchedIo::new(io, name, limits.first_byte, limits.write_stall));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header)
@@ -110,7 +112,7 @@ impl Connection {
             }
         };
         if let Some(reason) = ended.err().as_ref().and_then(reason_of) {
-            record_refusal(self.server.config.name, reason);
+            record_refusal(name, reason);
         }
     }
 }
@@ -139,17 +141,15 @@ fn handler(
     })
 }
 
-/// The reason for the metric; `None` for a client that simply went away.
+/// The reason for the metric; `None` for a client that simply went away, and for what [`WatchedIo`] has counted.
 fn reason_of(error: &hyper::Error) -> Option<&'static str> {
     if error.is_timeout() {
-        return Some("header_timeout");
+        Some("header_timeout")
+    } else if error.is_parse_too_large() {
+        Some("head_too_large")
+    } else if error.is_parse() {
+        Some("malformed_request")
+    } else {
+        None
     }
-    if error.is_parse_too_large() {
-        return Some("head_too_large");
-    }
-    if error.is_parse() {
-        return Some("malformed_request");
-    }
-    let io = error.source()?.downcast_ref::<io::Error>()?;
-    io.get_ref()?.downcast_ref::<StreamTimeout>().map(|timeout| timeout.reason())
 }

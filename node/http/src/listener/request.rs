@@ -21,8 +21,11 @@ use crate::problem_response::{AnswerForm, Problem};
 
 /// The router as the connection calls it.
 pub(super) fn routed(server: &Server, router: Router) -> Router {
-    let bounds =
-        Bounds { listener: server.name, body: server.limits.body, answer: server.limits.answer };
+    let bounds = Bounds {
+        listener: server.name,
+        body: server.limits.body,
+        answer: server.limits.answer,
+    };
     let contained = router
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(middleware::from_fn_with_state(bounds, bound_request));
@@ -87,11 +90,15 @@ fn refused_body(listener: &'static str, refusal: BodyRefusal) -> Response {
 }
 
 fn overloaded() -> Response {
-    Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).retry_after(Duration::from_secs(1)).into_response()
+    Problem::of_status(StatusCode::SERVICE_UNAVAILABLE)
+        .retry_after(Duration::from_secs(1))
+        .into_response()
 }
 
 fn closing(mut answer: Response) -> Response {
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

@@ -74,7 +74,10 @@ pub(super) struct KeyedSlots<K: Eq + Hash> {
 
 impl<K: Eq + Hash + Clone> KeyedSlots<K> {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, held: Arc::default() }
+        Self {
+            limit,
+            held: Arc::default(),
+        }
     }
 
     /// A place for `key`, given back when dropped; `None` when it has all of its places.
@@ -86,7 +89,10 @@ impl<K: Eq + Hash + Clone> KeyedSlots<K> {
             return None;
         }
         held.insert(key.clone(), count + 1);
-        Some(KeyedSlot { key, held: Arc::clone(&self.held) })
+        Some(KeyedSlot {
+            key,
+            held: Arc::clone(&self.held),
+        })
     }
 }
 
@@ -140,7 +146,10 @@ mod tests {
     fn beyond_those_that_are_told_a_connection_is_dropped() {
         let slots = Slots::new(0, 0);
         let told: Vec<_> = (0..TOLD_AT_ONCE).map(|_| slots.admit(Lane::Ordinary)).collect();
-        assert!(told.iter().all(|admission| matches!(admission, Admission::TurnedAway(_))));
+        assert!(
+            told.iter()
+                .all(|admission| matches!(admission, Admission::TurnedAway(_)))
+        );
         assert!(matches!(slots.admit(Lane::Ordinary), Admission::Dropped));
     }
 }

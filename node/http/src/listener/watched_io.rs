@@ -9,9 +9,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::record_refusal;
+
 /// Why a stream was ended by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum StreamTimeout {
+enum StreamTimeout {
     /// No first byte in time.
     #[error("未在限时内收到请求 / no request came in time")]
     FirstByte,
@@ -21,7 +23,7 @@ pub(super) enum StreamTimeout {
 }
 
 impl StreamTimeout {
-    pub(super) const fn reason(self) -> &'static str {
+    const fn reason(self) -> &'static str {
         match self {
             Self::FirstByte => "first_byte_timeout",
             Self::WriteStall => "write_stalled",
@@ -32,6 +34,7 @@ impl StreamTimeout {
 /// A watched stream.
 pub(super) struct WatchedIo<S> {
     inner: S,
+    listener: &'static str,
     first_byte: Option<Pin<Box<Sleep>>>,
     write_stall: Duration,
     stalled: Pin<Box<Sleep>>,
@@ -39,9 +42,10 @@ pub(super) struct WatchedIo<S> {
 }
 
 impl<S> WatchedIo<S> {
-    pub(super) fn new(inner: S, first_byte: Duration, write_stall: Duration) -> Self {
+    pub(super) fn new(inner: S, listener: &'static str, first_byte: Duration, write_stall: Duration) -> Self {
         Self {
             inner,
+            listener,
             first_byte: Some(Box::pin(tokio::time::sleep(first_byte))),
             write_stall,
             stalled: Box::pin(tokio::time::sleep(write_stall)),
@@ -49,12 +53,15 @@ impl<S> WatchedIo<S> {
         }
     }
 
+    /// Counted here and not where the connection ends: to hyper, an error before the first byte is a client that
+    /// went away, and no error at all.
+    fn timed_out(&self, cause: StreamTimeout) -> io::Error {
+        record_refusal(self.listener, cause.reason());
+        io::Error::new(io::ErrorKind::TimedOut, cause)
+    }
+
     /// Starts the stall timer at the first write that has to wait, and stops it at the first that need not.
-    fn watch_write<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn watch_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.writing = false;
             return written;
@@ -64,7 +71,7 @@ impl<S> WatchedIo<S> {
             self.stalled.as_mut().reset(Instant::now() + self.write_stall);
         }
         ready!(self.stalled.as_mut().poll(cx));
-        Poll::Ready(Err(timed_out(StreamTimeout::WriteStall)))
+        Poll::Ready(Err(self.timed_out(StreamTimeout::WriteStall)))
     }
 }
 
@@ -75,22 +82,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedIo<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        let Some(first_byte) = &mut self.first_byte else { return read };
+        let Some(first_byte) = &mut self.first_byte else {
+            return read;
+        };
         if read.is_ready() {
             self.first_byte = None;
             return read;
         }
         ready!(first_byte.as_mut().poll(cx));
-        Poll::Ready(Err(timed_out(StreamTimeout::FirstByte)))
+        Poll::Ready(Err(self.timed_out(StreamTimeout::FirstByte)))
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedIo<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.watch_write(cx, written)
     }
@@ -117,8 +122,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedIo<S> {
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
     }
-}
-
-fn timed_out(cause: StreamTimeout) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, cause)
 }

@@ -39,7 +39,9 @@ pub struct Readiness(Arc<ArcSwap<BTreeSet<Unready>>>);
 impl Default for Readiness {
     /// Not ready: [`Unready::Starting`].
     fn default() -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(BTreeSet::from([Unready::Starting]))))
+        Self(Arc::new(ArcSwap::from_pointee(BTreeSet::from([
+            Unready::Starting,
+        ]))))
     }
 }
 
@@ -62,7 +64,10 @@ impl Readiness {
     #[must_use]
     pub fn report(&self) -> ReadinessReport {
         let reasons = self.0.load();
-        ReadinessReport { ready: reasons.is_empty(), reasons: reasons.iter().copied().collect() }
+        ReadinessReport {
+            ready: reasons.is_empty(),
+            reasons: reasons.iter().copied().collect(),
+        }
     }
 
     fn change(&self, change: impl Fn(&mut BTreeSet<Unready>)) {
@@ -89,7 +94,11 @@ pub(super) async fn healthz() -> impl IntoResponse {
 
 pub(super) async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report();
-    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if report.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
 }
 
@@ -102,7 +111,13 @@ mod tests {
         let readiness = Readiness::default();
         readiness.lost(Unready::Store);
         readiness.restored(Unready::Starting);
-        assert_eq!(readiness.report(), ReadinessReport { ready: false, reasons: vec![Unready::Store] });
+        assert_eq!(
+            readiness.report(),
+            ReadinessReport {
+                ready: false,
+                reasons: vec![Unready::Store]
+            }
+        );
         readiness.clone().restored(Unready::Store);
         assert!(readiness.report().ready);
     }

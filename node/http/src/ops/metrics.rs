@@ -7,5 +7,8 @@ use http::header;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 pub(super) async fn metrics(State(recorder): State<PrometheusHandle>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render())
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        recorder.render(),
+    )
 }

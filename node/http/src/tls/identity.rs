@@ -128,11 +128,11 @@ fn read_pem(
     Ok((chain, key))
 }
 
-fn load(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<Loaded, IdentityError> {
+fn load(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Loaded, IdentityError> {
     let leaf = Leaf::read(chain.first().ok_or(IdentityError::NoCertificate)?).map_err(IdentityError::Leaf)?;
     let key = CertifiedKey::from_der(chain, key, &provider()).map_err(IdentityError::Mismatch)?;
-    Ok(Loaded { key: Arc::new(key), leaf })
+    Ok(Loaded {
+        key: Arc::new(key),
+        leaf,
+    })
 }

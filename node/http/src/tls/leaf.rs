@@ -54,7 +54,9 @@ impl Leaf {
             .extended_key_usage()
             .map_err(|_malformed| TlsRefusal::Malformed)?;
         let allows = |named: fn(&x509_parser::extensions::ExtendedKeyUsage<'_>) -> bool| {
-            usage.as_ref().is_none_or(|usage| usage.value.any || named(usage.value))
+            usage
+                .as_ref()
+                .is_none_or(|usage| usage.value.any || named(usage.value))
         };
         let validity = parsed.validity();
         Ok(Self {

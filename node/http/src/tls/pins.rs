@@ -63,7 +63,9 @@ pub struct PinOwner {
 impl PinOwner {
     /// The owner with this entity id (`https://host[:port]`).
     pub fn new(entity_id: impl Into<Arc<str>>) -> Self {
-        Self { entity_id: entity_id.into() }
+        Self {
+            entity_id: entity_id.into(),
+        }
     }
 
     /// The entity id.
@@ -77,7 +79,11 @@ impl PinOwner {
     /// # Errors
     /// [`WrongOwner`]: the caller has a listed key and speaks for somebody else.
     pub fn confirm(&self, claimed: &str) -> Result<(), WrongOwner> {
-        if *self.entity_id == *claimed { Ok(()) } else { Err(WrongOwner) }
+        if *self.entity_id == *claimed {
+            Ok(())
+        } else {
+            Err(WrongOwner)
+        }
     }
 }
 
@@ -172,7 +178,11 @@ impl PinStillListed {
     /// The check against `pins`, counted under the listener's name.
     #[must_use]
     pub const fn new(pins: PinRegistry, clock: HandshakeClock, listener: &'static str) -> Self {
-        Self { pins, clock, listener }
+        Self {
+            pins,
+            clock,
+            listener,
+        }
     }
 
     /// Puts the check before every route of `router`, its fallback included.
@@ -181,11 +191,16 @@ impl PinStillListed {
     }
 
     fn owner_of(&self, request: &Request) -> Result<PinOwner, TlsRefusal> {
-        let peer = request.extensions().get::<PeerIdentity>().ok_or(TlsRefusal::NoCertificate)?;
+        let peer = request
+            .extensions()
+            .get::<PeerIdentity>()
+            .ok_or(TlsRefusal::NoCertificate)?;
         if self.clock.now() > peer.not_after {
             return Err(TlsRefusal::Expired);
         }
-        self.pins.owner(SpkiPin::from(peer.spki_sha256)).ok_or(TlsRefusal::UnlistedPin)
+        self.pins
+            .owner(SpkiPin::from(peer.spki_sha256))
+            .ok_or(TlsRefusal::UnlistedPin)
     }
 }
 
@@ -198,7 +213,9 @@ async fn check_pin(State(check): State<PinStillListed>, mut request: Request, ne
         Err(refusal) => {
             record_refusal(check.listener, refusal.reason());
             let mut refused = Problem::of_status(StatusCode::FORBIDDEN).into_response();
-            refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            refused
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
             refused
         }
     }
@@ -225,7 +242,10 @@ mod tests {
         assert_eq!(registry.owner(own), Some(yushan.clone()));
         assert_eq!(
             conflicts,
-            [PinConflict { pin: shared, claimants: BTreeSet::from([yushan, changshan]) }]
+            [PinConflict {
+                pin: shared,
+                claimants: BTreeSet::from([yushan, changshan])
+            }]
         );
     }
 

@@ -71,23 +71,13 @@ impl TlsRefusal {
     /// The refusal behind an I/O error of a TLS stream; [`TlsRefusal::Aborted`] when rustls did not cause it.
     #[must_use]
     pub fn of_io(error: &io::Error) -> Self {
-        rustls_cause(error).map_or(Self::Aborted, Self::of)
+        Self::in_chain(error).unwrap_or(Self::Aborted)
     }
 
     /// The refusal anywhere in a chain of error sources, `None` when TLS had no part in it.
     #[must_use]
     pub fn in_chain(error: &(dyn StdError + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(cause) = next {
-            if let Some(rustls) = cause.downcast_ref::<RustlsError>() {
-                return Some(Self::of(rustls));
-            }
-            if let Some(rustls) = cause.downcast_ref::<io::Error>().and_then(rustls_cause) {
-                return Some(Self::of(rustls));
-            }
-            next = cause.source();
-        }
-        None
+        find_cause::<RustlsError>(error).map(Self::of)
     }
 
     fn of(error: &RustlsError) -> Self {
@@ -121,7 +111,18 @@ impl From<TlsRefusal> for RustlsError {
     }
 }
 
-/// `io::Error::source` skips the error it wraps, so the wrapped one is asked first.
-fn rustls_cause(error: &io::Error) -> Option<&RustlsError> {
-    error.get_ref()?.downcast_ref::<RustlsError>()
+/// The first error of this type in a chain of sources. `io::Error::source` skips the error it wraps, and TLS
+/// libraries wrap one `io::Error` in another, so a wrapped error is looked at before its source.
+pub(crate) fn find_cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
+    }
+    None
 }

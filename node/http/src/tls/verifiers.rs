@@ -26,7 +26,10 @@ impl PinnedClientVerifier {
     /// A verifier that asks `pins` at each handshake.
     #[must_use]
     pub fn new(pins: PinRegistry, provider: &CryptoProvider) -> Self {
-        Self { pins, algorithms: provider.signature_verification_algorithms }
+        Self {
+            pins,
+            algorithms: provider.signature_verification_algorithms,
+        }
     }
 }
 
@@ -149,14 +152,19 @@ impl PublicServerVerifier {
     /// # Errors
     /// [`TlsConfigError::Root`] when an extra root is not a usable certificate.
     pub fn new(trust: &PublicTrust, provider: &Arc<CryptoProvider>) -> Result<Self, TlsConfigError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for root in &trust.extra_roots {
             roots.add(root.clone()).map_err(TlsConfigError::Root)?;
         }
         let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
             .build()
             .map_err(TlsConfigError::Verifier)?;
-        Ok(Self { webpki, pinned_hosts: trust.pinned_hosts.clone() })
+        Ok(Self {
+            webpki,
+            pinned_hosts: trust.pinned_hosts.clone(),
+        })
     }
 }
 
@@ -170,7 +178,9 @@ impl ServerCertVerifier for PublicServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(pins) = self.pinned_hosts.get(name.to_str().as_ref()) else {
-            return self.webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+            return self
+                .webpki
+                .verify_server_cert(end_entity, intermediates, name, ocsp, now);
         };
         let leaf = checked_leaf(end_entity, now, Usage::Server)?;
         if !pins.contains(&leaf.pin) {
@@ -194,7 +204,8 @@ impl ServerCertVerifier for PublicServerVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
+        self.webpki
+            .verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -202,11 +213,7 @@ impl ServerCertVerifier for PublicServerVerifier {
     }
 }
 
-fn checked_leaf(
-    certificate: &CertificateDer<'_>,
-    now: UnixTime,
-    usage: Usage,
-) -> Result<Leaf, TlsRefusal> {
+fn checked_leaf(certificate: &CertificateDer<'_>, now: UnixTime, usage: Usage) -> Result<Leaf, TlsRefusal> {
     let leaf = Leaf::read(certificate)?;
     // A time beyond i64 is no time: the certificate is then past its end by any reading.
     leaf.check_dates(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))?;

@@ -1,0 +1,137 @@
+//! The anonymous reader of public URLs: well-known documents, fetch endpoints, status lists. It sends no
+//! certificate, no cookie and nothing about the node, so that reading a status list tells its issuer no more than
+//! that somebody read the whole of it.
+
+use std::sync::Arc;
+
+use reqwest::{StatusCode, header};
+use url::Url;
+
+use super::answer::{read_capped, record, refuse_redirect};
+use super::{ClientLimits, FetchError, Routes, build};
+use crate::tls::{HandshakeClock, PublicTrust, public_client_config};
+
+/// What a read gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// The entity tag that was sent along is still current (RFC 9110 §13.1.2).
+    NotModified,
+    /// A document.
+    Body(FetchedBody),
+}
+
+/// A document as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedBody {
+    /// The bytes as received; nothing was decoded.
+    pub bytes: Vec<u8>,
+    /// Its entity tag, to send along next time.
+    pub etag: Option<String>,
+    /// What the server called it.
+    pub content_type: Option<String>,
+}
+
+/// The reader.
+#[derive(Debug, Clone)]
+pub struct PublicFetcher {
+    client: reqwest::Client,
+    routes: Arc<Routes>,
+    limits: ClientLimits,
+}
+
+/// An entity tag longer than this is not kept: the peer chooses it and we store it.
+const LONGEST_ETAG: usize = 256;
+
+impl PublicFetcher {
+    /// A reader that trusts public servers as `trust` says.
+    ///
+    /// # Errors
+    /// [`FetchError::Tls`] when an extra root is not usable.
+    pub fn new(
+        trust: &PublicTrust,
+        clock: HandshakeClock,
+        routes: Arc<Routes>,
+        limits: ClientLimits,
+    ) -> Result<Self, FetchError> {
+        let tls = public_client_config(trust, clock).map_err(FetchError::Tls)?;
+        let client = build(tls, &routes, limits)?;
+        Ok(Self {
+            client,
+            routes,
+            limits,
+        })
+    }
+
+    /// Reads `url`, up to the default cap. With `if_none_match` the server may say that nothing changed.
+    ///
+    /// # Errors
+    /// [`FetchError`]; every status but 200 (and 304 to a conditional read) is one.
+    pub async fn get_public(&self, url: &str, if_none_match: Option<&str>) -> Result<Fetched, FetchError> {
+        self.get_public_up_to(url, if_none_match, self.limits.max_answer_bytes)
+            .await
+    }
+
+    /// Reads `url`, up to `max_bytes`: for bundles, which are larger than single statements.
+    ///
+    /// # Errors
+    /// As [`PublicFetcher::get_public`].
+    pub async fn get_public_up_to(
+        &self,
+        url: &str,
+        if_none_match: Option<&str>,
+        max_bytes: usize,
+    ) -> Result<Fetched, FetchError> {
+        let fetched = self.get(url, if_none_match, max_bytes).await;
+        record(
+            "public",
+            fetched.as_ref().map_or_else(FetchError::result, |_| "ok"),
+        );
+        fetched
+    }
+
+    async fn get(
+        &self,
+        url: &str,
+        if_none_match: Option<&str>,
+        max_bytes: usize,
+    ) -> Result<Fetched, FetchError> {
+        let url = https_url(url)?;
+        self.routes.check_literal(&url)?;
+        let mut request = self.client.get(url);
+        if let Some(tag) = if_none_match {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        let response = request.send().await.map_err(|error| FetchError::of(&error))?;
+        let status = response.status();
+        refuse_redirect(status)?;
+        if status == StatusCode::NOT_MODIFIED && if_none_match.is_some() {
+            return Ok(Fetched::NotModified);
+        }
+        if status != StatusCode::OK {
+            return Err(FetchError::Status(status.as_u16()));
+        }
+        let etag = text_header(&response, header::ETAG).filter(|tag| tag.len() <= LONGEST_ETAG);
+        let content_type = text_header(&response, header::CONTENT_TYPE);
+        let bytes = read_capped(response, max_bytes).await?;
+        Ok(Fetched::Body(FetchedBody {
+            bytes,
+            etag,
+            content_type,
+        }))
+    }
+}
+
+/// A URL that may be fetched: HTTPS, with a host, without user, password and fragment.
+pub(super) fn https_url(url: &str) -> Result<Url, FetchError> {
+    let url = Url::parse(url).map_err(|_not_a_url| FetchError::BadUrl)?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    if url.scheme() == "https" && url.has_host() && plain {
+        Ok(url)
+    } else {
+        Err(FetchError::BadUrl)
+    }
+}
+
+pub(super) fn text_header(response: &reqwest::Response, name: header::HeaderName) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}

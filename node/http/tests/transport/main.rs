@@ -1,0 +1,7 @@
+//! The transport over real sockets (protocol §11): for everything that gets through, a twin that does not. Times
+//! are small limits of the server, and what is asserted is that the connection ends, never how long it took.
+
+mod client;
+mod federation;
+mod listener;
+mod support;
