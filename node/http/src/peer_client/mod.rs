@@ -47,6 +47,10 @@ impl Default for ClientLimits {
 
 /// What both clients are built on: no redirects, no environment proxies, HTTP/1.1 over the given TLS, and the
 /// checking resolver.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where clients towards peers are made"
+)]
 fn build(
     tls: rustls::ClientConfig,
     routes: &Arc<Routes>,

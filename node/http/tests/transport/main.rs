@@ -1,6 +1,8 @@
 //! The transport over real sockets (protocol §11): for everything that gets through, a twin that does not. Times
 //! are small limits of the server, and what is asserted is that the connection ends, never how long it took.
 
+#![cfg(test)]
+
 mod client;
 mod federation;
 mod listener;
