@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Verification for the Comity protocol: pure decisions about what peers and holders present.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number: time, trust and budget come in as arguments, and the same
+//! inputs give the same answer on every node, in the command line and in the suite. Every function is total: no input of a
+//! peer makes it panic or run without bound.
+//!
+//! The lower layer reads what the standards define: [`json`] and [`b64`] (strict spellings), [`jwk`] (keys), [`jws`]
+//! (signatures), [`sd_jwt`] (attestations), [`status_list`]. An object passes from `Unverified` to [`jws::Verified`] only
+//! inside this crate.
+
+pub mod b64;
+pub mod budget;
+pub mod json;
+
