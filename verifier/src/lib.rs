@@ -11,4 +11,9 @@
 pub mod b64;
 pub mod budget;
 pub mod json;
+pub mod jwk;
+pub mod jws;
 
+#[cfg(test)]
+mod fixtures;
+mod verified;
