@@ -13,6 +13,8 @@ pub mod budget;
 pub mod json;
 pub mod jwk;
 pub mod jws;
+pub mod sd_jwt;
+pub mod status_list;
 
 #[cfg(test)]
 mod fixtures;

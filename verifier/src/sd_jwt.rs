@@ -1,0 +1,216 @@
+//! SD-JWT (RFC 9901): an issuer-signed token, the disclosures its holder chose, and perhaps a key binding.
+//!
+//! Verification follows RFC 9901 §7 to the letter and gives the *processed* claims, in which nobody can tell by accident an
+//! open claim from a disclosed one; [`Presentation::disclosed`] says which were which. Refused: a digest that occurs twice, a
+//! disclosure that nothing refers to or that refers to nothing, wrong arity, `_sd` or `...` as a name, a name that is already
+//! there, a registered claim that was hidden (RFC 9901 §9.7; nobody may withhold `exp` or `status`), another hash than SHA-256.
+//! Only the compact form is read. Nothing is fetched and no clock is read: dates of the claims are judged by the caller.
+
+use comity_spec::ids::Thumbprint;
+use comity_spec::jose::KeyPurpose;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::budget::{Budget, Resource};
+use crate::json;
+use crate::jwk::KeySet;
+use crate::jws::{self, Header, JwsError, Profile, Unverified, Verified};
+
+mod binding;
+mod disclosure;
+mod error;
+mod process;
+#[cfg(test)]
+mod tests;
+
+pub use binding::{Binding, Challenge, HolderProof, MAX_KEY_BINDING_AGE};
+pub use error::SdJwtError;
+
+use binding::KeyBindingJwt;
+use disclosure::Disclosure;
+
+/// Claims that must stand open in any SD-JWT VC: withholding one would change what the others mean.
+pub const OPEN_CLAIMS: [&str; 9] =
+    ["iss", "nbf", "exp", "iat", "cnf", "vct", "vct#integrity", "status", "aud"];
+/// Claims that must stand open besides in Comity's attestations.
+pub const OPEN_CLAIMS_COMITY: [&str; 6] = ["sub", "jti", "region", "environment", "source_as_of", "log"];
+
+/// An SD-JWT taken apart, of which nothing is verified yet.
+#[derive(Clone, Debug)]
+pub struct SdJwt {
+    received: Vec<u8>,
+    jwt: Unverified,
+    comity: bool,
+    disclosures: Vec<Disclosure>,
+    key_binding: Option<KeyBindingJwt>,
+    /// How many bytes of `received`, through the last tilde, a key binding must have hashed.
+    bound: usize,
+}
+
+/// What a verified SD-JWT says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Presentation {
+    claims: Map<String, Value>,
+    disclosed: Vec<String>,
+    holder: Option<HolderProof>,
+}
+
+impl Presentation {
+    /// The processed claims: disclosed ones in place, digests and `_sd_alg` gone.
+    #[must_use]
+    pub const fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// JSON Pointers (RFC 6901) to what was disclosed, in order of processing: `/name`, `/residence_periods/0`.
+    #[must_use]
+    pub fn disclosed(&self) -> &[String] {
+        &self.disclosed
+    }
+
+    /// Whether the top-level claim `name` came from a disclosure.
+    #[must_use]
+    pub fn discloses(&self, name: &str) -> bool {
+        let pointer = process::pointer("", name);
+        self.disclosed.contains(&pointer)
+    }
+
+    /// The holder's proof of possession, where one was presented (and then it was verified).
+    #[must_use]
+    pub const fn holder(&self) -> Option<&HolderProof> {
+        self.holder.as_ref()
+    }
+
+    /// Reads the processed claims as a type.
+    ///
+    /// # Errors
+    /// [`SdJwtError::Claims`], which names members and never quotes values.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, SdJwtError> {
+        serde_json::from_value(Value::Object(self.claims.clone())).map_err(|e| SdJwtError::Claims(json::shape(&e)))
+    }
+
+    /// Whether `nbf` and `exp`, where present, allow `now`, with `skew` seconds of tolerance (RFC 7519 §4.1.4 and §4.1.5).
+    ///
+    /// # Errors
+    /// [`SdJwtError::NotYetValid`], [`SdJwtError::Expired`], or [`SdJwtError::Claims`] when one is not an integer.
+    pub fn check_dates(&self, now: i64, skew: i64) -> Result<(), SdJwtError> {
+        let seconds = |name: &str| match self.claims.get(name) {
+            None => Ok(None),
+            Some(value) => value.as_i64().map(Some).ok_or_else(|| {
+                SdJwtError::Claims(json::JsonError::Shape(format!("field `{name}` is not integer seconds")))
+            }),
+        };
+        if seconds("nbf")?.is_some_and(|nbf| now.saturating_add(skew) < nbf) {
+            return Err(SdJwtError::NotYetValid);
+        }
+        if seconds("exp")?.is_some_and(|exp| now.saturating_sub(skew) >= exp) {
+            return Err(SdJwtError::Expired);
+        }
+        Ok(())
+    }
+}
+
+impl SdJwt {
+    /// Takes the combined format `jwt~disclosure~…~[kb-jwt]` apart. `profile` governs the issuer's token.
+    ///
+    /// # Errors
+    /// [`SdJwtError`], for the first rule broken.
+    pub fn parse(presented: &[u8], profile: Profile<'_>, budget: &mut Budget) -> Result<Self, SdJwtError> {
+        if presented.len() > jws::MAX_TOKEN {
+            return Err(SdJwtError::TooLong);
+        }
+        let last_tilde = presented.iter().rposition(|b| *b == b'~').ok_or(SdJwtError::Structure)?;
+        let (combined, after) = presented.split_at(last_tilde + 1);
+        let mut parts = combined[..last_tilde].split(|b| *b == b'~');
+        // A split yields at least one part, even of nothing.
+        let jwt = Unverified::parse(parts.next().unwrap_or_default(), profile, budget)?;
+        let mut disclosures = Vec::new();
+        for encoded in parts {
+            budget.spend(Resource::Disclosures, 1)?;
+            disclosures.push(Disclosure::parse(encoded, profile.numbers(), budget)?);
+        }
+        let key_binding = if after.is_empty() { None } else { Some(KeyBindingJwt::parse(after, budget)?) };
+        Ok(Self {
+            received: presented.to_vec(),
+            jwt,
+            comity: matches!(profile, Profile::Comity { .. }),
+            disclosures,
+            key_binding,
+            bound: combined.len(),
+        })
+    }
+
+    /// The issuer's header, inspected and not verified.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        self.jwt.header()
+    }
+
+    /// Unverified open claims, to choose whose keys to ask.
+    ///
+    /// # Errors
+    /// A shape error when they are not a `T`.
+    pub fn open_claims<T: DeserializeOwned>(&self) -> Result<T, SdJwtError> {
+        Ok(self.jwt.claims()?)
+    }
+
+    /// Whether a key binding was presented. Whether one is needed is the recogniser's policy, never the token's.
+    #[must_use]
+    pub const fn has_key_binding(&self) -> bool {
+        self.key_binding.is_some()
+    }
+
+    /// The object as received.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// Verifies the issuer's signature, processes the disclosures, and verifies the key binding.
+    ///
+    /// A key binding that was presented is always verified as far as can be: under [`Binding::Optional`] its signature and
+    /// `sd_hash`, under [`Binding::Required`] also its audience, nonce and age.
+    ///
+    /// # Errors
+    /// [`SdJwtError`], for the first rule broken; the issuer's signature is judged first.
+    pub fn verify(
+        self,
+        keys: &KeySet,
+        purpose: KeyPurpose,
+        binding: Binding<'_>,
+        budget: &mut Budget,
+    ) -> Result<Verified<Presentation>, SdJwtError> {
+        let issued: Verified<Map<String, Value>> = self.jwt.verify(keys, purpose, budget)?;
+        let (mut claims, header, signer, payload) = issued.into_parts();
+        match claims.remove("_sd_alg") {
+            Some(Value::String(name)) if name == "sha-256" => {}
+            None if !self.comity => {}
+            _ => return Err(SdJwtError::HashAlgorithm),
+        }
+        let holder_key = claims.get("cnf").cloned();
+        let (claims, disclosed) = process::process(claims, self.disclosures, self.comity, budget)?;
+        let holder = binding::check(
+            self.key_binding,
+            holder_key.as_ref(),
+            &self.received[..self.bound],
+            binding,
+            budget,
+        )?;
+        let presentation = Presentation { claims, disclosed, holder };
+        Ok(Verified::new(presentation, header, signer, self.received, payload))
+    }
+}
+
+/// Thumbprint of the holder's key in `cnf`, for callers that compare it with something else.
+///
+/// # Errors
+/// [`SdJwtError::HolderKey`] when `cnf` has no key that is read here.
+pub fn holder_thumbprint(claims: &Map<String, Value>) -> Result<Option<Thumbprint>, SdJwtError> {
+    claims.get("cnf").map(|cnf| binding::holder_key(cnf).map(|key| *key.thumbprint())).transpose()
+}
+
+impl From<JwsError> for SdJwtError {
+    fn from(error: JwsError) -> Self {
+        Self::Issuer(error)
+    }
+}
