@@ -13,5 +13,9 @@
 //! | `audit/` | the hash-chained record |
 //! | `staff/` | officers, sessions, two-person acts |
 
+pub mod permits;
 pub mod ports;
 pub mod signing;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

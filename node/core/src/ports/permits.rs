@@ -139,7 +139,8 @@ pub struct PermitChange {
     pub event: PermitEvent,
     /// Who did it: an officer's pseudonym, or `register`.
     pub actor: String,
-    /// Set on every unexpired status index of the permit, in the same transaction.
+    /// Set on every unexpired status index of the permit, in the same transaction. An index that may not become this
+    /// ([`StatusValue::may_become`]) stays as it is: what was superseded does not return to valid.
     pub status: Option<StatusValue>,
 }
 
@@ -197,7 +198,10 @@ pub trait PermitReads: Send + Sync {
     async fn events(&self, id: PermitId) -> Result<Vec<StoredEvent>, StoreError>;
     /// Permits in the order of their ids, after one.
     async fn permits_after(&self, after: Option<PermitId>, limit: u32) -> Result<Vec<Permit>, StoreError>;
-    /// Permits that have no unexpired attestation of their current version, for issuing in the background.
+    /// Valid permits, endorsed to today or later, that have no unexpired attestation of what they say now, for issuing in the
+    /// background, in the order of their ids. Every change of what a permit says sets the indices of older attestations to
+    /// superseded, so an unexpired attestation that is neither superseded nor cancelled states it as it is; being reported lost
+    /// and found again changes nothing that an attestation says and needs no new one.
     async fn permits_without_attestation(
         &self,
         now: UnixSeconds,
