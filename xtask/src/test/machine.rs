@@ -56,9 +56,26 @@ impl Machine {
         cargo
     }
 
-    /// A binary of this workspace, in the profile that the tests use.
-    pub(super) fn built(&self, binary: &str) -> PathBuf {
-        self.target.join("debug").join(binary)
+    /// Builds a binary of this workspace and says where it is.
+    ///
+    /// With the targets of the tests phase: cargo joins the features of what it builds together, so `--package` alone
+    /// would compile half of the dependencies once more.
+    pub(super) fn built(&self, binary: &str) -> Outcome<PathBuf> {
+        let arguments = [
+            "build",
+            "--locked",
+            "--workspace",
+            "--bins",
+            "--tests",
+            "--examples",
+        ];
+        process::run(&mut self.cargo(&arguments), self.deadline)?;
+        let path = self.target.join("debug").join(binary);
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(format!("cargo built no {}", path.display()))
+        }
     }
 
     /// A place for things that may be kept from run to run.

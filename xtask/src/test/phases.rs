@@ -169,11 +169,7 @@ fn docs(machine: &mut Machine) -> Outcome<Ending> {
 }
 
 fn demo(machine: &mut Machine) -> Outcome<Ending> {
-    process::run(
-        &mut machine.cargo(&["build", "--locked", "--package", "comity-node"]),
-        machine.deadline,
-    )?;
-    let comity = machine.built("comity");
+    let comity = machine.built("comity")?;
     if !offers_check(&comity) {
         return Ok(Ending::Skipped(
             "this binary has no `comity demo --check` yet".into(),
@@ -200,10 +196,7 @@ fn interop(machine: &mut Machine) -> Outcome<Ending> {
     }
     let python = machine.python()?;
     machine.program("openssl", "openssl")?;
-    process::run(
-        &mut machine.cargo(&["build", "--locked", "--package", "comity-verifier", "--bins"]),
-        machine.deadline,
-    )?;
+    let verify = machine.built("comity-verify")?;
     let environment = machine.kept("interop-venv");
     if !environment.join("bin/python").exists() {
         process::run(
@@ -217,7 +210,7 @@ fn interop(machine: &mut Machine) -> Outcome<Ending> {
     script.current_dir(&machine.root).arg(SCRIPT);
     script
         .arg("--comity-verify")
-        .arg(machine.built("comity-verify"))
+        .arg(verify)
         .arg("--venv")
         .arg(&environment);
     process::run(&mut script, machine.deadline)?;
