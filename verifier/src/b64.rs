@@ -27,7 +27,9 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, B64Error> {
 pub fn decode_array<const N: usize>(text: &[u8]) -> Result<[u8; N], B64Error> {
     // 66 bytes would be a P-521 coordinate: nothing decoded into an array here is longer than 64 bytes.
     let mut buffer = [0_u8; 66];
-    let n = URL_SAFE_NO_PAD.decode_slice(text, &mut buffer).map_err(|_| B64Error)?;
+    let n = URL_SAFE_NO_PAD
+        .decode_slice(text, &mut buffer)
+        .map_err(|_| B64Error)?;
     buffer[..n].try_into().map_err(|_| B64Error)
 }
 

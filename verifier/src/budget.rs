@@ -138,7 +138,10 @@ impl Budget {
     /// A fresh budget.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, spent: [0; Resource::COUNT] }
+        Self {
+            limits,
+            spent: [0; Resource::COUNT],
+        }
     }
 
     /// Spends `amount` of `what`, before the work is done.
@@ -149,7 +152,11 @@ impl Budget {
         let limit = self.limits.of(what);
         let spent = &mut self.spent[what as usize];
         *spent = spent.saturating_add(u64::try_from(amount).unwrap_or(u64::MAX));
-        if *spent > limit { Err(BudgetExceeded { what, limit }) } else { Ok(()) }
+        if *spent > limit {
+            Err(BudgetExceeded { what, limit })
+        } else {
+            Ok(())
+        }
     }
 
     /// How much of `what` is left.
@@ -165,12 +172,24 @@ mod tests {
 
     #[test]
     fn spends_to_the_last_unit_and_not_beyond() {
-        let mut budget = Budget::new(Limits { signatures: 2, ..Limits::PRESENTATION });
+        let mut budget = Budget::new(Limits {
+            signatures: 2,
+            ..Limits::PRESENTATION
+        });
         assert!(budget.spend(Resource::Signatures, 2).is_ok());
         assert_eq!(budget.left(Resource::Signatures), 0);
         let refused = budget.spend(Resource::Signatures, 1);
-        assert_eq!(refused, Err(BudgetExceeded { what: Resource::Signatures, limit: 2 }));
-        assert!(budget.spend(Resource::Disclosures, 1).is_ok(), "one resource running out leaves the others");
+        assert_eq!(
+            refused,
+            Err(BudgetExceeded {
+                what: Resource::Signatures,
+                limit: 2
+            })
+        );
+        assert!(
+            budget.spend(Resource::Disclosures, 1).is_ok(),
+            "one resource running out leaves the others"
+        );
     }
 
     #[test]

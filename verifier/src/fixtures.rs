@@ -37,7 +37,11 @@ pub(crate) fn header(typ: &str, key: &SigningKey) -> String {
 
 /// A compact JWS over exactly these texts.
 pub(crate) fn sign(key: &SigningKey, header: &str, payload: &str) -> String {
-    let input = format!("{}.{}", b64::encode(header.as_bytes()), b64::encode(payload.as_bytes()));
+    let input = format!(
+        "{}.{}",
+        b64::encode(header.as_bytes()),
+        b64::encode(payload.as_bytes())
+    );
     let signature = key.sign(input.as_bytes()).to_bytes();
     format!("{input}.{}", b64::encode(&signature))
 }
@@ -51,5 +55,8 @@ pub(crate) fn disclosure(json: &str) -> (String, String) {
 
 /// A budget that no honest object exhausts.
 pub(crate) fn budget() -> Budget {
-    Budget::new(Limits { inflated_bytes: 1 << 20, ..Limits::PRESENTATION })
+    Budget::new(Limits {
+        inflated_bytes: 1 << 20,
+        ..Limits::PRESENTATION
+    })
 }

@@ -108,18 +108,32 @@ pub fn scan<'a>(bytes: &'a [u8], numbers: Numbers, budget: &mut Budget) -> Resul
     if text.starts_with('\u{feff}') {
         return Err(JsonError::Utf8);
     }
-    let mut scanner = Scanner { text, bytes, at: 0, numbers, names: Vec::with_capacity(32) };
+    let mut scanner = Scanner {
+        text,
+        bytes,
+        at: 0,
+        numbers,
+        names: Vec::with_capacity(32),
+    };
     scanner.space();
     scanner.value(0)?;
     scanner.space();
-    if scanner.at == bytes.len() { Ok(Strict(text)) } else { Err(JsonError::Syntax { at: scanner.at }) }
+    if scanner.at == bytes.len() {
+        Ok(Strict(text))
+    } else {
+        Err(JsonError::Syntax { at: scanner.at })
+    }
 }
 
 /// Scans and reads in one call.
 ///
 /// # Errors
 /// [`JsonError`], for the first defect found.
-pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], numbers: Numbers, budget: &mut Budget) -> Result<T, JsonError> {
+pub fn read<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    numbers: Numbers,
+    budget: &mut Budget,
+) -> Result<T, JsonError> {
     scan(bytes, numbers, budget)?.read()
 }
 
@@ -131,11 +145,17 @@ pub(crate) fn read_scanned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
 /// Keeps of a deserialisation error what names members, and drops what could quote a value.
 pub(crate) fn shape(error: &serde_json::Error) -> JsonError {
     let text = error.to_string();
-    let names_only = ["missing field", "unknown field", "duplicate field"].iter().any(|p| text.starts_with(p));
+    let names_only = ["missing field", "unknown field", "duplicate field"]
+        .iter()
+        .any(|p| text.starts_with(p));
     JsonError::Shape(if names_only {
         text.chars().take(200).collect()
     } else {
-        format!("a value of the wrong type or form ends at line {} column {}", error.line(), error.column())
+        format!(
+            "a value of the wrong type or form ends at line {} column {}",
+            error.line(),
+            error.column()
+        )
     })
 }
 
@@ -254,14 +274,19 @@ impl<'a> Scanner<'a> {
     fn close(&mut self, first: usize) -> Result<(), JsonError> {
         let own = &mut self.names[first..];
         let twice = if own.len() <= PAIRWISE_MAX {
-            own.iter().enumerate().find_map(|(i, name)| own[..i].contains(name).then_some(name))
+            own.iter()
+                .enumerate()
+                .find_map(|(i, name)| own[..i].contains(name).then_some(name))
         } else {
             // A hostile object may have a hundred thousand members: never quadratic.
             own.sort_unstable();
-            own.windows(2).find_map(|pair| (pair[0] == pair[1]).then_some(&pair[0]))
+            own.windows(2)
+                .find_map(|pair| (pair[0] == pair[1]).then_some(&pair[0]))
         };
         if let Some(name) = twice {
-            return Err(JsonError::DuplicateName { name: name.chars().take(64).collect() });
+            return Err(JsonError::DuplicateName {
+                name: name.chars().take(64).collect(),
+            });
         }
         self.names.truncate(first);
         Ok(())
@@ -278,7 +303,11 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Span { opening, end: self.at, escaped });
+                    return Ok(Span {
+                        opening,
+                        end: self.at,
+                        escaped,
+                    });
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -313,10 +342,15 @@ impl<'a> Scanner<'a> {
 
     /// Reads `uXXXX` and stands behind it.
     fn unit(&mut self) -> Result<u32, JsonError> {
-        let digits = self.bytes.get(self.at + 1..self.at + 5).ok_or(JsonError::Syntax { at: self.at })?;
+        let digits = self
+            .bytes
+            .get(self.at + 1..self.at + 5)
+            .ok_or(JsonError::Syntax { at: self.at })?;
         let mut unit = 0;
         for digit in digits {
-            let value = char::from(*digit).to_digit(16).ok_or(JsonError::Syntax { at: self.at })?;
+            let value = char::from(*digit)
+                .to_digit(16)
+                .ok_or(JsonError::Syntax { at: self.at })?;
             unit = unit * 16 + value;
         }
         self.at += 5;
@@ -355,7 +389,11 @@ impl<'a> Scanner<'a> {
             (false, Numbers::Integers) => false,
             (false, Numbers::Finite) => text.parse::<f64>().is_ok_and(f64::is_finite),
         };
-        if acceptable { Ok(()) } else { Err(JsonError::Number { at: start }) }
+        if acceptable {
+            Ok(())
+        } else {
+            Err(JsonError::Number { at: start })
+        }
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -363,7 +401,11 @@ impl<'a> Scanner<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(self.syntax()) }
+        if self.at > start {
+            Ok(())
+        } else {
+            Err(self.syntax())
+        }
     }
 }
 

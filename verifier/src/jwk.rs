@@ -144,7 +144,10 @@ impl Ed25519Key {
         if !point.is_torsion_free() {
             return Err(KeyError::Torsion);
         }
-        Ok(Self { key, thumbprint: Thumbprint::of_ed25519(bytes) })
+        Ok(Self {
+            key,
+            thumbprint: Thumbprint::of_ed25519(bytes),
+        })
     }
 
     /// Imports a JWK of Comity's own objects: `kid`, where present, must be the thumbprint.
@@ -178,7 +181,9 @@ impl Ed25519Key {
     /// Strict verification (RFC 8032 §5.1.7 with canonical S and R, and no small-order R).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.key.verify_strict(message, &Ed25519Signature::from_bytes(signature)).is_ok()
+        self.key
+            .verify_strict(message, &Ed25519Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -199,7 +204,10 @@ impl P256Key {
         sec1[1..33].copy_from_slice(x);
         sec1[33..].copy_from_slice(y);
         let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&sec1).map_err(|_| KeyError::NotOnCurve)?;
-        Ok(Self { key, thumbprint: Thumbprint::of_p256(x, y) })
+        Ok(Self {
+            key,
+            thumbprint: Thumbprint::of_p256(x, y),
+        })
     }
 
     /// RFC 7638 thumbprint.
@@ -230,7 +238,10 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::Type`] for key types that are not read here, such as RSA.
     pub fn from_value(jwk: &Value) -> Result<Self, KeyError> {
-        if ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|member| jwk.get(member).is_some()) {
+        if ["d", "p", "q", "dp", "dq", "qi", "k"]
+            .iter()
+            .any(|member| jwk.get(member).is_some())
+        {
             return Err(KeyError::Private);
         }
         let member = |name| jwk.get(name).and_then(Value::as_str);
@@ -239,7 +250,9 @@ impl PublicKey {
             b64::decode_array::<32>(text.as_bytes()).map_err(|_| KeyError::Malformed(missing))
         };
         match (member("kty"), member("crv")) {
-            (Some("OKP"), Some("Ed25519")) => Ed25519Key::from_bytes(&coordinate("x", "x")?).map(Self::Ed25519),
+            (Some("OKP"), Some("Ed25519")) => {
+                Ed25519Key::from_bytes(&coordinate("x", "x")?).map(Self::Ed25519)
+            }
             (Some("EC"), Some("P-256")) => {
                 P256Key::from_coordinates(&coordinate("x", "x")?, &coordinate("y", "y")?).map(Self::P256)
             }
@@ -327,15 +340,28 @@ impl KeySet {
     /// [`KeyError::TooMany`].
     pub fn add(&mut self, purpose: KeyPurpose, key: Ed25519Key) -> Result<(), KeyError> {
         let kid = key.thumbprint().to_string();
-        let entry = KeyEntry { kid: Some(kid), purpose, key: PublicKey::Ed25519(key) };
-        if self.entries.contains(&entry) { Ok(()) } else { self.push(entry) }
+        let entry = KeyEntry {
+            kid: Some(kid),
+            purpose,
+            key: PublicKey::Ed25519(key),
+        };
+        if self.entries.contains(&entry) {
+            Ok(())
+        } else {
+            self.push(entry)
+        }
     }
 
     /// Imports every JWK of one purpose.
     ///
     /// # Errors
     /// [`KeyError`], for the first key that is not acceptable: one bad key refuses the set.
-    pub fn add_jwks(&mut self, purpose: KeyPurpose, jwks: &[Jwk], budget: &mut Budget) -> Result<(), KeyError> {
+    pub fn add_jwks(
+        &mut self,
+        purpose: KeyPurpose,
+        jwks: &[Jwk],
+        budget: &mut Budget,
+    ) -> Result<(), KeyError> {
         for jwk in jwks {
             budget.spend(Resource::Signatures, 1)?;
             self.add(purpose, Ed25519Key::from_jwk(jwk)?)?;
@@ -356,7 +382,9 @@ impl KeySet {
         let keys = if document.get("kty").is_some() {
             vec![document]
         } else {
-            serde_json::from_value::<Keys>(document).map_err(|_| KeyError::Malformed("keys"))?.keys
+            serde_json::from_value::<Keys>(document)
+                .map_err(|_| KeyError::Malformed("keys"))?
+                .keys
         };
         let mut set = Self::new();
         for jwk in &keys {
@@ -371,7 +399,11 @@ impl KeySet {
             }
             set.push(KeyEntry { kid, purpose, key })?;
         }
-        if set.entries.is_empty() { Err(KeyError::Malformed("keys")) } else { Ok(set) }
+        if set.entries.is_empty() {
+            Err(KeyError::Malformed("keys"))
+        } else {
+            Ok(set)
+        }
     }
 
     fn push(&mut self, entry: KeyEntry) -> Result<(), KeyError> {
@@ -387,7 +419,10 @@ impl KeySet {
     pub fn find(&self, kid: &str, purpose: KeyPurpose) -> Found<'_> {
         let mut other = None;
         for entry in &self.entries {
-            let named = entry.kid.as_deref().map_or_else(|| entry.key.thumbprint().to_string() == kid, |own| own == kid);
+            let named = entry
+                .kid
+                .as_deref()
+                .map_or_else(|| entry.key.thumbprint().to_string() == kid, |own| own == kid);
             if named && entry.purpose == purpose {
                 return Found::Key(entry);
             }

@@ -109,14 +109,22 @@ impl Unverified {
         let payload_is_json = match profile {
             Profile::Comity { .. } => true,
             // A payload that sets out to be an object or array has to be one; anything else is opaque content.
-            Profile::Standard { .. } => {
-                payload.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|b| matches!(b, b'{' | b'['))
-            }
+            Profile::Standard { .. } => payload
+                .iter()
+                .find(|b| !b.is_ascii_whitespace())
+                .is_some_and(|b| matches!(b, b'{' | b'[')),
         };
         if payload_is_json {
             json::scan(&payload, profile.numbers(), budget)?;
         }
-        Ok(Self { received: token.to_vec(), signed, header, payload, payload_is_json, signature })
+        Ok(Self {
+            received: token.to_vec(),
+            signed,
+            header,
+            payload,
+            payload_is_json,
+            signature,
+        })
     }
 
     /// The protected header, inspected and not verified.
@@ -161,10 +169,20 @@ impl Unverified {
     ///
     /// # Errors
     /// As for [`Self::verify`].
-    pub fn verify_by<T: DeserializeOwned>(self, key: &PublicKey, budget: &mut Budget) -> Result<Verified<T>, JwsError> {
+    pub fn verify_by<T: DeserializeOwned>(
+        self,
+        key: &PublicKey,
+        budget: &mut Budget,
+    ) -> Result<Verified<T>, JwsError> {
         self.check(key, budget)?;
         let value = self.claims()?;
-        Ok(Verified::new(value, self.header, *key.thumbprint(), self.received, self.payload))
+        Ok(Verified::new(
+            value,
+            self.header,
+            *key.thumbprint(),
+            self.received,
+            self.payload,
+        ))
     }
 
     /// Verifies a payload of any kind, JSON or not (RFC 7515 puts no limit on it).
@@ -187,7 +205,13 @@ impl Unverified {
                 Err(_) => Content::Octets(self.payload.clone()),
             }
         };
-        Ok(Verified::new(value, self.header, *entry.key.thumbprint(), self.received, self.payload))
+        Ok(Verified::new(
+            value,
+            self.header,
+            *entry.key.thumbprint(),
+            self.received,
+            self.payload,
+        ))
     }
 
     fn key<'k>(&self, keys: &'k KeySet, purpose: KeyPurpose) -> Result<&'k KeyEntry, JwsError> {
@@ -195,7 +219,13 @@ impl Unverified {
     }
 
     fn check(&self, key: &PublicKey, budget: &mut Budget) -> Result<(), JwsError> {
-        check_signature(key, &self.header, &self.received[..self.signed], &self.signature, budget)
+        check_signature(
+            key,
+            &self.header,
+            &self.received[..self.signed],
+            &self.signature,
+            budget,
+        )
     }
 }
 
@@ -217,11 +247,16 @@ fn select<'k>(keys: &'k KeySet, header: &Header, purpose: KeyPurpose) -> Result<
     };
     match keys.find(kid, purpose) {
         Found::Key(entry) => Ok(entry),
-        Found::OtherPurpose(found) => Err(JwsError::KeyPurpose { expected: purpose, found }),
+        Found::OtherPurpose(found) => Err(JwsError::KeyPurpose {
+            expected: purpose,
+            found,
+        }),
         Found::Nothing => match keys.entries() {
             // A standard issuer that publishes one key without a name means that one.
             [single] if single.kid.is_none() && single.purpose == purpose => Ok(single),
-            _ => Err(JwsError::UnknownKey { kid: header::shorten(kid) }),
+            _ => Err(JwsError::UnknownKey {
+                kid: header::shorten(kid),
+            }),
         },
     }
 }
@@ -234,9 +269,15 @@ fn check_signature(
     budget: &mut Budget,
 ) -> Result<(), JwsError> {
     if !key.can(header.alg()) {
-        return Err(JwsError::KeyAlgorithm { alg: header.alg().as_str() });
+        return Err(JwsError::KeyAlgorithm {
+            alg: header.alg().as_str(),
+        });
     }
-    if key.verify(header.alg(), message, signature, budget)? { Ok(()) } else { Err(JwsError::Signature) }
+    if key.verify(header.alg(), message, signature, budget)? {
+        Ok(())
+    } else {
+        Err(JwsError::Signature)
+    }
 }
 
 /// SHA-256, counted against the budget.

@@ -30,8 +30,17 @@ use binding::KeyBindingJwt;
 use disclosure::Disclosure;
 
 /// Claims that must stand open in any SD-JWT VC: withholding one would change what the others mean.
-pub const OPEN_CLAIMS: [&str; 9] =
-    ["iss", "nbf", "exp", "iat", "cnf", "vct", "vct#integrity", "status", "aud"];
+pub const OPEN_CLAIMS: [&str; 9] = [
+    "iss",
+    "nbf",
+    "exp",
+    "iat",
+    "cnf",
+    "vct",
+    "vct#integrity",
+    "status",
+    "aud",
+];
 /// Claims that must stand open besides in Comity's attestations.
 pub const OPEN_CLAIMS_COMITY: [&str; 6] = ["sub", "jti", "region", "environment", "source_as_of", "log"];
 
@@ -86,7 +95,8 @@ impl Presentation {
     /// # Errors
     /// [`SdJwtError::Claims`], which names members and never quotes values.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, SdJwtError> {
-        serde_json::from_value(Value::Object(self.claims.clone())).map_err(|e| SdJwtError::Claims(json::shape(&e)))
+        serde_json::from_value(Value::Object(self.claims.clone()))
+            .map_err(|e| SdJwtError::Claims(json::shape(&e)))
     }
 
     /// Whether `nbf` and `exp`, where present, allow `now`, with `skew` seconds of tolerance (RFC 7519 §4.1.4 and §4.1.5).
@@ -97,7 +107,9 @@ impl Presentation {
         let seconds = |name: &str| match self.claims.get(name) {
             None => Ok(None),
             Some(value) => value.as_i64().map(Some).ok_or_else(|| {
-                SdJwtError::Claims(json::JsonError::Shape(format!("field `{name}` is not integer seconds")))
+                SdJwtError::Claims(json::JsonError::Shape(format!(
+                    "field `{name}` is not integer seconds"
+                )))
             }),
         };
         if seconds("nbf")?.is_some_and(|nbf| now.saturating_add(skew) < nbf) {
@@ -119,7 +131,10 @@ impl SdJwt {
         if presented.len() > jws::MAX_TOKEN {
             return Err(SdJwtError::TooLong);
         }
-        let last_tilde = presented.iter().rposition(|b| *b == b'~').ok_or(SdJwtError::Structure)?;
+        let last_tilde = presented
+            .iter()
+            .rposition(|b| *b == b'~')
+            .ok_or(SdJwtError::Structure)?;
         let (combined, after) = presented.split_at(last_tilde + 1);
         let mut parts = combined[..last_tilde].split(|b| *b == b'~');
         // A split yields at least one part, even of nothing.
@@ -129,7 +144,11 @@ impl SdJwt {
             budget.spend(Resource::Disclosures, 1)?;
             disclosures.push(Disclosure::parse(encoded, profile.numbers(), budget)?);
         }
-        let key_binding = if after.is_empty() { None } else { Some(KeyBindingJwt::parse(after, budget)?) };
+        let key_binding = if after.is_empty() {
+            None
+        } else {
+            Some(KeyBindingJwt::parse(after, budget)?)
+        };
         Ok(Self {
             received: presented.to_vec(),
             jwt,
@@ -196,8 +215,18 @@ impl SdJwt {
             binding,
             budget,
         )?;
-        let presentation = Presentation { claims, disclosed, holder };
-        Ok(Verified::new(presentation, header, signer, self.received, payload))
+        let presentation = Presentation {
+            claims,
+            disclosed,
+            holder,
+        };
+        Ok(Verified::new(
+            presentation,
+            header,
+            signer,
+            self.received,
+            payload,
+        ))
     }
 }
 
@@ -206,7 +235,10 @@ impl SdJwt {
 /// # Errors
 /// [`SdJwtError::HolderKey`] when `cnf` has no key that is read here.
 pub fn holder_thumbprint(claims: &Map<String, Value>) -> Result<Option<Thumbprint>, SdJwtError> {
-    claims.get("cnf").map(|cnf| binding::holder_key(cnf).map(|key| *key.thumbprint())).transpose()
+    claims
+        .get("cnf")
+        .map(|cnf| binding::holder_key(cnf).map(|key| *key.thumbprint()))
+        .transpose()
 }
 
 impl From<JwsError> for SdJwtError {

@@ -92,7 +92,10 @@ pub struct StatusList {
 
 impl std::fmt::Debug for StatusList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StatusList").field("bits", &self.bits).field("entries", &self.len()).finish()
+        f.debug_struct("StatusList")
+            .field("bits", &self.bits)
+            .field("entries", &self.len())
+            .finish()
     }
 }
 
@@ -118,7 +121,11 @@ impl StatusList {
         };
         let compressed = b64::decode(lst.as_bytes()).map_err(|_| StatusListError::Base64)?;
         let packed = inflate(&compressed, budget)?;
-        if packed.is_empty() { Err(StatusListError::Empty) } else { Ok(Self { bits, packed }) }
+        if packed.is_empty() {
+            Err(StatusListError::Empty)
+        } else {
+            Ok(Self { bits, packed })
+        }
     }
 
     /// Reads a bare `{"bits":…,"lst":…}` object, which nobody signed.
@@ -157,7 +164,10 @@ impl StatusList {
     /// Number of entries, at least one. The draft fills the last byte, so a list may be a few entries longer than its
     /// issuer meant.
     #[must_use]
-    #[allow(clippy::len_without_is_empty, reason = "a list without entries is refused when it is read")]
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "a list without entries is refused when it is read"
+    )]
     pub const fn len(&self) -> u64 {
         self.packed.len() as u64 * (8 / self.bits as u64)
     }
@@ -168,7 +178,10 @@ impl StatusList {
     /// [`StatusListError::IndexOutOfRange`].
     pub fn get(&self, index: u64) -> Result<u8, StatusListError> {
         let per_byte = u64::from(8 / self.bits);
-        let outside = StatusListError::IndexOutOfRange { index, len: self.len() };
+        let outside = StatusListError::IndexOutOfRange {
+            index,
+            len: self.len(),
+        };
         let at = usize::try_from(index / per_byte).map_err(|_| outside.clone())?;
         let byte = *self.packed.get(at).ok_or(outside)?;
         // Smaller than 8, as index % per_byte < 8 / bits.
@@ -179,12 +192,16 @@ impl StatusList {
     /// Every entry that is not zero, by rising index.
     pub fn nonzero(&self) -> impl Iterator<Item = (u64, u8)> + '_ {
         let per_byte = 8 / self.bits;
-        self.packed.iter().enumerate().filter(|(_, byte)| **byte != 0).flat_map(move |(at, byte)| {
-            (0..per_byte).filter_map(move |slot| {
-                let value = (byte >> (slot * self.bits)) & self.mask();
-                (value != 0).then_some((at as u64 * u64::from(per_byte) + u64::from(slot), value))
+        self.packed
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte != 0)
+            .flat_map(move |(at, byte)| {
+                (0..per_byte).filter_map(move |slot| {
+                    let value = (byte >> (slot * self.bits)) & self.mask();
+                    (value != 0).then_some((at as u64 * u64::from(per_byte) + u64::from(slot), value))
+                })
             })
-        })
     }
 
     const fn mask(&self) -> u8 {
@@ -201,7 +218,10 @@ fn inflate(compressed: &[u8], budget: &mut Budget) -> Result<Vec<u8>, StatusList
         // Room is given step by step and paid for when used: a bomb never gets more memory than the budget and one step.
         out.reserve(STEP);
         let (read, written) = (zlib.total_in(), out.len());
-        let rest = usize::try_from(read).ok().and_then(|read| compressed.get(read..)).unwrap_or_default();
+        let rest = usize::try_from(read)
+            .ok()
+            .and_then(|read| compressed.get(read..))
+            .unwrap_or_default();
         let status = zlib.decompress_vec(rest, &mut out, FlushDecompress::None);
         budget.spend(Resource::InflatedBytes, out.len() - written)?;
         match status {
@@ -263,7 +283,10 @@ impl UnverifiedStatusList {
     /// [`StatusListError::Token`].
     pub fn parse(token: &[u8], profile: Profile<'_>, budget: &mut Budget) -> Result<Self, StatusListError> {
         let jws = Unverified::parse_within(token, profile, crate::jws::MAX_STANDARD_TOKEN, budget)?;
-        Ok(Self { jws, comity: matches!(profile, Profile::Comity { .. }) })
+        Ok(Self {
+            jws,
+            comity: matches!(profile, Profile::Comity { .. }),
+        })
     }
 
     /// The unverified `sub`, `iss` and `iat`, to choose whose keys to ask; the list is not inflated.
@@ -278,7 +301,11 @@ impl UnverifiedStatusList {
     ///
     /// # Errors
     /// [`StatusListError`], for the first rule broken.
-    pub fn verify(self, keys: &KeySet, budget: &mut Budget) -> Result<Verified<StatusListToken>, StatusListError> {
+    pub fn verify(
+        self,
+        keys: &KeySet,
+        budget: &mut Budget,
+    ) -> Result<Verified<StatusListToken>, StatusListError> {
         let comity = self.comity;
         let verified: Verified<Claims> = self.jws.verify(keys, KeyPurpose::Status, budget)?;
         verified.try_map(|claims| inflate_claims(claims, comity, budget))
@@ -293,8 +320,20 @@ impl UnverifiedStatusList {
     }
 }
 
-fn inflate_claims(claims: Claims, comity: bool, budget: &mut Budget) -> Result<StatusListToken, StatusListError> {
-    let Claims { iss, sub, iat, exp, ttl, source_as_of, status_list } = claims;
+fn inflate_claims(
+    claims: Claims,
+    comity: bool,
+    budget: &mut Budget,
+) -> Result<StatusListToken, StatusListError> {
+    let Claims {
+        iss,
+        sub,
+        iat,
+        exp,
+        ttl,
+        source_as_of,
+        status_list,
+    } = claims;
     if comity {
         let required = [
             ("iss", iss.is_some()),
@@ -313,5 +352,13 @@ fn inflate_claims(claims: Claims, comity: bool, budget: &mut Budget) -> Result<S
         return Err(StatusListError::Times);
     }
     let list = StatusList::from_lst(status_list.bits, &status_list.lst, budget)?;
-    Ok(StatusListToken { iss, sub, iat, exp, ttl, source_as_of, list })
+    Ok(StatusListToken {
+        iss,
+        sub,
+        iat,
+        exp,
+        ttl,
+        source_as_of,
+        list,
+    })
 }

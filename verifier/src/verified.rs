@@ -27,7 +27,13 @@ impl<T> Verified<T> {
         received: Vec<u8>,
         payload: Vec<u8>,
     ) -> Self {
-        Self { value, header, signer, received, payload }
+        Self {
+            value,
+            header,
+            signer,
+            received,
+            payload,
+        }
     }
 
     /// What was signed.
@@ -72,9 +78,24 @@ impl<T> Verified<T> {
     }
 
     /// Reads the value further within this crate, keeping the proof.
-    #[allow(dead_code, reason = "used by the layers that read typed claims out of verified generic ones")]
+    #[allow(
+        dead_code,
+        reason = "used by the layers that read typed claims out of verified generic ones"
+    )]
     pub(crate) fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Verified<U>, E> {
-        let Self { value, header, signer, received, payload } = self;
-        Ok(Verified { value: read(value)?, header, signer, received, payload })
+        let Self {
+            value,
+            header,
+            signer,
+            received,
+            payload,
+        } = self;
+        Ok(Verified {
+            value: read(value)?,
+            header,
+            signer,
+            received,
+            payload,
+        })
     }
 }

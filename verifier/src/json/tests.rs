@@ -29,20 +29,65 @@ fn accepts_what_rfc_8259_allows() {
 #[test]
 fn refuses_what_is_not_json() {
     for text in [
-        "", " ", "{", "}", "[", "]", "{]", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "{\"a\"}", "{\"a\":}", "{1:2}", "nul",
-        "nulll", "truefalse", "01", "-", "+1", ".5", "[1 2]", "{} {}", "{}x", "\"", "\"\\", "\"\\x\"", "\"\\u12\"",
-        "\"\\u12g4\"", "\"\u{1}\"", "\"a\nb\"", "/*c*/{}", "{\"a\":1//\n}", "NaN", "Infinity",
+        "",
+        " ",
+        "{",
+        "}",
+        "[",
+        "]",
+        "{]",
+        "[1,]",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{1:2}",
+        "nul",
+        "nulll",
+        "truefalse",
+        "01",
+        "-",
+        "+1",
+        ".5",
+        "[1 2]",
+        "{} {}",
+        "{}x",
+        "\"",
+        "\"\\",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\u{1}\"",
+        "\"a\nb\"",
+        "/*c*/{}",
+        "{\"a\":1//\n}",
+        "NaN",
+        "Infinity",
     ] {
-        assert!(matches!(check(text, Numbers::Integers), Err(JsonError::Syntax { .. })), "{text:?}");
+        assert!(
+            matches!(check(text, Numbers::Integers), Err(JsonError::Syntax { .. })),
+            "{text:?}"
+        );
     }
     for text in ["1.", "1e", "1e+", "1.e1", "-.1"] {
-        assert!(matches!(check(text, Numbers::Finite), Err(JsonError::Syntax { .. })), "{text:?}");
+        assert!(
+            matches!(check(text, Numbers::Finite), Err(JsonError::Syntax { .. })),
+            "{text:?}"
+        );
     }
 }
 
 #[test]
 fn refuses_lone_surrogates() {
-    for text in [r#""\ud83d""#, r#""\udc00""#, r#""\ud83dx""#, r#""\ud83dA""#, r#""\ud83d\ud83d""#, r#""\ud83d\n""#] {
+    for text in [
+        r#""\ud83d""#,
+        r#""\udc00""#,
+        r#""\ud83dx""#,
+        r#""\ud83dA""#,
+        r#""\ud83d\ud83d""#,
+        r#""\ud83d\n""#,
+    ] {
         assert!(check(text, Numbers::Integers).is_err(), "{text}");
     }
 }
@@ -58,7 +103,13 @@ fn refuses_a_duplicate_name_in_any_spelling_and_at_any_depth() {
         r#"{"😀":1,"\ud83d\ude00":2}"#,
         r#"{"":1,"":2}"#,
     ] {
-        assert!(matches!(check(text, Numbers::Integers), Err(JsonError::DuplicateName { .. })), "{text}");
+        assert!(
+            matches!(
+                check(text, Numbers::Integers),
+                Err(JsonError::DuplicateName { .. })
+            ),
+            "{text}"
+        );
     }
 }
 
@@ -76,15 +127,34 @@ fn finds_a_duplicate_among_many_members() {
 #[test]
 fn numbers_by_profile() {
     for text in ["1.5", "-0.25e-3", "1e3", "1E+2"] {
-        assert!(matches!(check(text, Numbers::Integers), Err(JsonError::Number { .. })), "{text}");
+        assert!(
+            matches!(check(text, Numbers::Integers), Err(JsonError::Number { .. })),
+            "{text}"
+        );
         assert_eq!(check(text, Numbers::Finite), Ok(()), "{text}");
     }
-    for text in ["9223372036854775808", "-9223372036854775809", "18446744073709551616"] {
-        assert!(matches!(check(text, Numbers::Integers), Err(JsonError::Number { .. })), "{text}");
-        assert!(matches!(check(text, Numbers::Finite), Err(JsonError::Number { .. })), "{text}");
+    for text in [
+        "9223372036854775808",
+        "-9223372036854775809",
+        "18446744073709551616",
+    ] {
+        assert!(
+            matches!(check(text, Numbers::Integers), Err(JsonError::Number { .. })),
+            "{text}"
+        );
+        assert!(
+            matches!(check(text, Numbers::Finite), Err(JsonError::Number { .. })),
+            "{text}"
+        );
     }
-    assert!(matches!(check("-0", Numbers::Integers), Err(JsonError::Number { .. })));
-    assert!(matches!(check("1e400", Numbers::Finite), Err(JsonError::Number { .. })));
+    assert!(matches!(
+        check("-0", Numbers::Integers),
+        Err(JsonError::Number { .. })
+    ));
+    assert!(matches!(
+        check("1e400", Numbers::Finite),
+        Err(JsonError::Number { .. })
+    ));
 }
 
 #[test]
@@ -92,7 +162,10 @@ fn depth_32_and_no_deeper() {
     let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     assert_eq!(check(&nested(32), Numbers::Integers), Ok(()));
     assert_eq!(check(&nested(33), Numbers::Integers), Err(JsonError::Depth));
-    assert_eq!(check(&"[".repeat(100_000), Numbers::Integers), Err(JsonError::Depth));
+    assert_eq!(
+        check(&"[".repeat(100_000), Numbers::Integers),
+        Err(JsonError::Depth)
+    );
     let objects = |n: usize| format!("{}1{}", "{\"a\":".repeat(n), "}".repeat(n));
     assert_eq!(check(&objects(32), Numbers::Integers), Ok(()));
     assert_eq!(check(&objects(33), Numbers::Integers), Err(JsonError::Depth));
@@ -101,16 +174,30 @@ fn depth_32_and_no_deeper() {
 #[test]
 fn refuses_what_is_not_utf8() {
     let mut budget = Budget::new(Limits::PRESENTATION);
-    for bytes in [&b"\"\xff\""[..], b"\"\xed\xa0\x80\"", b"\"\xc0\xaf\"", b"\xef\xbb\xbf{}"] {
-        assert_eq!(scan(bytes, Numbers::Integers, &mut budget).map(|_| ()), Err(JsonError::Utf8));
+    for bytes in [
+        &b"\"\xff\""[..],
+        b"\"\xed\xa0\x80\"",
+        b"\"\xc0\xaf\"",
+        b"\xef\xbb\xbf{}",
+    ] {
+        assert_eq!(
+            scan(bytes, Numbers::Integers, &mut budget).map(|_| ()),
+            Err(JsonError::Utf8)
+        );
     }
 }
 
 #[test]
 fn spends_its_length() {
-    let mut budget = Budget::new(Limits { parsed_bytes: 10, ..Limits::PRESENTATION });
+    let mut budget = Budget::new(Limits {
+        parsed_bytes: 10,
+        ..Limits::PRESENTATION
+    });
     assert!(scan(b"{\"a\":1}", Numbers::Integers, &mut budget).is_ok());
-    assert!(matches!(scan(b"{\"a\":1}", Numbers::Integers, &mut budget), Err(JsonError::Budget(_))));
+    assert!(matches!(
+        scan(b"{\"a\":1}", Numbers::Integers, &mut budget),
+        Err(JsonError::Budget(_))
+    ));
 }
 
 #[test]
@@ -142,7 +229,8 @@ fn documents() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 64, 20, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-            prop::collection::btree_map(".{0,6}", inner, 0..20).prop_map(|m| Value::Object(m.into_iter().collect())),
+            prop::collection::btree_map(".{0,6}", inner, 0..20)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     })
 }

@@ -17,12 +17,19 @@ fn jwk(value: Value) -> Jwk {
 #[test]
 fn imports_the_key_of_rfc_8037_under_its_thumbprint() {
     let key = Ed25519Key::from_jwk(&jwk(json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X})));
-    assert_eq!(key.map(|k| k.thumbprint().to_string()), Ok(RFC_8037_THUMBPRINT.to_owned()));
+    assert_eq!(
+        key.map(|k| k.thumbprint().to_string()),
+        Ok(RFC_8037_THUMBPRINT.to_owned())
+    );
 }
 
 #[test]
 fn the_kid_of_our_own_keys_is_the_thumbprint() {
-    let with = |kid: &str| Ed25519Key::from_jwk(&jwk(json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X,"kid":kid})));
+    let with = |kid: &str| {
+        Ed25519Key::from_jwk(&jwk(
+            json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X,"kid":kid}),
+        ))
+    };
     assert!(with(RFC_8037_THUMBPRINT).is_ok());
     assert_eq!(with("key-1").map(|_| ()), Err(KeyError::KidMismatch));
 }
@@ -48,10 +55,16 @@ fn refuses_every_point_of_small_order_in_every_spelling() {
     for encoding in encodings {
         let refused = Ed25519Key::from_bytes(&encoding).map(|_| ());
         // Some decoders know the second spellings for what they are, others take them for no point: never a key.
-        assert!(matches!(refused, Err(KeyError::SmallOrder | KeyError::NotOnCurve)), "{encoding:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(KeyError::SmallOrder | KeyError::NotOnCurve)),
+            "{encoding:?}: {refused:?}"
+        );
     }
     for point in EIGHT_TORSION {
-        assert_eq!(Ed25519Key::from_bytes(&point.compress().to_bytes()).map(|_| ()), Err(KeyError::SmallOrder));
+        assert_eq!(
+            Ed25519Key::from_bytes(&point.compress().to_bytes()).map(|_| ()),
+            Err(KeyError::SmallOrder)
+        );
     }
 }
 
@@ -82,7 +95,10 @@ fn refuses_non_canonical_encodings_and_what_is_no_point() {
     // y = 2 is on no point of the curve.
     let mut two = [0; 32];
     two[0] = 2;
-    assert_eq!(Ed25519Key::from_bytes(&two).map(|_| ()), Err(KeyError::NotOnCurve));
+    assert_eq!(
+        Ed25519Key::from_bytes(&two).map(|_| ()),
+        Err(KeyError::NotOnCurve)
+    );
 }
 
 #[test]
@@ -92,10 +108,16 @@ fn the_forgery_that_lax_verification_accepts_is_refused() {
     identity[0] = 1;
     let mut signature = [0; 64];
     signature[0] = 1;
-    assert_eq!(Ed25519Key::from_bytes(&identity).map(|_| ()), Err(KeyError::SmallOrder));
+    assert_eq!(
+        Ed25519Key::from_bytes(&identity).map(|_| ()),
+        Err(KeyError::SmallOrder)
+    );
     assert!(!public(&signing_key(1)).verify(b"anything", &signature));
     let weak = VerifyingKey::from_bytes(&identity).expect("the curve library takes it");
-    assert!(weak.verify_strict(b"anything", &Ed25519Signature::from_bytes(&signature)).is_err());
+    assert!(
+        weak.verify_strict(b"anything", &Ed25519Signature::from_bytes(&signature))
+            .is_err()
+    );
 }
 
 #[test]
@@ -106,8 +128,8 @@ fn s_must_be_canonical() {
     assert!(public(&key).verify(b"message", &signature));
     // Adding the group order to S gives the second solution of the same equation.
     let order: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let mut carry = 0_u16;
     for (byte, add) in signature[32..].iter_mut().zip(order) {
@@ -120,10 +142,17 @@ fn s_must_be_canonical() {
 
 #[test]
 fn private_members_refuse_a_public_key() {
-    let private = json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X,"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"});
-    assert_eq!(PublicKey::from_value(&private).map(|_| ()), Err(KeyError::Private));
+    let private =
+        json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X,"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"});
+    assert_eq!(
+        PublicKey::from_value(&private).map(|_| ()),
+        Err(KeyError::Private)
+    );
     let symmetric = json!({"kty":"oct","k":"AAAA"});
-    assert_eq!(PublicKey::from_value(&symmetric).map(|_| ()), Err(KeyError::Private));
+    assert_eq!(
+        PublicKey::from_value(&symmetric).map(|_| ()),
+        Err(KeyError::Private)
+    );
 }
 
 #[test]
@@ -136,22 +165,38 @@ fn p256_points_must_be_on_the_curve() {
     let bad = json!({"kty":"EC","crv":"P-256","x":x,"y":x});
     assert_eq!(PublicKey::from_value(&bad).map(|_| ()), Err(KeyError::NotOnCurve));
     let short = json!({"kty":"EC","crv":"P-256","x":x,"y":"AAAA"});
-    assert_eq!(PublicKey::from_value(&short).map(|_| ()), Err(KeyError::Malformed("y")));
+    assert_eq!(
+        PublicKey::from_value(&short).map(|_| ()),
+        Err(KeyError::Malformed("y"))
+    );
 }
 
 #[test]
 fn a_key_set_passes_over_types_it_does_not_read_and_refuses_bad_keys() {
     let read = |document: Value| {
-        KeySet::from_jwks_json(document.to_string().as_bytes(), KeyPurpose::Attestation, &mut budget())
+        KeySet::from_jwks_json(
+            document.to_string().as_bytes(),
+            KeyPurpose::Attestation,
+            &mut budget(),
+        )
     };
     let good = json!({"kty":"OKP","crv":"Ed25519","x":RFC_8037_X,"kid":"a"});
     let rsa = json!({"kty":"RSA","n":"AQAB","e":"AQAB","kid":"r"});
     let weak = json!({"kty":"OKP","crv":"Ed25519","x":b64::encode(&EIGHT_TORSION[0].compress().to_bytes()),"kid":"w"});
-    assert_eq!(read(json!({"keys":[rsa, good]})).map(|s| s.entries().len()), Ok(1));
+    assert_eq!(
+        read(json!({"keys":[rsa, good]})).map(|s| s.entries().len()),
+        Ok(1)
+    );
     assert_eq!(read(good.clone()).map(|s| s.entries().len()), Ok(1));
     assert!(matches!(read(rsa), Err(KeyError::Type(_))));
-    assert_eq!(read(json!({"keys":[good, weak]})).map(|_| ()), Err(KeyError::SmallOrder));
-    assert_eq!(read(json!({"keys":[good, good]})).map(|_| ()), Err(KeyError::DuplicateKid));
+    assert_eq!(
+        read(json!({"keys":[good, weak]})).map(|_| ()),
+        Err(KeyError::SmallOrder)
+    );
+    assert_eq!(
+        read(json!({"keys":[good, good]})).map(|_| ()),
+        Err(KeyError::DuplicateKid)
+    );
     assert!(read(json!({"keys":[]})).is_err());
     assert!(read(json!({"keys":"x"})).is_err());
     assert!(read(json!([])).is_err());
@@ -163,11 +208,17 @@ fn keys_answer_only_for_their_purpose() {
     let mut set = KeySet::new();
     assert_eq!(set.add(KeyPurpose::Status, public(&key)), Ok(()));
     assert!(matches!(set.find(&kid(&key), KeyPurpose::Status), Found::Key(_)));
-    assert_eq!(set.find(&kid(&key), KeyPurpose::Attestation), Found::OtherPurpose(KeyPurpose::Status));
+    assert_eq!(
+        set.find(&kid(&key), KeyPurpose::Attestation),
+        Found::OtherPurpose(KeyPurpose::Status)
+    );
     assert_eq!(set.find("other", KeyPurpose::Status), Found::Nothing);
     // Listed for both, it serves both.
     assert_eq!(set.add(KeyPurpose::Attestation, public(&key)), Ok(()));
-    assert!(matches!(set.find(&kid(&key), KeyPurpose::Attestation), Found::Key(_)));
+    assert!(matches!(
+        set.find(&kid(&key), KeyPurpose::Attestation),
+        Found::Key(_)
+    ));
     assert!(matches!(set.find(&kid(&key), KeyPurpose::Status), Found::Key(_)));
 }
 
@@ -178,7 +229,10 @@ fn a_set_holds_64_keys_and_repeats_cost_nothing() {
         assert_eq!(set.add(KeyPurpose::Status, public(&signing_key(seed))), Ok(()));
     }
     assert_eq!(set.add(KeyPurpose::Status, public(&signing_key(5))), Ok(()));
-    assert_eq!(set.add(KeyPurpose::Status, public(&signing_key(64))), Err(KeyError::TooMany));
+    assert_eq!(
+        set.add(KeyPurpose::Status, public(&signing_key(64))),
+        Err(KeyError::TooMany)
+    );
 }
 
 proptest! {

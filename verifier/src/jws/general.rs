@@ -134,8 +134,10 @@ impl UnverifiedGeneral {
         }
         let mut signatures = Vec::with_capacity(wire.signatures.len());
         for one in wire.signatures {
-            let (header, signed_at) = Header::parse_dated(&b64::decode(one.protected.as_bytes())?, typ, budget)?;
-            let signature = b64::decode_array(one.signature.as_bytes()).map_err(|_| JwsError::SignatureForm)?;
+            let (header, signed_at) =
+                Header::parse_dated(&b64::decode(one.protected.as_bytes())?, typ, budget)?;
+            let signature =
+                b64::decode_array(one.signature.as_bytes()).map_err(|_| JwsError::SignatureForm)?;
             signatures.push(PartySignature {
                 header,
                 signed_at,
@@ -145,7 +147,12 @@ impl UnverifiedGeneral {
         }
         let payload = b64::decode(wire.payload.as_bytes())?;
         json::scan(&payload, Numbers::Integers, budget)?;
-        Ok(Self { received: object.to_vec(), payload, encoded_payload: wire.payload.into_owned(), signatures })
+        Ok(Self {
+            received: object.to_vec(),
+            payload,
+            encoded_payload: wire.payload.into_owned(),
+            signatures,
+        })
     }
 
     /// Unverified claims, to learn who the parties say they are.
@@ -193,11 +200,22 @@ impl UnverifiedGeneral {
         purpose: KeyPurpose,
         budget: &mut Budget,
     ) -> Result<Signer, JwsError> {
-        let one = self.signatures.get(index).ok_or(JwsError::NoSuchSignature { index })?;
+        let one = self
+            .signatures
+            .get(index)
+            .ok_or(JwsError::NoSuchSignature { index })?;
         let entry = select(party, &one.header, purpose)?;
-        let message = [one.encoded_header.as_bytes(), b".", self.encoded_payload.as_bytes()].concat();
+        let message = [
+            one.encoded_header.as_bytes(),
+            b".",
+            self.encoded_payload.as_bytes(),
+        ]
+        .concat();
         check_signature(&entry.key, &one.header, &message, &one.signature, budget)?;
-        Ok(Signer { key: *entry.key.thumbprint(), signed_at: one.signed_at })
+        Ok(Signer {
+            key: *entry.key.thumbprint(),
+            signed_at: one.signed_at,
+        })
     }
 
     /// Verifies that each party, given by its keys, signed exactly once and nobody else did, and reads the payload.
@@ -212,13 +230,20 @@ impl UnverifiedGeneral {
         budget: &mut Budget,
     ) -> Result<VerifiedGeneral<T>, JwsError> {
         if parties.is_empty() || self.signatures.len() != parties.len() {
-            return Err(JwsError::SignatureCount { expected: parties.len(), found: self.signatures.len() });
+            return Err(JwsError::SignatureCount {
+                expected: parties.len(),
+                found: self.signatures.len(),
+            });
         }
         let mut signers: Vec<Option<Signer>> = vec![None; parties.len()];
         for (index, one) in self.signatures.iter().enumerate() {
             let kid = one.header.kid().unwrap_or_default();
-            let party = parties.iter().position(|keys| keys.find(kid, purpose) != Found::Nothing);
-            let party = party.ok_or_else(|| JwsError::UnknownKey { kid: super::header::shorten(kid) })?;
+            let party = parties
+                .iter()
+                .position(|keys| keys.find(kid, purpose) != Found::Nothing);
+            let party = party.ok_or_else(|| JwsError::UnknownKey {
+                kid: super::header::shorten(kid),
+            })?;
             if signers[party].is_some() {
                 return Err(JwsError::PartySignedTwice);
             }
@@ -227,6 +252,11 @@ impl UnverifiedGeneral {
         // As many signatures as parties and none twice: every place is taken.
         let signers: Vec<Signer> = signers.into_iter().flatten().collect();
         let value = self.claims()?;
-        Ok(VerifiedGeneral { value, received: self.received, payload: self.payload, signers })
+        Ok(VerifiedGeneral {
+            value,
+            received: self.received,
+            payload: self.payload,
+            signers,
+        })
     }
 }

@@ -66,7 +66,11 @@ impl Header {
         if let Some(at) = self.signed_at {
             map.insert("signed_at".into(), at.into());
         }
-        map.extend(self.others.iter().map(|(name, value)| (name.clone(), value.clone())));
+        map.extend(
+            self.others
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         Value::Object(map)
     }
 
@@ -116,7 +120,11 @@ impl Members<'_> {
         }
         if let Some(at) = self.signed_at.filter(|_| !dated) {
             match profile {
-                Profile::Comity { .. } => return Err(JwsError::HeaderMember { name: "signed_at".into() }),
+                Profile::Comity { .. } => {
+                    return Err(JwsError::HeaderMember {
+                        name: "signed_at".into(),
+                    });
+                }
                 Profile::Standard { .. } => {
                     self.signed_at = None;
                     self.others.insert("signed_at".into(), at.into());
@@ -129,11 +137,19 @@ impl Members<'_> {
             .ok_or_else(|| JwsError::Algorithm { alg: shorten(name) })?;
         let expected = match profile {
             Profile::Comity { typ } => (self.typ.as_deref() != Some(typ)).then_some(typ),
-            Profile::Standard { typ } => typ.filter(|typ| !self.typ.as_deref().is_some_and(|t| same_media_type(t, typ))),
+            Profile::Standard { typ } => {
+                typ.filter(|typ| !self.typ.as_deref().is_some_and(|t| same_media_type(t, typ)))
+            }
         };
         if let Some(expected) = expected {
-            let found = self.typ.as_deref().map_or_else(|| "(missing)".to_owned(), shorten);
-            return Err(JwsError::Typ { expected: expected.to_owned(), found });
+            let found = self
+                .typ
+                .as_deref()
+                .map_or_else(|| "(missing)".to_owned(), shorten);
+            return Err(JwsError::Typ {
+                expected: expected.to_owned(),
+                found,
+            });
         }
         if self.kid.is_none() && matches!(profile, Profile::Comity { .. }) {
             return Err(JwsError::KidMissing);
@@ -152,7 +168,9 @@ impl Members<'_> {
 fn same_media_type(found: &str, expected: &str) -> bool {
     let bare = |t: &str| {
         let lower = t.to_ascii_lowercase();
-        lower.strip_prefix("application/").map_or_else(|| lower.clone(), str::to_owned)
+        lower
+            .strip_prefix("application/")
+            .map_or_else(|| lower.clone(), str::to_owned)
     };
     bare(found) == bare(expected)
 }

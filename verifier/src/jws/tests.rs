@@ -13,7 +13,13 @@ const STANDARD: Profile<'static> = Profile::Standard { typ: None };
 fn verify(token: &str, profile: Profile<'_>) -> Result<Value, &'static str> {
     let mut budget = budget();
     Unverified::parse(token.as_bytes(), profile, &mut budget)
-        .and_then(|t| t.verify(&keys(KeyPurpose::Exchange, &signing_key(1)), KeyPurpose::Exchange, &mut budget))
+        .and_then(|t| {
+            t.verify(
+                &keys(KeyPurpose::Exchange, &signing_key(1)),
+                KeyPurpose::Exchange,
+                &mut budget,
+            )
+        })
         .map(Verified::into_value)
         .map_err(|e| e.rule())
 }
@@ -30,7 +36,10 @@ fn rfc_8037_appendix_a_4() {
             .and_then(|t| t.verify_content(&keys, KeyPurpose::Exchange, &mut budget))
             .map(Verified::into_value)
     };
-    assert_eq!(check(token), Ok(Content::Text("Example of Ed25519 signing".into())));
+    assert_eq!(
+        check(token),
+        Ok(Content::Text("Example of Ed25519 signing".into()))
+    );
     assert_eq!(check(&token.replace(".RXh", ".RXi")), Err(JwsError::Signature));
 }
 
@@ -51,7 +60,13 @@ fn keeps_the_received_bytes_and_names_the_signer() {
     let token = sign(&key, &header(TYP, &key), payload);
     let mut budget = budget();
     let verified: Verified<Value> = Unverified::parse(token.as_bytes(), COMITY, &mut budget)
-        .and_then(|t| t.verify(&keys(KeyPurpose::Exchange, &key), KeyPurpose::Exchange, &mut budget))
+        .and_then(|t| {
+            t.verify(
+                &keys(KeyPurpose::Exchange, &key),
+                KeyPurpose::Exchange,
+                &mut budget,
+            )
+        })
         .expect("a good token");
     assert_eq!(verified.received(), token.as_bytes());
     assert_eq!(verified.payload(), payload.as_bytes());
@@ -75,7 +90,10 @@ fn every_header_defect_has_its_rule() {
         (good.replace(TYP, "application/comity-hint+jwt"), "jws.typ"),
         (good.replace(TYP, "Comity-Hint+JWT"), "jws.typ"),
         (good.replace(&format!(",\"typ\":\"{TYP}\""), ""), "jws.typ"),
-        (good.replace(&format!("\"kid\":\"{}\",", kid(&key)), ""), "jws.kid"),
+        (
+            good.replace(&format!("\"kid\":\"{}\",", kid(&key)), ""),
+            "jws.kid",
+        ),
         (good.replace(&kid(&key), &kid(&signing_key(2))), "jws.unknown-key"),
         (good.replace(&kid(&key), ""), "jws.unknown-key"),
         (with(r#""crit":["exp"]"#), "jws.header-member"),
@@ -97,7 +115,10 @@ fn every_header_defect_has_its_rule() {
         (String::new(), "jws.json"),
         (good[1..].into(), "jws.json"),
     ];
-    assert!(verify(&sign(&key, &good, "{}"), COMITY).is_ok(), "the twin of all of them is good");
+    assert!(
+        verify(&sign(&key, &good, "{}"), COMITY).is_ok(),
+        "the twin of all of them is good"
+    );
     for (header, rule) in cases {
         assert_eq!(verify(&sign(&key, &header, "{}"), COMITY), Err(rule), "{header}");
     }
@@ -119,7 +140,11 @@ fn every_payload_defect_has_its_rule() {
         ("plain text", "jws.json"),
     ];
     for (payload, rule) in cases {
-        assert_eq!(verify(&sign(&key, &header(TYP, &key), payload), COMITY), Err(rule), "{payload}");
+        assert_eq!(
+            verify(&sign(&key, &header(TYP, &key), payload), COMITY),
+            Err(rule),
+            "{payload}"
+        );
     }
 }
 
@@ -137,8 +162,14 @@ fn the_structure_is_three_canonical_parts() {
         (format!("{}.{}.", parts[0], parts[1]), "jws.signature-form"),
         (format!("{token}="), "jws.signature-form"),
         (format!("{token}A"), "jws.signature-form"),
-        (format!("{}=.{}.{}", parts[0], parts[1], parts[2]), "jws.base64url"),
-        (format!("{}.{}=.{}", parts[0], parts[1], parts[2]), "jws.base64url"),
+        (
+            format!("{}=.{}.{}", parts[0], parts[1], parts[2]),
+            "jws.base64url",
+        ),
+        (
+            format!("{}.{}=.{}", parts[0], parts[1], parts[2]),
+            "jws.base64url",
+        ),
         (format!(" {token}"), "jws.base64url"),
         (format!("{token}\n"), "jws.signature-form"),
         (token[..token.len() - 1].into(), "jws.signature-form"),
@@ -151,7 +182,11 @@ fn the_structure_is_three_canonical_parts() {
 #[test]
 fn no_character_can_be_changed() {
     let key = signing_key(1);
-    let token = sign(&key, &header(TYP, &key), r#"{"iat":1700000000,"lists":["https://yushan.example/s/1"]}"#);
+    let token = sign(
+        &key,
+        &header(TYP, &key),
+        r#"{"iat":1700000000,"lists":["https://yushan.example/s/1"]}"#,
+    );
     assert!(verify(&token, COMITY).is_ok());
     for at in 0..token.len() {
         for other in ['A', 'B', '-'] {
@@ -169,8 +204,13 @@ fn keys_of_another_purpose_are_refused_by_name() {
     let key = signing_key(1);
     let token = sign(&key, &header(TYP, &key), "{}");
     let mut budget = budget();
-    let refused = Unverified::parse(token.as_bytes(), COMITY, &mut budget)
-        .and_then(|t| t.verify::<Value>(&keys(KeyPurpose::Federation, &key), KeyPurpose::Exchange, &mut budget));
+    let refused = Unverified::parse(token.as_bytes(), COMITY, &mut budget).and_then(|t| {
+        t.verify::<Value>(
+            &keys(KeyPurpose::Federation, &key),
+            KeyPurpose::Exchange,
+            &mut budget,
+        )
+    });
     assert_eq!(refused.map(|_| ()).map_err(|e| e.rule()), Err("key.purpose"));
 }
 
@@ -188,14 +228,29 @@ fn the_standard_profile_reads_what_others_issue() {
         r#"{"alg":"EdDSA","typ":"JWT","x5c":["AAAA"],"cty":"json"}"#.to_owned(),
         format!(r#"{{"alg":"Ed25519","kid":"{}"}}"#, kid(&key)),
     ] {
-        assert_eq!(verify(&sign(&key, &header, r#"{"a":1.5}"#), STANDARD), Ok(json!({"a":1.5})), "{header}");
+        assert_eq!(
+            verify(&sign(&key, &header, r#"{"a":1.5}"#), STANDARD),
+            Ok(json!({"a":1.5})),
+            "{header}"
+        );
     }
-    let typed = Profile::Standard { typ: Some("statuslist+jwt") };
+    let typed = Profile::Standard {
+        typ: Some("statuslist+jwt"),
+    };
     for typ in ["statuslist+jwt", "application/statuslist+jwt", "StatusList+JWT"] {
-        assert!(verify(&sign(&key, &header(typ, &key), "{}"), typed).is_ok(), "{typ}");
+        assert!(
+            verify(&sign(&key, &header(typ, &key), "{}"), typed).is_ok(),
+            "{typ}"
+        );
     }
-    assert_eq!(verify(&sign(&key, &header("JWT", &key), "{}"), typed), Err("jws.typ"));
-    assert_eq!(verify(&sign(&key, r#"{"alg":"EdDSA"}"#, "{}"), typed), Err("jws.typ"));
+    assert_eq!(
+        verify(&sign(&key, &header("JWT", &key), "{}"), typed),
+        Err("jws.typ")
+    );
+    assert_eq!(
+        verify(&sign(&key, r#"{"alg":"EdDSA"}"#, "{}"), typed),
+        Err("jws.typ")
+    );
 }
 
 #[test]
@@ -204,16 +259,28 @@ fn the_standard_profile_is_still_strict() {
     for (header, payload, rule) in [
         (r#"{"alg":"none"}"#, "{}", "jws.alg"),
         (r#"{"alg":"ES256"}"#, "{}", "key.algorithm"),
-        (r#"{"alg":"EdDSA","crit":["b64"],"b64":true}"#, "{}", "jws.header-member"),
+        (
+            r#"{"alg":"EdDSA","crit":["b64"],"b64":true}"#,
+            "{}",
+            "jws.header-member",
+        ),
         (r#"{"alg":"EdDSA","b64":true}"#, "{}", "jws.header-member"),
         (r#"{"alg":"EdDSA","zip":"DEF"}"#, "{}", "jws.header-member"),
         (r#"{"alg":"EdDSA","jwk":{}}"#, "{}", "jws.header-member"),
         (r#"{"alg":"EdDSA","alg":"EdDSA"}"#, "{}", "jws.duplicate-name"),
         (r#"{"alg":"EdDSA"}"#, r#"{"a":1,"a":2}"#, "jws.duplicate-name"),
-        (r#"{"alg":"EdDSA"}"#, r#"{"a":18446744073709551616}"#, "jws.number"),
+        (
+            r#"{"alg":"EdDSA"}"#,
+            r#"{"a":18446744073709551616}"#,
+            "jws.number",
+        ),
         (r#"{"alg":"EdDSA"}"#, "plain text", "jws.payload"),
     ] {
-        assert_eq!(verify(&sign(&key, header, payload), STANDARD), Err(rule), "{header} {payload}");
+        assert_eq!(
+            verify(&sign(&key, header, payload), STANDARD),
+            Err(rule),
+            "{header} {payload}"
+        );
     }
 }
 
@@ -222,7 +289,8 @@ fn without_a_kid_only_a_single_candidate_is_meant() {
     let key = signing_key(1);
     let token = sign(&key, r#"{"alg":"EdDSA"}"#, "{}");
     let mut two = keys(KeyPurpose::Exchange, &key);
-    two.add(KeyPurpose::Exchange, crate::fixtures::public(&signing_key(2))).expect("fits");
+    two.add(KeyPurpose::Exchange, crate::fixtures::public(&signing_key(2)))
+        .expect("fits");
     let mut budget = budget();
     let refused = Unverified::parse(token.as_bytes(), STANDARD, &mut budget)
         .and_then(|t| t.verify::<Value>(&two, KeyPurpose::Exchange, &mut budget));
@@ -234,16 +302,28 @@ fn es256_in_the_standard_profile() {
     use p256::ecdsa::signature::Signer as _;
     let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).expect("a scalar");
     let point = key.verifying_key().to_sec1_point(false);
-    let (x, y) = (b64::encode(&point.as_bytes()[1..33]), b64::encode(&point.as_bytes()[33..]));
+    let (x, y) = (
+        b64::encode(&point.as_bytes()[1..33]),
+        b64::encode(&point.as_bytes()[33..]),
+    );
     let jwks = json!({"keys":[{"kty":"EC","crv":"P-256","x":x,"y":y,"kid":"phone"}]}).to_string();
-    let input = format!("{}.{}", b64::encode(br#"{"alg":"ES256","kid":"phone"}"#), b64::encode(b"{}"));
+    let input = format!(
+        "{}.{}",
+        b64::encode(br#"{"alg":"ES256","kid":"phone"}"#),
+        b64::encode(b"{}")
+    );
     let signature: p256::ecdsa::Signature = key.sign(input.as_bytes());
     let check = |signature: &[u8]| {
         let mut budget = budget();
-        let keys = KeySet::from_jwks_json(jwks.as_bytes(), KeyPurpose::Exchange, &mut budget).expect("a good set");
-        Unverified::parse(format!("{input}.{}", b64::encode(signature)).as_bytes(), STANDARD, &mut budget)
-            .and_then(|t| t.verify::<Value>(&keys, KeyPurpose::Exchange, &mut budget))
-            .map(Verified::into_value)
+        let keys =
+            KeySet::from_jwks_json(jwks.as_bytes(), KeyPurpose::Exchange, &mut budget).expect("a good set");
+        Unverified::parse(
+            format!("{input}.{}", b64::encode(signature)).as_bytes(),
+            STANDARD,
+            &mut budget,
+        )
+        .and_then(|t| t.verify::<Value>(&keys, KeyPurpose::Exchange, &mut budget))
+        .map(Verified::into_value)
     };
     assert_eq!(check(&signature.to_bytes()), Ok(json!({})));
     assert_eq!(check(&[0; 64]), Err(JwsError::Signature));
@@ -257,13 +337,19 @@ fn es256_in_the_standard_profile() {
 fn signatures_and_bytes_are_paid_for() {
     let key = signing_key(1);
     let token = sign(&key, &header(TYP, &key), "{}");
-    let limits = crate::budget::Limits { signatures: 0, ..crate::budget::Limits::PRESENTATION };
+    let limits = crate::budget::Limits {
+        signatures: 0,
+        ..crate::budget::Limits::PRESENTATION
+    };
     let mut none = Budget::new(limits);
     let refused = Unverified::parse(token.as_bytes(), COMITY, &mut none)
         .and_then(|t| t.verify::<Value>(&keys(KeyPurpose::Exchange, &key), KeyPurpose::Exchange, &mut none));
     assert!(matches!(refused, Err(JwsError::Budget(_))));
     let long = "x".repeat(MAX_TOKEN + 1);
-    assert_eq!(Unverified::parse(long.as_bytes(), COMITY, &mut budget()).map(|_| ()), Err(JwsError::TooLong));
+    assert_eq!(
+        Unverified::parse(long.as_bytes(), COMITY, &mut budget()).map(|_| ()),
+        Err(JwsError::TooLong)
+    );
 }
 
 mod several_signatures {
@@ -274,16 +360,20 @@ mod several_signatures {
     const AGREEMENT: &str = "comity-agreement+jwt";
 
     fn part(key: &SigningKey, payload: &str, extra: &str) -> Value {
-        let header =
-            format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"{AGREEMENT}"{extra}}}"#, kid(key));
+        let header = format!(
+            r#"{{"alg":"EdDSA","kid":"{}","typ":"{AGREEMENT}"{extra}}}"#,
+            kid(key)
+        );
         let protected = b64::encode(header.as_bytes());
         let input = format!("{protected}.{}", b64::encode(payload.as_bytes()));
         json!({"protected": protected, "signature": b64::encode(&key.sign(input.as_bytes()).to_bytes())})
     }
 
     fn signed(payload: &str, signers: &[u8]) -> Value {
-        let parts: Vec<Value> =
-            signers.iter().map(|s| part(&signing_key(*s), payload, &format!(",\"signed_at\":{s}"))).collect();
+        let parts: Vec<Value> = signers
+            .iter()
+            .map(|s| part(&signing_key(*s), payload, &format!(",\"signed_at\":{s}")))
+            .collect();
         json!({"payload": b64::encode(payload.as_bytes()), "signatures": parts})
     }
 
@@ -293,15 +383,27 @@ mod several_signatures {
         let mut budget = budget();
         UnverifiedGeneral::parse(object.to_string().as_bytes(), AGREEMENT, &mut budget)
             .and_then(|u| u.verify(&[&parties[0], &parties[1]], KeyPurpose::Federation, &mut budget))
-            .map(|v: VerifiedGeneral<Value>| (v.value().clone(), v.signers().iter().map(|s| s.signed_at).collect()))
+            .map(|v: VerifiedGeneral<Value>| {
+                (
+                    v.value().clone(),
+                    v.signers().iter().map(|s| s.signed_at).collect(),
+                )
+            })
             .map_err(|e| e.rule())
     }
 
     #[test]
     fn one_of_each_party_in_any_order() {
         let payload = r#"{"id":"a"}"#;
-        assert_eq!(check(&signed(payload, &[1, 2])), Ok((json!({"id":"a"}), vec![1, 2])));
-        assert_eq!(check(&signed(payload, &[2, 1])), Ok((json!({"id":"a"}), vec![1, 2])), "in the parties' order");
+        assert_eq!(
+            check(&signed(payload, &[1, 2])),
+            Ok((json!({"id":"a"}), vec![1, 2]))
+        );
+        assert_eq!(
+            check(&signed(payload, &[2, 1])),
+            Ok((json!({"id":"a"}), vec![1, 2])),
+            "in the parties' order"
+        );
     }
 
     #[test]
@@ -324,13 +426,25 @@ mod several_signatures {
         };
         assert_eq!(with(&|o| o["payload"] = "e30x".into()), Err("jws.json"));
         assert_eq!(with(&|o| o["payload"] = "e30=".into()), Err("jws.base64url"));
-        assert_eq!(with(&|o| o["payload"] = b64::encode(b"{ }").into()), Err("jws.signature"));
+        assert_eq!(
+            with(&|o| o["payload"] = b64::encode(b"{ }").into()),
+            Err("jws.signature")
+        );
         assert_eq!(with(&|o| o["header"] = json!({})), Err("jws.claims"));
-        assert_eq!(with(&|o| o["signatures"][0]["header"] = json!({"kid":"x"})), Err("jws.claims"));
+        assert_eq!(
+            with(&|o| o["signatures"][0]["header"] = json!({"kid":"x"})),
+            Err("jws.claims")
+        );
         assert_eq!(with(&|o| o["signatures"] = json!({})), Err("jws.claims"));
-        assert_eq!(with(&|o| o["signatures"][0]["signature"] = "AA".into()), Err("jws.signature-form"));
+        assert_eq!(
+            with(&|o| o["signatures"][0]["signature"] = "AA".into()),
+            Err("jws.signature-form")
+        );
         let swap = good["signatures"][1]["signature"].clone();
-        assert_eq!(with(&|o| o["signatures"][0]["signature"] = swap.clone()), Err("jws.signature"));
+        assert_eq!(
+            with(&|o| o["signatures"][0]["signature"] = swap.clone()),
+            Err("jws.signature")
+        );
         let key = signing_key(1);
         for (extra, rule) in [
             ("", "jws.claims"),
@@ -338,9 +452,15 @@ mod several_signatures {
             (",\"signed_at\":1,\"x\":1", "jws.header-member"),
             (",\"signed_at\":1.5", "jws.number"),
         ] {
-            assert_eq!(with(&|o| o["signatures"][0] = part(&key, "{}", extra)), Err(rule), "{extra}");
+            assert_eq!(
+                with(&|o| o["signatures"][0] = part(&key, "{}", extra)),
+                Err(rule),
+                "{extra}"
+            );
         }
-        let doubled = good.to_string().replacen("{\"payload\"", "{\"payload\":\"\",\"payload\"", 1);
+        let doubled = good
+            .to_string()
+            .replacen("{\"payload\"", "{\"payload\":\"\",\"payload\"", 1);
         assert!(doubled.contains("\"payload\":\"\""), "the duplicate was written");
         let refused = UnverifiedGeneral::parse(doubled.as_bytes(), AGREEMENT, &mut budget()).map(|_| ());
         assert_eq!(refused.map_err(|e| e.rule()), Err("jws.duplicate-name"));
@@ -349,16 +469,23 @@ mod several_signatures {
     #[test]
     fn a_draft_is_checked_signature_by_signature() {
         let mut budget = budget();
-        let draft = UnverifiedGeneral::parse(signed("{}", &[2]).to_string().as_bytes(), AGREEMENT, &mut budget)
-            .expect("well formed");
+        let draft =
+            UnverifiedGeneral::parse(signed("{}", &[2]).to_string().as_bytes(), AGREEMENT, &mut budget)
+                .expect("well formed");
         let (one, two) = (signing_key(1), signing_key(2));
         let party = keys(KeyPurpose::Federation, &two);
         assert_eq!(
-            draft.verify_one(0, &party, KeyPurpose::Federation, &mut budget).map(|s| s.key.to_string()),
+            draft
+                .verify_one(0, &party, KeyPurpose::Federation, &mut budget)
+                .map(|s| s.key.to_string()),
             Ok(kid(&two))
         );
         let other = keys(KeyPurpose::Federation, &one);
-        assert!(draft.verify_one(0, &other, KeyPurpose::Federation, &mut budget).is_err());
+        assert!(
+            draft
+                .verify_one(0, &other, KeyPurpose::Federation, &mut budget)
+                .is_err()
+        );
         let refused = draft.verify_one(1, &party, KeyPurpose::Federation, &mut budget);
         assert_eq!(refused, Err(JwsError::NoSuchSignature { index: 1 }));
     }

@@ -72,8 +72,12 @@ struct Claims {
 impl KeyBindingJwt {
     pub(super) fn parse(token: &[u8], budget: &mut Budget) -> Result<Self, SdJwtError> {
         // A holder's wallet is not ours: its header may have more members, and `kid` has nothing to name.
-        let profile = Profile::Standard { typ: Some(Typ::KeyBinding.as_str()) };
-        Unverified::parse(token, profile, budget).map(Self).map_err(SdJwtError::BindingToken)
+        let profile = Profile::Standard {
+            typ: Some(Typ::KeyBinding.as_str()),
+        };
+        Unverified::parse(token, profile, budget)
+            .map(Self)
+            .map_err(SdJwtError::BindingToken)
     }
 }
 
@@ -133,7 +137,14 @@ fn answer(claims: &Claims, challenge: Challenge<'_>) -> Result<(), SdJwtError> {
     if claims.nonce != challenge.nonce {
         return Err(SdJwtError::BindingNonce);
     }
-    let oldest = challenge.now.saturating_sub(challenge.max_age).saturating_sub(SKEW);
+    let oldest = challenge
+        .now
+        .saturating_sub(challenge.max_age)
+        .saturating_sub(SKEW);
     let newest = challenge.now.saturating_add(SKEW);
-    if (oldest..=newest).contains(&claims.iat) { Ok(()) } else { Err(SdJwtError::BindingTime) }
+    if (oldest..=newest).contains(&claims.iat) {
+        Ok(())
+    } else {
+        Err(SdJwtError::BindingTime)
+    }
 }

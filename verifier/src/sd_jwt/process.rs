@@ -17,14 +17,23 @@ pub(super) fn process(
     comity: bool,
     budget: &mut Budget,
 ) -> Result<(Map<String, Value>, Vec<String>), SdJwtError> {
-    let mut given: Vec<([u8; 43], Option<Content>)> =
-        disclosures.into_iter().map(|d| (d.digest, Some(d.content))).collect();
-    given.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut given: Vec<([u8; 43], Option<Content>)> = disclosures
+        .into_iter()
+        .map(|d| (d.digest, Some(d.content)))
+        .collect();
+    given.sort_unstable_by_key(|(digest, _)| *digest);
     if given.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(SdJwtError::RepeatedDigest);
     }
-    let mut walk =
-        Walk { given, digests: Vec::new(), disclosed: Vec::new(), path: String::new(), comity, sealed: None, budget };
+    let mut walk = Walk {
+        given,
+        digests: Vec::new(),
+        disclosed: Vec::new(),
+        path: String::new(),
+        comity,
+        sealed: None,
+        budget,
+    };
     walk.object(&mut claims, 0)?;
     walk.digests.sort_unstable();
     if walk.digests.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -147,7 +156,11 @@ impl Walk<'_> {
     /// Disclosures nested in disclosures could go deeper than any one document: the limit holds for the whole.
     fn enter(&mut self, depth: usize) -> Result<(), SdJwtError> {
         self.budget.spend(Resource::Steps, 1)?;
-        if depth < MAX_DEPTH { Ok(()) } else { Err(SdJwtError::Depth) }
+        if depth < MAX_DEPTH {
+            Ok(())
+        } else {
+            Err(SdJwtError::Depth)
+        }
     }
 
     fn below<T>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> T) -> T {
@@ -168,7 +181,9 @@ impl Walk<'_> {
         if let Some(claim) = &self.sealed {
             return Err(SdJwtError::HiddenClaim { claim: claim.clone() });
         }
-        let found = self.given.binary_search_by(|(own, _)| own.as_slice().cmp(digest.as_bytes()));
+        let found = self
+            .given
+            .binary_search_by(|(own, _)| own.as_slice().cmp(digest.as_bytes()));
         let taken = match found {
             // Taken before: the same digest has been met earlier.
             Ok(at) => Some(self.given[at].1.take().ok_or(SdJwtError::RepeatedDigest)?),

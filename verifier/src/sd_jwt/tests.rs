@@ -27,7 +27,12 @@ fn verify_as(token: &str, profile: Profile<'_>, binding: Binding<'_>) -> Result<
     let mut budget = budget();
     SdJwt::parse(token.as_bytes(), profile, &mut budget)
         .and_then(|t| {
-            t.verify(&keys(KeyPurpose::Attestation, &signing_key(1)), KeyPurpose::Attestation, binding, &mut budget)
+            t.verify(
+                &keys(KeyPurpose::Attestation, &signing_key(1)),
+                KeyPurpose::Attestation,
+                binding,
+                &mut budget,
+            )
         })
         .map(Verified::into_value)
         .map_err(|e| e.rule())
@@ -50,7 +55,10 @@ fn payload(digests: &[&str]) -> Value {
 fn digests_of_rfc_9901_section_4_2_3() {
     // Object property and array element, with the white space of the RFC's own encoder.
     let (encoded, digest) = disclosure(r#"["_26bc4LT-ac6q2KI6cBW5es", "family_name", "Möbius"]"#);
-    assert_eq!(encoded, "WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0");
+    assert_eq!(
+        encoded,
+        "WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"
+    );
     assert_eq!(digest, "X9yH0Ajrdm1Oij4tWso9UzzKJvPoDxwmuEcO3XAdRC0");
     let (encoded, digest) = disclosure(r#"["lklxF5jMYlGTPUovMNIvCA", "FR"]"#);
     assert_eq!(encoded, "WyJsa2x4RjVqTVlsR1RQVW92TU5JdkNBIiwgIkZSIl0");
@@ -67,28 +75,44 @@ fn discloses_what_the_holder_chose_and_drops_the_rest() {
     let expected = json!({"iss":"https://yushan.example","exp":NOW + 100,"name":"示例一"});
     assert_eq!(Value::Object(presentation.claims().clone()), expected);
     assert_eq!(presentation.disclosed(), ["/name"]);
-    assert!(presentation.discloses("name") && !presentation.discloses("tier") && !presentation.discloses("iss"));
+    assert!(
+        presentation.discloses("name") && !presentation.discloses("tier") && !presentation.discloses("iss")
+    );
     assert_eq!(presentation.holder(), None);
 }
 
 #[test]
 fn objects_arrays_and_recursion() {
     let (street, street_digest) = disclosure(r#"["s1","street","示例路"]"#);
-    let (address, address_digest) = disclosure(&json!(["s2","address",{"_sd":[street_digest],"region":"361123"}]).to_string());
+    let (address, address_digest) =
+        disclosure(&json!(["s2","address",{"_sd":[street_digest],"region":"361123"}]).to_string());
     let (period, period_digest) = disclosure(r#"["s3",{"from":"2020-01-01"}]"#);
     let (_, hidden_period) = disclosure(r#"["s4",{"from":"2021-01-01"}]"#);
     let (inner, inner_digest) = disclosure(r#"["s5","b"]"#);
     let (outer, outer_digest) = disclosure(&json!(["s6", ["a", {"...":inner_digest}]]).to_string());
     let mut payload = payload(&[&address_digest]);
-    payload["periods"] = json!([{"...":hidden_period}, {"...":period_digest}, {"open":true}, {"...":outer_digest}]);
+    payload["periods"] =
+        json!([{"...":hidden_period}, {"...":period_digest}, {"open":true}, {"...":outer_digest}]);
     // In any order: a child may be sent before its parent.
     let token = present(&payload, &[&inner, &street, &outer, &period, &address]);
     let presentation = verify(&token).unwrap();
-    assert_eq!(presentation.claims()["address"], json!({"region":"361123","street":"示例路"}));
-    assert_eq!(presentation.claims()["periods"], json!([{"from":"2020-01-01"},{"open":true},["a","b"]]));
+    assert_eq!(
+        presentation.claims()["address"],
+        json!({"region":"361123","street":"示例路"})
+    );
+    assert_eq!(
+        presentation.claims()["periods"],
+        json!([{"from":"2020-01-01"},{"open":true},["a","b"]])
+    );
     assert_eq!(
         presentation.disclosed(),
-        ["/periods/0", "/periods/2", "/periods/2/1", "/address", "/address/street"]
+        [
+            "/periods/0",
+            "/periods/2",
+            "/periods/2/1",
+            "/address",
+            "/address/street"
+        ]
     );
     // A child without its parent refers to nothing.
     assert_eq!(claims(&present(&payload, &[&street])), Err("sd-jwt.unreferenced"));
@@ -98,17 +122,32 @@ fn objects_arrays_and_recursion() {
 fn refuses_what_rfc_9901_refuses() {
     let (name, digest) = disclosure(r#"["s1","name","示例"]"#);
     let good = payload(&[&digest]);
-    assert!(claims(&present(&good, &[&name])).is_ok(), "the twin of all of them is good");
+    assert!(
+        claims(&present(&good, &[&name])).is_ok(),
+        "the twin of all of them is good"
+    );
     let with = |change: &dyn Fn(&mut Value)| {
         let mut changed = good.clone();
         change(&mut changed);
         claims(&present(&changed, &[&name]))
     };
-    assert_eq!(with(&|p| p["_sd"] = json!([digest, digest])), Err("sd-jwt.repeated-digest"));
-    assert_eq!(with(&|p| p["x"] = json!({"_sd":[digest]})), Err("sd-jwt.repeated-digest"));
+    assert_eq!(
+        with(&|p| p["_sd"] = json!([digest, digest])),
+        Err("sd-jwt.repeated-digest")
+    );
+    assert_eq!(
+        with(&|p| p["x"] = json!({"_sd":[digest]})),
+        Err("sd-jwt.repeated-digest")
+    );
     let (_, decoy) = disclosure("[]");
-    assert_eq!(with(&|p| p["_sd"] = json!([digest, decoy, decoy])), Err("sd-jwt.repeated-digest"));
-    assert_eq!(claims(&present(&good, &[&name, &name])), Err("sd-jwt.repeated-digest"));
+    assert_eq!(
+        with(&|p| p["_sd"] = json!([digest, decoy, decoy])),
+        Err("sd-jwt.repeated-digest")
+    );
+    assert_eq!(
+        claims(&present(&good, &[&name, &name])),
+        Err("sd-jwt.repeated-digest")
+    );
     assert_eq!(with(&|p| p["_sd"] = json!([])), Err("sd-jwt.unreferenced"));
     assert_eq!(with(&|p| p["_sd"] = json!([decoy])), Err("sd-jwt.unreferenced"));
     assert_eq!(with(&|p| p["_sd"] = json!(digest)), Err("sd-jwt.digest"));
@@ -116,14 +155,29 @@ fn refuses_what_rfc_9901_refuses() {
     assert_eq!(with(&|p| p["_sd"] = json!({})), Err("sd-jwt.digest"));
     assert_eq!(with(&|p| p["name"] = json!("open")), Err("sd-jwt.collision"));
     assert_eq!(with(&|p| p["..."] = json!("x")), Err("sd-jwt.reserved-name"));
-    assert_eq!(with(&|p| p["x"] = json!({"...":"x"})), Err("sd-jwt.reserved-name"));
-    assert_eq!(with(&|p| p["x"] = json!([{"...":"x","y":1}])), Err("sd-jwt.digest"));
+    assert_eq!(
+        with(&|p| p["x"] = json!({"...":"x"})),
+        Err("sd-jwt.reserved-name")
+    );
+    assert_eq!(
+        with(&|p| p["x"] = json!([{"...":"x","y":1}])),
+        Err("sd-jwt.digest")
+    );
     assert_eq!(with(&|p| p["x"] = json!([{"...":1}])), Err("sd-jwt.digest"));
-    assert_eq!(with(&|p| p["x"] = json!([{"...":digest}])), Err("sd-jwt.arity"), "a property where an element belongs");
+    assert_eq!(
+        with(&|p| p["x"] = json!([{"...":digest}])),
+        Err("sd-jwt.arity"),
+        "a property where an element belongs"
+    );
     assert_eq!(with(&|p| p["_sd_alg"] = json!("sha-512")), Err("sd-jwt.sd-alg"));
     assert_eq!(with(&|p| p["_sd_alg"] = json!("SHA-256")), Err("sd-jwt.sd-alg"));
     assert_eq!(with(&|p| p["_sd_alg"] = json!(1)), Err("sd-jwt.sd-alg"));
-    assert_eq!(with(&|p| { p.as_object_mut().unwrap().remove("_sd_alg"); }), Err("sd-jwt.sd-alg"));
+    assert_eq!(
+        with(&|p| {
+            p.as_object_mut().unwrap().remove("_sd_alg");
+        }),
+        Err("sd-jwt.sd-alg")
+    );
 }
 
 #[test]
@@ -131,7 +185,10 @@ fn the_hash_has_a_default_only_for_others() {
     let (name, digest) = disclosure(r#"["s1","name","示例"]"#);
     let token = present(&json!({"_sd":[digest]}), &[&name]);
     assert!(verify_as(&token, STANDARD, Binding::Optional).is_ok());
-    assert_eq!(verify_as(&token, COMITY, Binding::Optional).map(|_| ()), Err("sd-jwt.sd-alg"));
+    assert_eq!(
+        verify_as(&token, COMITY, Binding::Optional).map(|_| ()),
+        Err("sd-jwt.sd-alg")
+    );
 }
 
 #[test]
@@ -158,13 +215,23 @@ fn every_disclosure_has_the_form_of_its_place() {
     ];
     for (json, rule) in cases {
         let (encoded, digest) = disclosure(json);
-        assert_eq!(claims(&present(&payload(&[&digest]), &[&encoded])), Err(rule), "{json}");
+        assert_eq!(
+            claims(&present(&payload(&[&digest]), &[&encoded])),
+            Err(rule),
+            "{json}"
+        );
     }
     let (encoded, digest) = disclosure(r#"["s","name","v"]"#);
     let (element, element_digest) = disclosure(r#"["s","v"]"#);
-    assert_eq!(claims(&present(&payload(&[&element_digest]), &[&element])), Err("sd-jwt.arity"));
+    assert_eq!(
+        claims(&present(&payload(&[&element_digest]), &[&element])),
+        Err("sd-jwt.arity")
+    );
     // Another spelling of the same bytes has another digest and is not canonical.
-    assert_eq!(claims(&present(&payload(&[&digest]), &[&format!("{encoded}=")])), Err("sd-jwt.disclosure"));
+    assert_eq!(
+        claims(&present(&payload(&[&digest]), &[&format!("{encoded}=")])),
+        Err("sd-jwt.disclosure")
+    );
 }
 
 #[test]
@@ -178,7 +245,11 @@ fn registered_claims_stand_open() {
         )
     };
     for name in OPEN_CLAIMS {
-        assert_eq!(disclosed(name), (Err("sd-jwt.hidden-claim"), Err("sd-jwt.hidden-claim")), "{name}");
+        assert_eq!(
+            disclosed(name),
+            (Err("sd-jwt.hidden-claim"), Err("sd-jwt.hidden-claim")),
+            "{name}"
+        );
     }
     for name in OPEN_CLAIMS_COMITY {
         assert_eq!(disclosed(name), (Err("sd-jwt.hidden-claim"), Ok(())), "{name}");
@@ -186,7 +257,13 @@ fn registered_claims_stand_open() {
     assert_eq!(disclosed("name"), (Ok(()), Ok(())));
     // Below the top level the same names are ordinary.
     let (encoded, digest) = disclosure(r#"["s","status","married"]"#);
-    assert!(claims(&present(&json!({"_sd_alg":"sha-256","x":{"_sd":[digest]}}), &[&encoded])).is_ok());
+    assert!(
+        claims(&present(
+            &json!({"_sd_alg":"sha-256","x":{"_sd":[digest]}}),
+            &[&encoded]
+        ))
+        .is_ok()
+    );
     // Nor may anything be hidden inside one, disclosed or withheld.
     let (encoded, digest) = disclosure(r#"["s","status_list",{"idx":1}]"#);
     let inside = json!({"_sd_alg":"sha-256","status":{"_sd":[digest]}});
@@ -246,7 +323,9 @@ fn no_character_can_be_changed() {
 
 #[test]
 fn disclosures_are_paid_for() {
-    let many: Vec<(String, String)> = (0..200).map(|i| disclosure(&format!(r#"["s","n{i}",1]"#))).collect();
+    let many: Vec<(String, String)> = (0..200)
+        .map(|i| disclosure(&format!(r#"["s","n{i}",1]"#)))
+        .collect();
     let digests: Vec<&str> = many.iter().map(|(_, d)| d.as_str()).collect();
     let encoded: Vec<&str> = many.iter().map(|(e, _)| e.as_str()).collect();
     assert_eq!(claims(&present(&payload(&digests), &encoded)), Err("budget"));
@@ -256,7 +335,11 @@ fn disclosures_are_paid_for() {
 #[test]
 fn dates_are_judged_on_request() {
     let at = |now: i64| {
-        let presentation = verify(&present(&json!({"_sd_alg":"sha-256","nbf":NOW,"exp":NOW + 100}), &[])).unwrap();
+        let presentation = verify(&present(
+            &json!({"_sd_alg":"sha-256","nbf":NOW,"exp":NOW + 100}),
+            &[],
+        ))
+        .unwrap();
         presentation.check_dates(now, 60).map_err(|e| e.rule())
     };
     assert_eq!(at(NOW - 61), Err("sd-jwt.not-yet-valid"));
@@ -264,7 +347,10 @@ fn dates_are_judged_on_request() {
     assert_eq!(at(NOW + 159), Ok(()));
     assert_eq!(at(NOW + 160), Err("sd-jwt.expired"));
     let odd = verify(&present(&json!({"_sd_alg":"sha-256","exp":"never"}), &[])).unwrap();
-    assert_eq!(odd.check_dates(NOW, 60).map_err(|e| e.rule()), Err("sd-jwt.claims"));
+    assert_eq!(
+        odd.check_dates(NOW, 60).map_err(|e| e.rule()),
+        Err("sd-jwt.claims")
+    );
 }
 
 mod key_binding {
@@ -274,7 +360,12 @@ mod key_binding {
     const NONCE: &str = "n-0S6_WzA2Mj";
 
     fn challenge() -> Binding<'static> {
-        Binding::Required(Challenge { aud: AUD, nonce: NONCE, now: NOW, max_age: 300 })
+        Binding::Required(Challenge {
+            aud: AUD,
+            nonce: NONCE,
+            now: NOW,
+            max_age: 300,
+        })
     }
 
     fn bound_token(holder: &SigningKey) -> String {
@@ -292,7 +383,11 @@ mod key_binding {
     use sha2::Digest as _;
 
     fn binding(claims: &Value) -> String {
-        sign(&signing_key(9), r#"{"alg":"EdDSA","typ":"kb+jwt"}"#, &claims.to_string())
+        sign(
+            &signing_key(9),
+            r#"{"alg":"EdDSA","typ":"kb+jwt"}"#,
+            &claims.to_string(),
+        )
     }
 
     fn good_claims(token: &str) -> Value {
@@ -308,7 +403,10 @@ mod key_binding {
         let token = bound_token(&signing_key(9));
         let presented = format!("{token}{}", binding(&good_claims(&token)));
         let proof = check(&presented).unwrap().unwrap();
-        assert_eq!((proof.aud.as_str(), proof.nonce.as_str(), proof.iat), (AUD, NONCE, NOW));
+        assert_eq!(
+            (proof.aud.as_str(), proof.nonce.as_str(), proof.iat),
+            (AUD, NONCE, NOW)
+        );
         assert_eq!(proof.key.to_string(), crate::fixtures::kid(&signing_key(9)));
         assert!(proof.challenged);
         let unasked = verify_as(&presented, COMITY, Binding::Optional).unwrap();
@@ -344,7 +442,11 @@ mod key_binding {
         for name in ["aud", "nonce", "iat", "sd_hash"] {
             let mut claims = good_claims(&token);
             claims.as_object_mut().unwrap().remove(name);
-            assert_eq!(check(&format!("{token}{}", binding(&claims))).map(|_| ()), Err("kb.malformed"), "{name}");
+            assert_eq!(
+                check(&format!("{token}{}", binding(&claims))).map(|_| ()),
+                Err("kb.malformed"),
+                "{name}"
+            );
         }
     }
 
@@ -355,13 +457,19 @@ mod key_binding {
         // Withholding a disclosure after binding changes what was presented.
         let fewer = format!("{}~", token.split('~').next().unwrap());
         assert_eq!(check(&format!("{fewer}{made}")), Err("kb.sd-hash"));
-        assert_eq!(verify_as(&format!("{fewer}{made}"), COMITY, Binding::Optional).map(|_| ()), Err("kb.sd-hash"));
+        assert_eq!(
+            verify_as(&format!("{fewer}{made}"), COMITY, Binding::Optional).map(|_| ()),
+            Err("kb.sd-hash")
+        );
     }
 
     #[test]
     fn only_the_holders_key_makes_one() {
         let token = bound_token(&signing_key(8));
-        assert_eq!(check(&format!("{token}{}", binding(&good_claims(&token)))), Err("kb.signature"));
+        assert_eq!(
+            check(&format!("{token}{}", binding(&good_claims(&token)))),
+            Err("kb.signature")
+        );
         let token = bound_token(&signing_key(9));
         let claims = good_claims(&token).to_string();
         for (header, rule) in [
@@ -371,7 +479,10 @@ mod key_binding {
             (r#"{"alg":"none","typ":"kb+jwt"}"#, Some("kb.malformed")),
             (r#"{"alg":"ES256","typ":"kb+jwt"}"#, Some("kb.malformed")),
             (r#"{"alg":"EdDSA","typ":"kb+jwt","jwk":{}}"#, Some("kb.malformed")),
-            (r#"{"alg":"EdDSA","typ":"kb+jwt","crit":[]}"#, Some("kb.malformed")),
+            (
+                r#"{"alg":"EdDSA","typ":"kb+jwt","crit":[]}"#,
+                Some("kb.malformed"),
+            ),
         ] {
             let made = sign(&signing_key(9), header, &claims);
             assert_eq!(check(&format!("{token}{made}")).err(), rule, "{header}");
@@ -391,13 +502,22 @@ mod key_binding {
         };
         let x = b64::encode(signing_key(9).verifying_key().as_bytes());
         let weak = b64::encode(&[0; 32]);
-        assert_eq!(with(Some(json!({"jwk":{"kty":"OKP","crv":"Ed25519","x":x}}))), Ok(()));
+        assert_eq!(
+            with(Some(json!({"jwk":{"kty":"OKP","crv":"Ed25519","x":x}}))),
+            Ok(())
+        );
         assert_eq!(with(None), Err("kb.cnf"));
         assert_eq!(with(Some(json!({}))), Err("kb.cnf"));
         assert_eq!(with(Some(json!("x"))), Err("kb.cnf"));
         assert_eq!(with(Some(json!({"kid":"x"}))), Err("kb.cnf"));
-        assert_eq!(with(Some(json!({"jwk":{"kty":"RSA","n":"AQAB","e":"AQAB"}}))), Err("key.type"));
-        assert_eq!(with(Some(json!({"jwk":{"kty":"OKP","crv":"Ed25519","x":weak}}))), Err("key.small-order"));
+        assert_eq!(
+            with(Some(json!({"jwk":{"kty":"RSA","n":"AQAB","e":"AQAB"}}))),
+            Err("key.type")
+        );
+        assert_eq!(
+            with(Some(json!({"jwk":{"kty":"OKP","crv":"Ed25519","x":weak}}))),
+            Err("key.small-order")
+        );
     }
 
     #[test]
@@ -405,7 +525,10 @@ mod key_binding {
         use p256::ecdsa::signature::Signer as _;
         let holder = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
         let point = holder.verifying_key().to_sec1_point(false);
-        let (x, y) = (b64::encode(&point.as_bytes()[1..33]), b64::encode(&point.as_bytes()[33..]));
+        let (x, y) = (
+            b64::encode(&point.as_bytes()[1..33]),
+            b64::encode(&point.as_bytes()[33..]),
+        );
         let mut payload = payload(&[]);
         payload["cnf"] = json!({"jwk":{"kty":"EC","crv":"P-256","x":x,"y":y}});
         let token = present(&payload, &[]);
@@ -416,9 +539,16 @@ mod key_binding {
         );
         let signature: p256::ecdsa::Signature = holder.sign(input.as_bytes());
         let mut bytes = signature.to_bytes();
-        assert!(check(&format!("{token}{input}.{}", b64::encode(&bytes))).unwrap().is_some());
+        assert!(
+            check(&format!("{token}{input}.{}", b64::encode(&bytes)))
+                .unwrap()
+                .is_some()
+        );
         bytes[40] ^= 1;
-        assert_eq!(check(&format!("{token}{input}.{}", b64::encode(&bytes))), Err("kb.signature"));
+        assert_eq!(
+            check(&format!("{token}{input}.{}", b64::encode(&bytes))),
+            Err("kb.signature")
+        );
     }
 }
 

@@ -31,7 +31,10 @@ fn the_drafts_one_bit_example() {
     assert_eq!(list.packed(), [0xb9, 0xa3]);
     let values: Vec<u8> = (0..16).map(|i| list.get(i).unwrap()).collect();
     assert_eq!(values, [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]);
-    assert_eq!(list.get(16), Err(StatusListError::IndexOutOfRange { index: 16, len: 16 }));
+    assert_eq!(
+        list.get(16),
+        Err(StatusListError::IndexOutOfRange { index: 16, len: 16 })
+    );
 }
 
 #[test]
@@ -60,10 +63,20 @@ fn the_stream_is_whole_and_nothing_follows_it() {
     let good = zlib(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     assert!(read(2, &good).is_ok());
     for cut in 0..good.len() {
-        assert_eq!(read(2, &good[..cut]), Err(StatusListError::Truncated), "cut at {cut}");
+        assert_eq!(
+            read(2, &good[..cut]),
+            Err(StatusListError::Truncated),
+            "cut at {cut}"
+        );
     }
-    assert_eq!(read(2, &[&good[..], &[0]].concat()), Err(StatusListError::TrailingData));
-    assert_eq!(read(2, &[&good[..], &good[..]].concat()), Err(StatusListError::TrailingData));
+    assert_eq!(
+        read(2, &[&good[..], &[0]].concat()),
+        Err(StatusListError::TrailingData)
+    );
+    assert_eq!(
+        read(2, &[&good[..], &good[..]].concat()),
+        Err(StatusListError::TrailingData)
+    );
     let mut checksum = good.clone();
     *checksum.last_mut().unwrap() ^= 1;
     assert_eq!(read(2, &checksum), Err(StatusListError::Compression));
@@ -71,19 +84,28 @@ fn the_stream_is_whole_and_nothing_follows_it() {
     method[0] = 0x79;
     assert_eq!(read(2, &method), Err(StatusListError::Compression));
     assert_eq!(read(2, &zlib(&[])), Err(StatusListError::Empty));
-    assert_eq!(StatusList::from_lst(2, "eNo76fITAAPfAgc=", &mut budget()), Err(StatusListError::Base64));
+    assert_eq!(
+        StatusList::from_lst(2, "eNo76fITAAPfAgc=", &mut budget()),
+        Err(StatusListError::Base64)
+    );
 }
 
 #[test]
 fn a_bomb_stops_at_the_cap() {
     let bomb = zlib(&vec![0; 64 << 20]);
     assert!(bomb.len() < 100_000, "small on the wire");
-    let mut budget = Budget::new(Limits { inflated_bytes: 1 << 20, ..Limits::STATUS_LIST });
+    let mut budget = Budget::new(Limits {
+        inflated_bytes: 1 << 20,
+        ..Limits::STATUS_LIST
+    });
     let refused = StatusList::from_lst(2, &b64::encode(&bomb), &mut budget);
     assert_eq!(refused.map_err(|e| e.rule()), Err("budget"));
     // Exactly the cap is within it, one byte more is not.
     let exact = |size: usize| {
-        let mut budget = Budget::new(Limits { inflated_bytes: 100_000, ..Limits::STATUS_LIST });
+        let mut budget = Budget::new(Limits {
+            inflated_bytes: 100_000,
+            ..Limits::STATUS_LIST
+        });
         StatusList::from_lst(2, &lst(&vec![0; size]), &mut budget).is_ok()
     };
     assert!(exact(100_000));
@@ -92,13 +114,29 @@ fn a_bomb_stops_at_the_cap() {
 
 #[test]
 fn bare_objects_are_strict_json() {
-    let read = |text: &str| StatusList::from_object(text.as_bytes(), &mut budget()).map(|_| ()).map_err(|e| e.rule());
-    assert_eq!(read(r#"{"bits":1,"lst":"eNrbuRgAAhcBXQ","aggregation_uri":"https://a.example"}"#), Ok(()));
-    assert_eq!(read(r#"{"bits":1,"bits":1,"lst":"eNrbuRgAAhcBXQ"}"#), Err("json.duplicate-name"));
+    let read = |text: &str| {
+        StatusList::from_object(text.as_bytes(), &mut budget())
+            .map(|_| ())
+            .map_err(|e| e.rule())
+    };
+    assert_eq!(
+        read(r#"{"bits":1,"lst":"eNrbuRgAAhcBXQ","aggregation_uri":"https://a.example"}"#),
+        Ok(())
+    );
+    assert_eq!(
+        read(r#"{"bits":1,"bits":1,"lst":"eNrbuRgAAhcBXQ"}"#),
+        Err("json.duplicate-name")
+    );
     assert_eq!(read(r#"{"lst":"eNrbuRgAAhcBXQ"}"#), Err("status-list.claims"));
     assert_eq!(read(r#"{"bits":1}"#), Err("status-list.claims"));
-    assert_eq!(read(r#"{"bits":"1","lst":"eNrbuRgAAhcBXQ"}"#), Err("status-list.claims"));
-    assert_eq!(read(r#"{"bits":-1,"lst":"eNrbuRgAAhcBXQ"}"#), Err("status-list.claims"));
+    assert_eq!(
+        read(r#"{"bits":"1","lst":"eNrbuRgAAhcBXQ"}"#),
+        Err("status-list.claims")
+    );
+    assert_eq!(
+        read(r#"{"bits":-1,"lst":"eNrbuRgAAhcBXQ"}"#),
+        Err("status-list.claims")
+    );
     assert_eq!(read("[]"), Err("status-list.claims"));
 }
 
@@ -127,9 +165,16 @@ fn a_token_gives_claims_and_entries() {
     let verified = verify(&claims(), COMITY).unwrap();
     let token = verified.value();
     assert_eq!(token.sub, "https://yushan.example/status/1");
-    assert_eq!((token.iat, token.exp, token.ttl), (1_700_000_000, Some(1_700_086_400), Some(900)));
+    assert_eq!(
+        (token.iat, token.exp, token.ttl),
+        (1_700_000_000, Some(1_700_086_400), Some(900))
+    );
     assert_eq!(token.list.nonzero().collect::<Vec<_>>(), [(0, 3), (1, 2), (2, 1)]);
-    assert!(verified.received().ends_with(verified.received().rsplit(|b| *b == b'.').next().unwrap()));
+    assert!(
+        verified
+            .received()
+            .ends_with(verified.received().rsplit(|b| *b == b'.').next().unwrap())
+    );
 }
 
 #[test]
@@ -137,7 +182,11 @@ fn ours_require_what_a_standard_leaves_open() {
     for name in ["iss", "exp", "ttl", "source_as_of"] {
         let mut less = claims();
         less.as_object_mut().unwrap().remove(name);
-        assert_eq!(verify(&less, COMITY).map(|_| ()), Err("status-list.claims"), "{name}");
+        assert_eq!(
+            verify(&less, COMITY).map(|_| ()),
+            Err("status-list.claims"),
+            "{name}"
+        );
         assert!(verify(&less, STANDARD).is_ok(), "{name}");
     }
     for name in ["sub", "iat", "status_list"] {
@@ -156,14 +205,25 @@ fn times_make_sense() {
     for (name, value) in [("ttl", 0), ("ttl", -900), ("exp", 1_700_000_000), ("exp", 0)] {
         let mut wrong = claims();
         wrong[name] = value.into();
-        assert_eq!(verify(&wrong, STANDARD).map(|_| ()), Err("status-list.times"), "{name} {value}");
+        assert_eq!(
+            verify(&wrong, STANDARD).map(|_| ()),
+            Err("status-list.times"),
+            "{name} {value}"
+        );
     }
 }
 
 #[test]
 fn nothing_is_inflated_before_its_signature_verifies() {
-    let token = sign(&signing_key(2), &header(TYP, &signing_key(1)), &claims().to_string());
-    let mut budget = Budget::new(Limits { inflated_bytes: 0, ..Limits::STATUS_LIST });
+    let token = sign(
+        &signing_key(2),
+        &header(TYP, &signing_key(1)),
+        &claims().to_string(),
+    );
+    let mut budget = Budget::new(Limits {
+        inflated_bytes: 0,
+        ..Limits::STATUS_LIST
+    });
     let refused = UnverifiedStatusList::parse(token.as_bytes(), COMITY, &mut budget)
         .and_then(|t| t.verify(&keys(KeyPurpose::Status, &signing_key(1)), &mut budget));
     assert_eq!(refused.map(|_| ()).map_err(|e| e.rule()), Err("jws.signature"));

@@ -71,6 +71,9 @@ refused!(JwsError, SdJwtError, StatusListError, KeyError);
 
 impl From<BudgetExceeded> for Failure {
     fn from(error: BudgetExceeded) -> Self {
-        Self::Refused { rule: "budget", reason: error.to_string() }
+        Self::Refused {
+            rule: "budget",
+            reason: error.to_string(),
+        }
     }
 }

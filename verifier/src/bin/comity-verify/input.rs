@@ -16,17 +16,25 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::Unreadable { path: path.display().to_string(), reason: error.to_string() };
+    let unreadable = |error: io::Error| Failure::Unreadable {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    };
     let mut bytes = Vec::new();
     let source: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
         Box::new(File::open(path).map_err(unreadable)?)
     };
-    source.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    source
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Failure::Unreadable { path: path.display().to_string(), reason: "over 64 MiB".into() });
+        return Err(Failure::Unreadable {
+            path: path.display().to_string(),
+            reason: "over 64 MiB".into(),
+        });
     }
     Ok(bytes)
 }
@@ -45,7 +53,10 @@ pub(crate) fn read_keys(path: &Path, purpose: KeyPurpose) -> Result<KeySet, Fail
 }
 
 /// Seconds since 1970: `--at` where given, else the system clock.
-#[expect(clippy::disallowed_methods, reason = "a command line program has no caller to be given the time by")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command line program has no caller to be given the time by"
+)]
 pub(crate) fn now(at: Option<i64>) -> Result<i64, Failure> {
     if let Some(at) = at {
         return Ok(at);

@@ -28,7 +28,9 @@ impl ProfileName {
     pub(crate) fn with_typ(self, typ: Option<&str>) -> Result<Profile<'_>, Failure> {
         match (self, typ) {
             (Self::Comity, Some(typ)) => Ok(Profile::Comity { typ }),
-            (Self::Comity, None) => Err(Failure::Usage("严格模式需要 --typ / --profile comity needs --typ")),
+            (Self::Comity, None) => Err(Failure::Usage(
+                "严格模式需要 --typ / --profile comity needs --typ",
+            )),
             (Self::Standard, typ) => Ok(Profile::Standard { typ }),
         }
     }
@@ -55,8 +57,11 @@ pub(crate) fn run(args: &Args) -> Result<String, Failure> {
     let token = input::read_token(&args.file)?;
     // The file was chosen by the person at the keyboard and may be as large as a token of a standard gets.
     let mut budget = Budget::new(Limits::STATUS_LIST);
-    let verified =
-        Unverified::parse(&token, profile, &mut budget)?.verify_content(&keys, KeyPurpose::Federation, &mut budget)?;
+    let verified = Unverified::parse(&token, profile, &mut budget)?.verify_content(
+        &keys,
+        KeyPurpose::Federation,
+        &mut budget,
+    )?;
     let header = verified.header().to_value();
     let document = match verified.into_value() {
         Content::Json(payload) => json!({ "header": header, "payload": payload }),

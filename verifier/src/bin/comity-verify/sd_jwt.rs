@@ -49,12 +49,21 @@ pub(crate) fn run(args: &Args) -> Result<String, Failure> {
     let presented = input::read_token(&args.file)?;
     let now = input::now(args.at)?;
     let binding = match (&args.aud, &args.nonce) {
-        (Some(aud), Some(nonce)) => Binding::Required(Challenge { aud, nonce, now, max_age: args.max_age }),
+        (Some(aud), Some(nonce)) => Binding::Required(Challenge {
+            aud,
+            nonce,
+            now,
+            max_age: args.max_age,
+        }),
         _ => Binding::Optional,
     };
     let mut budget = Budget::new(Limits::PRESENTATION);
-    let verified =
-        SdJwt::parse(&presented, profile, &mut budget)?.verify(&keys, KeyPurpose::Attestation, binding, &mut budget)?;
+    let verified = SdJwt::parse(&presented, profile, &mut budget)?.verify(
+        &keys,
+        KeyPurpose::Attestation,
+        binding,
+        &mut budget,
+    )?;
     verified.value().check_dates(now, SKEW)?;
     input::pretty(&Value::Object(verified.value().claims().clone()))
 }

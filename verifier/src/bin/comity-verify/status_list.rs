@@ -44,10 +44,17 @@ pub(crate) fn run(args: &Args) -> Result<String, Failure> {
     }
     Ok(match value {
         Some(value) => value.to_string(),
-        None if args.all => {
-            list.nonzero().map(|(index, value)| format!("{index} {value}")).collect::<Vec<_>>().join("\n")
-        }
-        None => format!("bits {}, entries {}, nonzero {}", list.bits(), list.len(), list.nonzero().count()),
+        None if args.all => list
+            .nonzero()
+            .map(|(index, value)| format!("{index} {value}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        None => format!(
+            "bits {}, entries {}, nonzero {}",
+            list.bits(),
+            list.len(),
+            list.nonzero().count()
+        ),
     })
 }
 
@@ -70,7 +77,9 @@ fn open(args: &Args) -> Result<Opened, Failure> {
         }),
         Some(jwks) => {
             let keys = input::read_keys(jwks, KeyPurpose::Status)?;
-            let token = parse(&bytes, &mut budget)?.verify(&keys, &mut budget)?.into_value();
+            let token = parse(&bytes, &mut budget)?
+                .verify(&keys, &mut budget)?
+                .into_value();
             // An expired list is never read: what it said may have changed since.
             let now = input::now(args.at)?;
             if token.exp.is_some_and(|exp| now >= exp) {
@@ -85,7 +94,11 @@ fn open(args: &Args) -> Result<Opened, Failure> {
             eprintln!("注意:签名未核验 / note: no signature was verified (no --jwks)");
             if bare {
                 let list = StatusList::from_object(&bytes, &mut budget)?;
-                Ok(Opened { list, claims: Map::new(), signature: "none" })
+                Ok(Opened {
+                    list,
+                    claims: Map::new(),
+                    signature: "none",
+                })
             } else {
                 let token = parse(&bytes, &mut budget)?.read_unverified(&mut budget)?;
                 Ok(opened(token, "unchecked"))
@@ -95,7 +108,9 @@ fn open(args: &Args) -> Result<Opened, Failure> {
 }
 
 fn parse(token: &[u8], budget: &mut Budget) -> Result<UnverifiedStatusList, Failure> {
-    let profile = Profile::Standard { typ: Some(Typ::StatusList.as_str()) };
+    let profile = Profile::Standard {
+        typ: Some(Typ::StatusList.as_str()),
+    };
     Ok(UnverifiedStatusList::parse(token, profile, budget)?)
 }
 
@@ -109,8 +124,16 @@ fn opened(token: StatusListToken, signature: &'static str) -> Opened {
         ("ttl", token.ttl.map(Value::from)),
         ("source_as_of", token.source_as_of.map(Value::from)),
     ];
-    claims.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    Opened { list: token.list, claims, signature }
+    claims.extend(
+        optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
+    );
+    Opened {
+        list: token.list,
+        claims,
+        signature,
+    }
 }
 
 fn render_json(args: &Args, read: &Opened, value: Option<u8>) -> Result<String, Failure> {
@@ -126,7 +149,11 @@ fn render_json(args: &Args, read: &Opened, value: Option<u8>) -> Result<String, 
         document.insert("value".into(), value.into());
     }
     if args.all {
-        let nonzero: Map<String, Value> = read.list.nonzero().map(|(i, v)| (i.to_string(), json!(v))).collect();
+        let nonzero: Map<String, Value> = read
+            .list
+            .nonzero()
+            .map(|(i, v)| (i.to_string(), json!(v)))
+            .collect();
         document.insert("nonzero".into(), Value::Object(nonzero));
     }
     input::pretty(&Value::Object(document))
