@@ -1,3 +1,5 @@
+//! Strict JSON: what RFC 8259 allows is accepted, what two parsers could read differently is refused.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! Keys: RFC 8037 and RFC 7638 vectors, and every kind of key that must not be imported.
+
 use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::EdwardsPoint;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! JWS: each accepted token has twins with one defect each, refused by the rule that the defect breaks.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

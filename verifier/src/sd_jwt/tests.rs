@@ -1,3 +1,5 @@
+//! SD-JWT: the processing of RFC 9901 §7, one refusal for each of its rules, and key binding.
+
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use serde_json::json;

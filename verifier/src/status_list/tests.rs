@@ -1,3 +1,5 @@
+//! Status lists: the draft's examples, sound and damaged streams, and the claims of tokens.
+
 use std::io::Write as _;
 
 use flate2::Compression;
