@@ -8,6 +8,7 @@
 //! (signatures), [`sd_jwt`] (attestations), [`status_list`]. An object passes from `Unverified` to [`jws::Verified`] only
 //! inside this crate.
 
+pub mod agreement;
 pub mod b64;
 pub mod budget;
 pub mod json;
@@ -15,6 +16,7 @@ pub mod jwk;
 pub mod jws;
 pub mod sd_jwt;
 pub mod status_list;
+pub mod trust;
 
 #[cfg(test)]
 mod fixtures;

@@ -1,0 +1,312 @@
+//! The contents of an agreement: everything that could be read in two ways, or in none, is a defect and is named.
+//!
+//! All defects are given at once, so that a proposal comes back with the whole list. Whether a county should agree is for
+//! people; whether the parties are who they say is in the parent module.
+
+use std::collections::BTreeSet;
+
+use comity_spec::agreement::{
+    Agreement, Condition, DEFAULT_FRESH_SECONDS, DEFAULT_USABLE_SECONDS, MAX_CONDITION_DEPTH, Service,
+};
+use comity_spec::catalogue;
+use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode, Thumbprint};
+use thiserror::Error;
+
+/// Most parties, services, rows, conditions of a row, providers of a row.
+const MAX_PARTIES: usize = 16;
+const MAX_ROWS: usize = 512;
+const MAX_CONDITIONS: usize = 128;
+
+/// One thing in an agreement that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ContentDefect {
+    /// Version 0, or version 1 with a predecessor, or a later one without.
+    #[error("版本与前一版摘要不符 / version {version} and `prev` do not go together")]
+    Version {
+        /// The version.
+        version: u32,
+    },
+    /// Fewer than two parties, or more than sixteen.
+    #[error("当事方数目不成立:{0} / two to sixteen parties are needed")]
+    PartyCount(usize),
+    /// A party, or a party's region, twice.
+    #[error("当事方或区划重复:{0} / a party or its region stands twice")]
+    PartyTwice(EntityId),
+    /// A party without a pinned key.
+    #[error("当事方未列明密钥:{0} / the party pins no key")]
+    PartyWithoutKey(EntityId),
+    /// A key pinned twice, for one party or for two.
+    #[error("密钥重复列明:{0} / a key is pinned twice")]
+    KeyTwice(Thumbprint),
+    /// Ends before it begins.
+    #[error("终止日早于生效日 / it ends before it begins")]
+    Dates,
+    /// No service at all, or more than can be read.
+    #[error("事项数目不成立:{0} / between one and 512 services are needed")]
+    ServiceCount(usize),
+    /// Neither in the catalogue nor a local item.
+    #[error("事项代码未知:{0} / unknown service code")]
+    UnknownService(ServiceCode),
+    /// Two rows for one service of one direction.
+    #[error("同一方向事项重复:{code} {issuer}→{recogniser} / one service stands twice for one direction")]
+    ServiceTwice {
+        /// The service.
+        code: ServiceCode,
+        /// Issuing region.
+        issuer: Region,
+        /// Recognising region.
+        recogniser: Region,
+    },
+    /// No direction, in an agreement that is not reciprocal.
+    #[error("非双向协议的事项必须写明方向:{0} / a row needs a direction, as the agreement is not reciprocal")]
+    DirectionMissing(ServiceCode),
+    /// A direction that does not lead from one party to another.
+    #[error("事项方向不在当事方之间:{0} / the direction does not lead from one party to another")]
+    Direction(ServiceCode),
+    /// Providers are named, but none, or one twice.
+    #[error("机构名单为空或重复:{0} / the list of providers is empty or names one twice")]
+    Providers(ServiceCode),
+    /// A provider outside the recognising regions of its row.
+    #[error("机构 {provider} 不在承认方区划 ({code}) / the provider does not stand in a recognising region")]
+    ProviderRegion {
+        /// The service.
+        code: ServiceCode,
+        /// The institution.
+        provider: ProviderId,
+    },
+    /// A claim twice.
+    #[error("信息项重复:{0} / a claim stands twice")]
+    ClaimTwice(ServiceCode),
+    /// Conditions nested too deep, or too many of them.
+    #[error("条件嵌套超过 {MAX_CONDITION_DEPTH} 层或过多:{0} / conditions are nested too deep or too many")]
+    ConditionDepth(ServiceCode),
+    /// A condition over nothing, an empty range, a provider that the row does not name, or a rule without text.
+    #[error("条件为空或自相矛盾:{0} / a condition is empty or contradicts itself")]
+    Condition(ServiceCode),
+    /// Records kept for no time.
+    #[error("保存期限必须大于零:{0} / records must be kept for at least a day")]
+    Retention(ServiceCode),
+    /// A tier row that does not lead from one party to another, stands twice, or maps nothing.
+    #[error("档次对照行不成立:{issuer}→{recogniser} / a row of tier_map does not hold")]
+    TierRow {
+        /// Issuing region.
+        issuer: Region,
+        /// Recognising region.
+        recogniser: Region,
+    },
+    /// Freshness wider than the default, or not a range.
+    #[error("状态时限放宽或不成立 / freshness is wider than the default, or no range")]
+    Freshness,
+    /// A signatory of a region that is no party.
+    #[error("签署机关不属于当事方:{0} / a signatory is of no party")]
+    Signatory(Region),
+    /// A text that people need is empty.
+    #[error("缺少文字:{0} / a text is empty")]
+    EmptyText(&'static str),
+}
+
+impl ContentDefect {
+    /// Stable name of the rule.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::Version { .. } => "agreement.version",
+            Self::PartyCount(_) => "agreement.party-count",
+            Self::PartyTwice(_) => "agreement.party-twice",
+            Self::PartyWithoutKey(_) => "agreement.party-without-key",
+            Self::KeyTwice(_) => "agreement.key-twice",
+            Self::Dates => "agreement.dates",
+            Self::ServiceCount(_) => "agreement.service-count",
+            Self::UnknownService(_) => "agreement.unknown-service",
+            Self::ServiceTwice { .. } => "agreement.service-twice",
+            Self::DirectionMissing(_) => "agreement.direction-missing",
+            Self::Direction(_) => "agreement.direction",
+            Self::Providers(_) => "agreement.providers",
+            Self::ProviderRegion { .. } => "agreement.provider-region",
+            Self::ClaimTwice(_) => "agreement.claim-twice",
+            Self::ConditionDepth(_) => "agreement.condition-depth",
+            Self::Condition(_) => "agreement.condition",
+            Self::Retention(_) => "agreement.retention",
+            Self::TierRow { .. } => "agreement.tier-row",
+            Self::Freshness => "agreement.freshness",
+            Self::Signatory(_) => "agreement.signatory",
+            Self::EmptyText(_) => "agreement.empty-text",
+        }
+    }
+}
+
+/// Every defect of an agreement's contents; none when they hold.
+#[must_use]
+pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
+    let mut found = Vec::new();
+    let version = agreement.version;
+    if version == 0 || (version == 1) != agreement.prev.is_none() {
+        found.push(ContentDefect::Version { version });
+    }
+    if agreement.effective_until.is_some_and(|until| until < agreement.effective_from) {
+        found.push(ContentDefect::Dates);
+    }
+    let fresh = agreement.freshness;
+    let range = 0 < fresh.fresh_seconds && fresh.fresh_seconds <= fresh.usable_seconds;
+    if !range || fresh.fresh_seconds > DEFAULT_FRESH_SECONDS || fresh.usable_seconds > DEFAULT_USABLE_SECONDS {
+        found.push(ContentDefect::Freshness);
+    }
+    for (name, text) in [
+        ("title", &agreement.title.zh),
+        ("legal_basis", &agreement.legal_basis.zh),
+        ("continuation", &agreement.continuation.zh),
+        ("impact_assessment", &agreement.impact_assessment),
+    ] {
+        if text.trim().is_empty() {
+            found.push(ContentDefect::EmptyText(name));
+        }
+    }
+    // Beyond these bounds nothing more is read: the rows are compared pairwise.
+    if check_parties(agreement, &mut found) && check_service_count(agreement, &mut found) {
+        check_services(agreement, &mut found);
+        check_tiers(agreement, &mut found);
+        let party = |region: Region| agreement.parties.iter().any(|p| p.region == region);
+        let strangers = agreement.signatories.iter().map(|s| s.region).filter(|region| !party(*region));
+        found.extend(strangers.take(MAX_PARTIES).map(ContentDefect::Signatory));
+    }
+    found
+}
+
+/// The directions in which a row holds, as pairs of issuing and recognising region.
+pub(super) fn pairs(agreement: &Agreement, row: &Service) -> Vec<(Region, Region)> {
+    if let Some(direction) = row.direction {
+        return vec![(direction.issuer, direction.recogniser)];
+    }
+    if !agreement.reciprocal {
+        return Vec::new();
+    }
+    let regions = agreement.parties.iter().map(|party| party.region);
+    regions.clone().flat_map(|a| regions.clone().filter(move |b| a != *b).map(move |b| (a, b))).collect()
+}
+
+fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool {
+    let parties = &agreement.parties;
+    if !(2..=MAX_PARTIES).contains(&parties.len()) {
+        found.push(ContentDefect::PartyCount(parties.len()));
+        return false;
+    }
+    let mut keys = BTreeSet::new();
+    for (at, party) in parties.iter().enumerate() {
+        if parties[..at].iter().any(|p| p.entity == party.entity || p.region == party.region) {
+            found.push(ContentDefect::PartyTwice(party.entity.clone()));
+        }
+        if party.federation_keys.is_empty() {
+            found.push(ContentDefect::PartyWithoutKey(party.entity.clone()));
+        }
+        let twice = party.federation_keys.iter().find(|key| !keys.insert(**key));
+        found.extend(twice.map(|key| ContentDefect::KeyTwice(*key)));
+    }
+    true
+}
+
+fn check_service_count(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool {
+    let count = agreement.services.len();
+    let holds = (1..=MAX_ROWS).contains(&count) && agreement.tier_map.len() <= MAX_ROWS;
+    if !holds {
+        found.push(ContentDefect::ServiceCount(count));
+    }
+    holds
+}
+
+fn check_services(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
+    let regions: BTreeSet<Region> = agreement.parties.iter().map(|party| party.region).collect();
+    let mut rows: BTreeSet<(&ServiceCode, Region, Region)> = BTreeSet::new();
+    for row in &agreement.services {
+        let code = || row.code.clone();
+        if catalogue::lookup(&row.code).is_none() && !catalogue::is_local(&row.code) {
+            found.push(ContentDefect::UnknownService(code()));
+        }
+        match row.direction {
+            None if !agreement.reciprocal => found.push(ContentDefect::DirectionMissing(code())),
+            Some(d) if d.issuer == d.recogniser || !regions.contains(&d.issuer) || !regions.contains(&d.recogniser) => {
+                found.push(ContentDefect::Direction(code()));
+            }
+            _ => {}
+        }
+        let pairs = pairs(agreement, row);
+        for (issuer, recogniser) in &pairs {
+            if !rows.insert((&row.code, *issuer, *recogniser)) {
+                found.push(ContentDefect::ServiceTwice { code: code(), issuer: *issuer, recogniser: *recogniser });
+            }
+        }
+        check_row(row, &pairs, found);
+    }
+}
+
+fn check_row(row: &Service, pairs: &[(Region, Region)], found: &mut Vec<ContentDefect>) {
+    let code = || row.code.clone();
+    if let Some(providers) = &row.providers {
+        let ids: BTreeSet<&ProviderId> = providers.iter().map(|p| &p.id).collect();
+        if providers.is_empty() || ids.len() != providers.len() {
+            found.push(ContentDefect::Providers(code()));
+        }
+        for provider in providers {
+            if !pairs.iter().any(|(_, recogniser)| *recogniser == provider.region) {
+                found.push(ContentDefect::ProviderRegion { code: code(), provider: provider.id.clone() });
+            }
+        }
+    }
+    if (1..row.claims.len()).any(|at| row.claims[..at].contains(&row.claims[at])) {
+        found.push(ContentDefect::ClaimTwice(code()));
+    }
+    if row.retention_days == 0 {
+        found.push(ContentDefect::Retention(code()));
+    }
+    let mut count = 0;
+    if row.conditions.iter().any(|c| !is_shallow(c, 1, &mut count)) {
+        found.push(ContentDefect::ConditionDepth(code()));
+    } else if row.conditions.iter().any(|c| !holds(c, row)) {
+        found.push(ContentDefect::Condition(code()));
+    }
+}
+
+/// Whether a condition is within the depth, and all of them together within the number.
+fn is_shallow(condition: &Condition, depth: usize, count: &mut usize) -> bool {
+    *count += 1;
+    if depth > MAX_CONDITION_DEPTH || *count > MAX_CONDITIONS {
+        return false;
+    }
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().all(|c| is_shallow(c, depth + 1, count)),
+        Condition::Not(part) => is_shallow(part, depth + 1, count),
+        _ => true,
+    }
+}
+
+fn holds(condition: &Condition, row: &Service) -> bool {
+    match condition {
+        Condition::TierIn(tiers) => !tiers.is_empty(),
+        Condition::BasisIn(bases) => !bases.is_empty(),
+        Condition::AgeBetween { min, max } => min <= max,
+        Condition::ProviderIn(ids) => {
+            let named = |id: &ProviderId| row.providers.as_ref().is_none_or(|all| all.iter().any(|p| p.id == *id));
+            !ids.is_empty() && ids.iter().all(named)
+        }
+        Condition::LocalRule(rule) => !rule.id.trim().is_empty() && !rule.text.zh.trim().is_empty(),
+        Condition::All(parts) | Condition::Any(parts) => {
+            !parts.is_empty() && parts.iter().all(|part| holds(part, row))
+        }
+        Condition::Not(part) => holds(part, row),
+        Condition::MinResidenceMonths(_)
+        | Condition::EndorsementCurrent(_)
+        | Condition::MinInsuredMonths(_)
+        | Condition::PointsStandardMet(_) => true,
+    }
+}
+
+fn check_tiers(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
+    let party = |region: Region| agreement.parties.iter().any(|p| p.region == region);
+    let mut rows = BTreeSet::new();
+    for row in &agreement.tier_map {
+        let (issuer, recogniser) = (row.issuer, row.recogniser);
+        let between = issuer != recogniser && party(issuer) && party(recogniser);
+        if !between || row.map.is_empty() || !rows.insert((issuer, recogniser)) {
+            found.push(ContentDefect::TierRow { issuer, recogniser });
+        }
+    }
+}
