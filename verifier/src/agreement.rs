@@ -29,6 +29,7 @@ pub use contents::{ContentDefect, defects};
 pub use error::AgreementError;
 pub use record::{RecordedAgreement, RecordedWithdrawal};
 pub use set::{Agreements, Because, Coverage};
+pub(crate) use withdrawal::unverified_reference;
 pub use withdrawal::{VerifiedWithdrawal, WithdrawalError, verify_withdrawal};
 
 /// What verifying one agreement may cost.

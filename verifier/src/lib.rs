@@ -11,11 +11,15 @@
 pub mod agreement;
 pub mod b64;
 pub mod budget;
+pub mod bundle;
 pub mod json;
 pub mod jwk;
 pub mod jws;
 pub mod sd_jwt;
 pub mod status_list;
+pub mod status_view;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod trust;
 
 #[cfg(test)]
