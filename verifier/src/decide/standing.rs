@@ -1,0 +1,427 @@
+//! Outcomes 14 to 27: how the permit stands, whether the person's details agree, and what the service asks besides.
+//!
+//! Two sources say how a permit stands: the status of the attestation that was presented, and what the issuer answers when
+//! asked. An answer outranks the presentation, since it is about the permit and not about one code; but a presentation that
+//! was cancelled stays cancelled. Whatever the issuer may since have put right (loss, suspension, a passed date) is only said
+//! on fresh data; a presentation alone never proves that nobody endorsed since, so a passed date is put to the issuer and,
+//! where it cannot be asked, is STATUS_STALE.
+
+use comity_spec::attestation::{ClaimName, PermitClaims};
+use comity_spec::decision::{MissingCondition, TierGrant, Truth};
+use comity_spec::exchange::{LookupResult, PermitState, PermitStatus, Subject, SubjectNumber};
+use comity_spec::outcome::Outcome;
+use comity_spec::status::StatusValue;
+use comity_spec::text::Bilingual;
+use comity_spec::time::{LocalDate, UnixSeconds};
+
+use super::coverage::Covered;
+use super::verdict::Verdict;
+use super::{Clerk, DecideInput, Evidence, ListFinding, Lookup, Network, Source, Wanted};
+use crate::conditions::{self, Facts};
+use crate::exchange::LookedUp;
+use crate::holder_name::{self, NameMatch};
+use crate::presentation::Presented;
+
+/// How the permit stands, once nothing speaks against it.
+struct Good<'a> {
+    claims: &'a PermitClaims,
+    endorsed_until: LocalDate,
+    age: Age,
+}
+
+/// Age of status data against what the agreement allows.
+#[derive(Clone, Copy)]
+enum Age {
+    Fresh(i64),
+    Amber(i64),
+    TooOld(i64),
+}
+
+pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Verdict, Wanted> {
+    let good = match (input.evidence.lookup, input.evidence.source) {
+        (Lookup::Answered(answer), source) => looked_up(input, covered, source, answer),
+        (Lookup::NotAsked | Lookup::Failed(_), Source::Presented(presented)) => {
+            match from_presentation(input, covered, presented) {
+                Ok(found) => found,
+                Err(wanted) => return Err(*wanted),
+            }
+        }
+        (Lookup::Failed(refusal), _) => Err(Verdict::refused(refusal)),
+        (Lookup::NotAsked, Source::Typed { subject, .. }) => match input.recogniser.network {
+            Network::OnLine => return Err(look_up(input, covered, subject.clone())),
+            Network::OffLine => Err(Verdict::because(Outcome::IssuerUnreachable, "lookup.off-line")),
+        },
+        // Told apart before coverage; here for totality.
+        (Lookup::NotAsked, Source::Refused(refusal)) => Err(Verdict::refused(refusal)),
+    };
+    let verdict = match good {
+        Ok(good) => last_stages(input, covered, &good),
+        Err(verdict) => verdict,
+    };
+    Ok(verdict.under(covered.reference))
+}
+
+/// What the issuer answered.
+fn looked_up<'a>(
+    input: &DecideInput<'a>,
+    covered: &Covered<'_>,
+    source: Source<'a>,
+    answer: &'a LookedUp,
+) -> Result<Good<'a>, Verdict> {
+    let response = answer.response();
+    let state = match (response.result, &response.permit_state) {
+        (LookupResult::Match, Some(state)) => state,
+        // A match without a state is refused when the answer is verified.
+        _ => return Err(Verdict::because(Outcome::NoMatch, "lookup.no-match")),
+    };
+    let age = Age::of(input, covered, response.source_as_of.min(response.iat));
+    let found = judge_state(input.today(), state, age);
+    if let (Ok(()), Source::Presented(presented)) = (&found, source) {
+        // The permit may be in order while the code that was shown is of another, cancelled one.
+        if permanent(input) == Some(StatusValue::Cancelled) {
+            return Err(
+                Verdict::because(Outcome::Revoked, "status.cancelled").endorsed(presented.endorsed_until())
+            );
+        }
+    }
+    found?;
+    Ok(Good {
+        claims: answer.claims(),
+        endorsed_until: state.endorsed_until,
+        age,
+    })
+}
+
+/// The issuer's own words, in the order of the closed list.
+fn judge_state(today: LocalDate, state: &PermitState, age: Age) -> Result<(), Verdict> {
+    let because = |outcome, cause| {
+        Err(Verdict::because(outcome, cause)
+            .aged(age.seconds())
+            .endorsed(state.endorsed_until))
+    };
+    let dated = |outcome, cause, date| {
+        Err(Verdict::because(outcome, cause)
+            .aged(age.seconds())
+            .endorsed(state.endorsed_until)
+            .on(date))
+    };
+    if today < state.valid_from {
+        return dated(Outcome::NotYetValid, "permit.not-yet-valid", state.valid_from);
+    }
+    match state.status {
+        PermitStatus::Cancelled => return because(Outcome::Revoked, "lookup.cancelled"),
+        PermitStatus::Superseded => return because(Outcome::Superseded, "lookup.superseded"),
+        PermitStatus::Valid | PermitStatus::Suspended | PermitStatus::ReportedLost => {}
+    }
+    let expired = state.card_valid_until.filter(|until| *until < today);
+    let lapsed = Some(state.endorsed_until).filter(|until| *until < today);
+    let in_order = state.status == PermitStatus::Valid && expired.is_none() && lapsed.is_none();
+    match age {
+        Age::TooOld(_) => return because(Outcome::StatusStale, "lookup.too-old"),
+        Age::Amber(_) if !in_order => return because(Outcome::StatusStale, "lookup.not-fresh"),
+        Age::Fresh(_) | Age::Amber(_) => {}
+    }
+    match state.status {
+        PermitStatus::ReportedLost => return because(Outcome::ReportedLost, "lookup.reported-lost"),
+        PermitStatus::Suspended => return because(Outcome::Suspended, "lookup.suspended"),
+        PermitStatus::Valid | PermitStatus::Cancelled | PermitStatus::Superseded => {}
+    }
+    if let Some(date) = expired {
+        return dated(Outcome::Expired, "permit.card-expired", date);
+    }
+    match lapsed {
+        Some(date) => dated(Outcome::EndorsementLapsed, "permit.endorsement-lapsed", date),
+        None => Ok(()),
+    }
+}
+
+/// What the presented attestation's status and dates say, or what to ask first.
+fn from_presentation<'a>(
+    input: &DecideInput<'a>,
+    covered: &Covered<'_>,
+    presented: &'a Presented,
+) -> Result<Result<Good<'a>, Verdict>, Box<Wanted>> {
+    let endorsed = presented.endorsed_until();
+    let because = |outcome, cause| Ok(Err(Verdict::because(outcome, cause).endorsed(endorsed)));
+    // Every attempt to ask ends in one of these: the question, or `None` when it cannot be put.
+    let may_look_up = || {
+        let open =
+            input.recogniser.network == Network::OnLine && matches!(input.evidence.lookup, Lookup::NotAsked);
+        open.then(|| subject_of(presented))
+            .flatten()
+            .map(|subject| Box::new(look_up(input, covered, subject)))
+    };
+    if presented.not_yet_valid(input.now) {
+        let verdict = Verdict::because(Outcome::NotYetValid, "permit.not-yet-valid");
+        return Ok(Err(verdict.endorsed(endorsed).on(presented.valid_from())));
+    }
+    match permanent(input) {
+        Some(StatusValue::Cancelled) => return because(Outcome::Revoked, "status.cancelled"),
+        // An old paper code of somebody who endorsed since must come out green.
+        Some(StatusValue::Superseded) => {
+            return may_look_up().map_or_else(|| because(Outcome::Superseded, "status.superseded"), Err);
+        }
+        _ => {}
+    }
+    let card_expired = presented
+        .claims()
+        .card_valid_until
+        .is_some_and(|until| until < input.today());
+    let date_passed = endorsed < input.today() || card_expired;
+    if date_passed && let Some(wanted) = may_look_up() {
+        return Err(wanted);
+    }
+    let refresh = || {
+        let open = input.recogniser.network == Network::OnLine && !input.status.refreshed;
+        open.then(|| {
+            Box::new(Wanted::StatusList {
+                issuer: presented.issuer().clone(),
+                reference: presented.status().clone(),
+            })
+        })
+    };
+    let (value, as_of) = match input.status.list {
+        ListFinding::Absent => {
+            return refresh().map_or_else(|| because(Outcome::IssuerUnreachable, "status.absent"), Err);
+        }
+        ListFinding::NoSuchIndex => return because(Outcome::IssuerUnreachable, "status-list.index"),
+        ListFinding::Expired { as_of } => (None, as_of),
+        ListFinding::Read { value, as_of } => (Some(value), as_of),
+    };
+    let age = Age::of(input, covered, as_of);
+    let stale = |cause| {
+        Ok(Err(Verdict::because(Outcome::StatusStale, cause)
+            .endorsed(endorsed)
+            .aged(age.seconds())))
+    };
+    let (Some(value), false) = (value, date_passed) else {
+        let cause = if date_passed {
+            "permit.date-passed-unconfirmed"
+        } else {
+            "status.expired"
+        };
+        return refresh()
+            .filter(|_| !date_passed)
+            .map_or_else(|| stale(cause), Err);
+    };
+    match (age, value) {
+        (Age::Fresh(_), StatusValue::Suspended) => {
+            // Only the issuer's answer tells a loss from a suspension.
+            let suspended = Verdict::because(Outcome::Suspended, "status.suspended");
+            let suspended = suspended.endorsed(endorsed).aged(age.seconds());
+            may_look_up().map_or(Ok(Err(suspended)), Err)
+        }
+        (Age::Fresh(_), _) => Ok(Ok(Good {
+            claims: presented.claims(),
+            endorsed_until: endorsed,
+            age,
+        })),
+        (Age::Amber(_) | Age::TooOld(_), _) if refresh().is_some() => {
+            refresh().map_or_else(|| stale("status.age"), Err)
+        }
+        (Age::Amber(_), StatusValue::Suspended) => stale("status.not-fresh"),
+        (Age::Amber(_), _) => Ok(Ok(Good {
+            claims: presented.claims(),
+            endorsed_until: endorsed,
+            age,
+        })),
+        (Age::TooOld(_), _) => stale("status.too-old"),
+    }
+}
+
+/// A permanent value of the presented attestation's index, from the newest list or from a tombstone. Cancelled wins over
+/// superseded, since an index may pass from the one to the other and never back.
+fn permanent(input: &DecideInput<'_>) -> Option<StatusValue> {
+    let read = match input.status.list {
+        ListFinding::Read { value, .. } => Some(value),
+        ListFinding::Absent | ListFinding::Expired { .. } | ListFinding::NoSuchIndex => None,
+    };
+    let seen = [read, input.status.tombstone];
+    let has = |value| seen.contains(&Some(value)).then_some(value);
+    has(StatusValue::Cancelled).or_else(|| has(StatusValue::Superseded))
+}
+
+/// Who a presented permit is to be looked up as; none when it discloses no name or no number.
+fn subject_of(presented: &Presented) -> Option<Subject> {
+    let claims = presented.claims();
+    let by_permit = claims.permit_number.clone().map(SubjectNumber::PermitNumber);
+    // The citizen number finds the permit that is current now, which after a re-issue may bear another number.
+    let number = claims
+        .id_number
+        .clone()
+        .map(SubjectNumber::IdNumber)
+        .or(by_permit)?;
+    Some(Subject {
+        number,
+        name: claims.name.clone()?,
+    })
+}
+
+fn look_up(input: &DecideInput<'_>, covered: &Covered<'_>, subject: Subject) -> Wanted {
+    Wanted::LookUp {
+        // Coverage was found, so the issuer is known; the agreement names it in any case.
+        issuer: input.issuer().0.unwrap_or(input.recogniser.entity).clone(),
+        agreement: covered.reference.clone(),
+        subject,
+        claims: covered.service.claims.clone(),
+    }
+}
+
+/// Outcomes 19 (amber age that the service does not allow) and 24 to 27.
+fn last_stages(input: &DecideInput<'_>, covered: &Covered<'_>, good: &Good<'_>) -> Verdict {
+    let because = |outcome, cause| {
+        Verdict::because(outcome, cause)
+            .aged(good.age.seconds())
+            .endorsed(good.endorsed_until)
+    };
+    if matches!(good.age, Age::Amber(_)) && !covered.service.amber_status {
+        return because(Outcome::StatusStale, "status.age-not-allowed");
+    }
+    let mut missing = Vec::new();
+    let tier = tier(covered, input.recogniser.region, good.claims, &mut missing);
+    if let Age::Amber(seconds) = good.age {
+        missing.push(recheck(seconds, covered));
+    }
+    let facts = Facts::of(
+        good.claims,
+        Some(good.endorsed_until),
+        input.provider,
+        input.today(),
+    );
+    missing.extend(conditions::missing(covered.service, &facts));
+    let verdict = if let Some(cause) = differs(&input.evidence, good.claims) {
+        because(Outcome::ReviewRequired, cause)
+    } else {
+        match input.clerk {
+            Clerk::Review => because(Outcome::ReviewRequired, "clerk.review"),
+            Clerk::Mismatch => because(Outcome::HolderMismatch, "clerk.mismatch"),
+            Clerk::Pending | Clerk::Confirmed if missing.is_empty() => {
+                because(Outcome::Recognised, "all-met")
+            }
+            Clerk::Pending | Clerk::Confirmed => {
+                because(Outcome::RecognisedConditional, "conditions.missing")
+            }
+        }
+    };
+    verdict.granting(tier, missing)
+}
+
+/// The tier as whose holder the person is treated; an unmapped tier is a condition, never a silent downgrade.
+fn tier(
+    covered: &Covered<'_>,
+    recogniser: comity_spec::ids::Region,
+    claims: &PermitClaims,
+    missing: &mut Vec<MissingCondition>,
+) -> Option<TierGrant> {
+    let mapping = |text: Bilingual| MissingCondition {
+        code: "tier_mapping".to_owned(),
+        truth: Truth::Unknown,
+        text,
+        owner: Some(covered.service.owner.clone()),
+        rule: None,
+        url: None,
+    };
+    let Some(issuer) = &claims.tier else {
+        // Where the service has no use for the tier, not knowing it is as it should be.
+        if covered.service.claims.contains(&ClaimName::Tier) {
+            missing.push(mapping(Bilingual {
+                zh: "证件类别未出示，对应的本地类别待主管部门确认。".into(),
+                en: "The permit's tier was not shown; the department decides which local tier applies."
+                    .into(),
+            }));
+        }
+        return None;
+    };
+    let rows = covered.agreement.tier_map.iter();
+    let mut rows = rows.filter(|row| row.issuer == covered.issuer && row.recogniser == recogniser);
+    let local = rows.find_map(|row| row.map.get(issuer)).cloned();
+    if local.is_none() {
+        missing.push(mapping(Bilingual {
+            zh: format!("协议未列明签发地类别 {issuer} 对应的本地类别，由主管部门确认。"),
+            en: format!(
+                "The agreement maps the issuer's tier {issuer} to no local tier; the department decides."
+            ),
+        }));
+    }
+    Some(TierGrant {
+        issuer: issuer.clone(),
+        local,
+    })
+}
+
+fn recheck(seconds: i64, covered: &Covered<'_>) -> MissingCondition {
+    let hours = seconds / 3600;
+    MissingCondition {
+        code: "recheck_status".to_owned(),
+        truth: Truth::Unknown,
+        text: Bilingual {
+            zh: format!("状态数据为 {hours} 小时前，可先行受理，联网后须复核。"),
+            en: format!(
+                "The status data is {hours} hours old: accept provisionally and check again on line."
+            ),
+        },
+        owner: Some(covered.service.owner.clone()),
+        rule: None,
+        url: None,
+    }
+}
+
+/// Which details differ, so that a person has to look; a machine decides neither way.
+fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static str> {
+    let not_same = |one: &str, other: &str| holder_name::compare(one, other) != NameMatch::Same;
+    let typed = match evidence.source {
+        Source::Typed { subject, .. } => Some(subject.name.as_str()),
+        Source::Presented(_) | Source::Refused(_) => evidence.typed_name,
+    };
+    if let (Some(typed), Some(name)) = (typed, &claims.name)
+        && not_same(typed, name)
+    {
+        return Some("holder.name-differs");
+    }
+    if let (Some(number), Some(date)) = (&claims.id_number, claims.birth_date)
+        && number.birth_date() != date
+    {
+        return Some("holder.birth-date-differs");
+    }
+    let Source::Presented(presented) = evidence.source else {
+        return None;
+    };
+    // The issuer's answer and the code that was shown must be about one person.
+    let shown = presented.claims();
+    let other = |one: Option<&str>, two: Option<&str>| one.zip(two).is_some_and(|(one, two)| one != two);
+    if other(shown.name.as_deref(), claims.name.as_deref()) {
+        Some("holder.name-differs")
+    } else if shown
+        .id_number
+        .as_ref()
+        .zip(claims.id_number.as_ref())
+        .is_some_and(|(one, two)| one != two)
+    {
+        Some("holder.number-differs")
+    } else {
+        None
+    }
+}
+
+impl Age {
+    /// An agreement may tighten the defaults and never widen them.
+    fn of(input: &DecideInput<'_>, covered: &Covered<'_>, as_of: UnixSeconds) -> Self {
+        use comity_spec::agreement::{DEFAULT_FRESH_SECONDS, DEFAULT_USABLE_SECONDS};
+        // Skew lets a list be dated up to a minute ahead.
+        let seconds = input.now.since(as_of).max(0);
+        let allowed = covered.agreement.freshness;
+        if seconds <= allowed.fresh_seconds.min(DEFAULT_FRESH_SECONDS) {
+            Self::Fresh(seconds)
+        } else if seconds <= allowed.usable_seconds.min(DEFAULT_USABLE_SECONDS) {
+            Self::Amber(seconds)
+        } else {
+            Self::TooOld(seconds)
+        }
+    }
+
+    const fn seconds(self) -> i64 {
+        match self {
+            Self::Fresh(seconds) | Self::Amber(seconds) | Self::TooOld(seconds) => seconds,
+        }
+    }
+}

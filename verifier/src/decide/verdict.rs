@@ -1,0 +1,355 @@
+//! From an outcome and its reason to the [`Decision`] that a window shows: words with their dates and hours, advisories, and
+//! whether a named person still has to look.
+
+use comity_spec::agreement::{Agreement, AgreementRef};
+use comity_spec::decision::{Advisory, Channel, Confirmation, Decision, MissingCondition, TierGrant};
+use comity_spec::entity::Environment;
+use comity_spec::outcome::{Outcome, Particular};
+use comity_spec::status::StatusValue;
+use comity_spec::text::Bilingual;
+use comity_spec::time::LocalDate;
+
+use super::{Clerk, DecideInput, ListFinding, Lookup, Network, Refusal, Source, Step};
+
+/// Days before the end of an endorsement from which the window reminds of it (Decree 663 art. 10: within one month before).
+const DUE_SOON_DAYS: i64 = 30;
+
+/// An outcome with everything that its words and its record need.
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    cause: &'static str,
+    particular: Option<Particular>,
+    agreement: Option<AgreementRef>,
+    /// First and last day of an agreement that is not in force.
+    agreement_dates: Option<(LocalDate, Option<LocalDate>)>,
+    endorsed_until: Option<LocalDate>,
+    date: Option<LocalDate>,
+    age: Option<i64>,
+    tier: Option<TierGrant>,
+    missing: Vec<MissingCondition>,
+    wrong_environment: bool,
+}
+
+impl Verdict {
+    pub(super) const fn because(outcome: Outcome, cause: &'static str) -> Self {
+        Self {
+            outcome,
+            cause,
+            particular: None,
+            agreement: None,
+            agreement_dates: None,
+            endorsed_until: None,
+            date: None,
+            age: None,
+            tier: None,
+            missing: Vec::new(),
+            wrong_environment: false,
+        }
+    }
+
+    pub(super) const fn refused(refusal: &Refusal) -> Self {
+        let mut verdict = Self::because(refusal.outcome, refusal.cause);
+        verdict.wrong_environment = refusal.wrong_environment;
+        verdict
+    }
+
+    pub(super) const fn rate_limited(minutes: u32) -> Self {
+        let mut verdict = Self::because(Outcome::RateLimited, "quota.exceeded");
+        verdict.particular = Some(Particular::Minutes(minutes));
+        verdict
+    }
+
+    pub(super) fn not_in_force(agreement: &Agreement, reference: &AgreementRef) -> Self {
+        let mut verdict =
+            Self::because(Outcome::AgreementNotInForce, "agreement.not-in-force").under(reference);
+        verdict.agreement_dates = Some((agreement.effective_from, agreement.effective_until));
+        verdict
+    }
+
+    pub(super) fn under(mut self, reference: &AgreementRef) -> Self {
+        self.agreement = Some(reference.clone());
+        self
+    }
+
+    pub(super) const fn endorsed(mut self, until: LocalDate) -> Self {
+        self.endorsed_until = Some(until);
+        self
+    }
+
+    /// The day of which the outcome speaks.
+    pub(super) const fn on(mut self, date: LocalDate) -> Self {
+        self.date = Some(date);
+        self.particular = Some(Particular::Date(date));
+        self
+    }
+
+    pub(super) const fn aged(mut self, seconds: i64) -> Self {
+        self.age = Some(seconds);
+        self
+    }
+
+    pub(super) fn granting(mut self, tier: Option<TierGrant>, missing: Vec<MissingCondition>) -> Self {
+        self.tier = tier;
+        self.missing = missing;
+        self
+    }
+
+    pub(super) fn into_step(self, input: &DecideInput<'_>) -> Step {
+        // What a machine alone may not be final about: recognition, and details that a person has to compare.
+        let waits = matches!(
+            self.outcome,
+            Outcome::Recognised | Outcome::RecognisedConditional | Outcome::ReviewRequired
+        ) && input.clerk == Clerk::Pending;
+        let decision = Box::new(self.into_decision(input));
+        if waits {
+            Step::NeedHolder(decision)
+        } else {
+            Step::Decision(decision)
+        }
+    }
+
+    fn into_decision(self, input: &DecideInput<'_>) -> Decision {
+        let (issuer, issuer_region) = input.issuer();
+        let advisories = self.advisories(input);
+        let text = self.text();
+        let next_step = self.next_step(input);
+        Decision {
+            outcome: self.outcome,
+            confirmation: match input.clerk {
+                Clerk::Pending | Clerk::Review => Confirmation::Pending,
+                Clerk::Confirmed => Confirmation::Confirmed,
+                Clerk::Mismatch => Confirmation::Mismatch,
+            },
+            channel: match (input.evidence.lookup, input.evidence.source) {
+                (Lookup::Answered(_), _) | (_, Source::Typed { .. }) => Channel::LookedUp,
+                (_, Source::Presented(_) | Source::Refused(_)) => Channel::Presented,
+            },
+            decided_at: input.now,
+            service: input.service.clone(),
+            provider: input.provider.cloned(),
+            recogniser: input.recogniser.region,
+            issuer: issuer.cloned(),
+            issuer_region,
+            agreement: self.agreement,
+            tier: self.tier,
+            endorsed_until: self.endorsed_until,
+            date: self.date,
+            status_age_seconds: self.age,
+            cause: Some(self.cause.to_owned()),
+            missing: self.missing,
+            advisories,
+            text,
+            next_step,
+        }
+    }
+
+    /// The normative sentence, with what makes it particular.
+    fn text(&self) -> Bilingual {
+        let hours = |seconds: i64| u32::try_from(seconds / 3600).unwrap_or(u32::MAX);
+        let particular = match (self.outcome, self.particular, self.age) {
+            (_, Some(particular), _) => Some(particular),
+            // The sentence says "more than N hours": true of data old enough, wrong of a date that passed on fresh data.
+            (Outcome::StatusStale, None, Some(age)) if age >= 3600 && self.cause != DATE_PASSED => {
+                Some(Particular::Hours(hours(age)))
+            }
+            _ => None,
+        };
+        let general = || Bilingual::from(self.outcome.text());
+        let text = particular.map_or_else(general, |particular| self.outcome.text_with(particular));
+        match (self.outcome, self.agreement_dates) {
+            (Outcome::RecognisedConditional, _) => self.with_conditions(text),
+            (Outcome::AgreementNotInForce, Some((from, until))) => {
+                let (zh, en) = until.map_or_else(
+                    || ("起长期有效".to_owned(), " on".to_owned()),
+                    |until| (format!("至 {until}"), format!(" to {until}")),
+                );
+                Bilingual {
+                    zh: format!("{}（协议期限：{from} {zh}）", text.zh),
+                    en: format!("{} (its dates: {from}{en})", text.en),
+                }
+            }
+            _ => text,
+        }
+    }
+
+    /// 一次性告知: everything that is still needed stands in the sentence itself.
+    fn with_conditions(&self, text: Bilingual) -> Bilingual {
+        let list = |of: fn(&MissingCondition) -> &str| {
+            let parts = self.missing.iter().enumerate();
+            parts
+                .map(|(i, m)| format!("（{}）{}", i + 1, of(m)))
+                .collect::<String>()
+        };
+        let en = self
+            .missing
+            .iter()
+            .enumerate()
+            .map(|(i, m)| format!(" ({}) {}", i + 1, m.text.en))
+            .collect::<String>();
+        Bilingual {
+            zh: format!("{}：{}", text.zh.trim_end_matches('。'), list(|m| &m.text.zh)),
+            en: format!("{}:{en}", text.en.trim_end_matches('.')),
+        }
+    }
+
+    /// What the clerk does next; with the issuer's telephone where it is known and of use.
+    fn next_step(&self, input: &DecideInput<'_>) -> Bilingual {
+        let step = Bilingual::from(self.outcome.next_step());
+        let of_use = matches!(
+            self.outcome,
+            Outcome::IssuerSuspended
+                | Outcome::Revoked
+                | Outcome::IssuerUnreachable
+                | Outcome::StatusStale
+                | Outcome::ReportedLost
+                | Outcome::Suspended
+                | Outcome::Expired
+                | Outcome::EndorsementLapsed
+        );
+        match input.evidence.issuer_contact {
+            Some(contact) if of_use => Bilingual {
+                zh: format!("{}签发地联系方式：{}", step.zh, contact.zh),
+                en: format!("{} Issuing county: {}", step.en, contact.en),
+            },
+            _ => step,
+        }
+    }
+
+    fn advisories(&self, input: &DecideInput<'_>) -> Vec<Advisory> {
+        let mut list = Vec::new();
+        let mut say = |code: &str, zh: String, en: String| {
+            list.push(Advisory {
+                code: code.to_owned(),
+                text: Bilingual { zh, en },
+            });
+        };
+        if self.wrong_environment {
+            let (own, other) = match input.recogniser.environment {
+                Environment::Production => (("正式", "PRODUCTION"), ("测试", "SANDBOX")),
+                Environment::Sandbox => (("测试", "SANDBOX"), ("正式", "PRODUCTION")),
+            };
+            say(
+                "WRONG_ENVIRONMENT",
+                format!(
+                    "所出示内容属于{}环境，本机为{}环境，两者互不承认。",
+                    other.0, own.0
+                ),
+                format!(
+                    "What was shown belongs to {}; this office works in {}. The two never meet.",
+                    other.1, own.1
+                ),
+            );
+        }
+        let recognised = matches!(self.outcome, Outcome::Recognised | Outcome::RecognisedConditional);
+        if let Some(until) = self.endorsed_until.filter(|_| recognised) {
+            let left = until.days_since(input.today());
+            if (0..=DUE_SOON_DAYS).contains(&left) {
+                say(
+                    "ENDORSEMENT_DUE_SOON",
+                    format!("签注至 {until}，还有 {left} 天，请提醒持证人及时办理，签注不收费。"),
+                    format!(
+                        "Endorsed until {until}, {left} days from now: please remind the holder. It is free."
+                    ),
+                );
+            }
+        }
+        if let Some(age) = self
+            .age
+            .filter(|age| *age >= 3600 || input.recogniser.network == Network::OffLine)
+        {
+            let (zh, en) = spoken_age(age);
+            say(
+                "STATUS_AGE",
+                format!("状态数据为{zh}前。"),
+                format!("The status data is {en} old."),
+            );
+        }
+        if let Some(TierGrant {
+            issuer,
+            local: Some(local),
+        }) = &self.tier
+            && issuer != local
+        {
+            say(
+                "TIER_MAPPED",
+                format!("签发地类别 {issuer} 按协议对应本地类别 {local}。"),
+                format!("The issuer's tier {issuer} is treated as {local} under the agreement."),
+            );
+        }
+        if matches!(self.outcome, Outcome::StatusStale) {
+            if self.cause == DATE_PASSED {
+                say(
+                    "ENDORSEMENT_SEEN_PASSED",
+                    "所出示的码上签注日期已过，持证人可能已补办签注，联网查询后才能确认。".to_owned(),
+                    "The date on the code has passed; the holder may have endorsed since. Only a look-up can tell.".to_owned(),
+                );
+            }
+            if let Some((zh, en)) = last_known(input) {
+                say(
+                    "LAST_KNOWN_STATUS",
+                    format!("最后一次获知的状态：{zh}。"),
+                    format!("Last known status: {en}."),
+                );
+            }
+        }
+        if let (Source::Presented(_), Lookup::Failed(refusal)) =
+            (input.evidence.source, input.evidence.lookup)
+        {
+            say(
+                "LOOKUP_FAILED",
+                format!("已向签发地查询，未获可用答复（{}）。", refusal.cause),
+                format!(
+                    "The issuer was asked and gave no usable answer ({}).",
+                    refusal.cause
+                ),
+            );
+        }
+        list
+    }
+}
+
+/// Cause of a STATUS_STALE that is about a date and not about age.
+pub(super) const DATE_PASSED: &str = "permit.date-passed-unconfirmed";
+
+/// What was last known, for somebody who decides by telephone.
+fn last_known(input: &DecideInput<'_>) -> Option<(&'static str, &'static str)> {
+    use comity_spec::exchange::PermitStatus;
+    if let Lookup::Answered(answer) = input.evidence.lookup {
+        return answer
+            .response()
+            .permit_state
+            .as_ref()
+            .map(|state| match state.status {
+                PermitStatus::Valid => ("正常", "valid"),
+                PermitStatus::Cancelled => ("已注销", "cancelled"),
+                PermitStatus::Suspended => ("暂停使用", "suspended"),
+                PermitStatus::ReportedLost => ("已挂失", "reported lost"),
+                PermitStatus::Superseded => ("已换领", "superseded"),
+            });
+    }
+    let ListFinding::Read { value, .. } = input.status.list else {
+        return None;
+    };
+    Some(match value {
+        StatusValue::Valid => ("正常", "valid"),
+        StatusValue::Cancelled => ("已注销", "cancelled"),
+        StatusValue::Suspended => ("暂停使用", "suspended"),
+        StatusValue::Superseded => ("已换领", "superseded"),
+    })
+}
+
+/// An age in the unit in which people say it.
+pub(super) fn spoken_age(seconds: i64) -> (String, String) {
+    match seconds {
+        ..60 => (format!(" {seconds} 秒"), format!("{seconds} s")),
+        60..3600 => (format!(" {} 分钟", seconds / 60), format!("{} min", seconds / 60)),
+        3600..172_800 => (
+            format!(" {} 小时", seconds / 3600),
+            format!("{} h", seconds / 3600),
+        ),
+        _ => (
+            format!(" {} 天", seconds / 86_400),
+            format!("{} days", seconds / 86_400),
+        ),
+    }
+}
