@@ -1,8 +1,8 @@
 //! Signed look-ups and hints between counties: requests, answers, notices (protocol §8.2, §7).
 //!
-//! `verify_request` is the issuer's side and answers one question before anything about a person is looked up: may this peer
-//! ask this, for this service, under this agreement, now. `verify_response` is the recogniser's side; what it returns,
-//! [`LookedUp`], cannot be made otherwise and is what a decision takes. `verify_hint` reads a notice that lists changed.
+//! [`verify_request`] is the issuer's side and answers one question before anything about a person is looked up: may this peer
+//! ask this, for this service, under this agreement, now. [`verify_response`] is the recogniser's side; what it returns,
+//! [`LookedUp`], cannot be made otherwise and is what a decision takes. [`verify_hint`] reads a notice that lists changed.
 //! Nothing here remembers a `jti`: whether one was used before is the store's knowledge, durable and transactional. Nothing
 //! here says whether a person exists. Every [`RequestError`] maps to exactly one problem type.
 
@@ -14,9 +14,12 @@ use comity_spec::outcome::Outcome;
 use crate::decide::Refusal;
 use crate::jws::Verified;
 
+mod coverage;
 mod error;
+mod verify;
 
 pub use error::{RequestError, ResponseError};
+pub use verify::{verify_hint, verify_request, verify_response};
 
 /// Longest life of a hint, in seconds.
 pub const HINT_LIFETIME: i64 = 15 * 60;

@@ -1,10 +1,10 @@
 //! A permit as it is presented: a code, a file or a wallet's answer, from bytes to typed evidence (protocol §6 and §8.1).
 //!
-//! Opening does all of it in one call, so that nobody can forget a step: it reads the digits of a code or the text of an SD-JWT,
+//! [`open`] does all of it in one call, so that nobody can forget a step: it reads the digits of a code or the text of an SD-JWT,
 //! asks the trust chain who the issuer is, verifies the signature by that issuer's attestation keys alone, processes the
 //! disclosures, checks the key binding that the *recogniser* asks for, and reads the claims into their types. What it refuses
 //! it refuses as a [`Refusal`], by the one table in [`refusal`]. It does not judge status, dates or coverage: that is
-//! [`mod@crate::decide`]. It fetches nothing, and no address in a token is ever followed.
+//! [`crate::decide`]. It fetches nothing, and no address in a token is ever followed.
 
 use comity_spec::attestation::{PermitClaims, StatusClaim, StatusReference};
 use comity_spec::entity::Environment;
@@ -16,8 +16,10 @@ use serde::Deserialize;
 use crate::jws::Verified;
 use crate::sd_jwt::HolderProof;
 
+mod open;
 pub mod refusal;
 
+pub use open::open;
 pub use refusal::PresentationError;
 
 /// A permit whose presentation was verified: issuer, signature, disclosures, key binding. To hold one is the proof.

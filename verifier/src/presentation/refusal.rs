@@ -4,6 +4,7 @@
 //! attestation or a signature that a known key did not make, UNKNOWN_ISSUER from current member lists alone. Every match here
 //! is exhaustive, so that a new error does not compile before somebody has decided what it means to the person at the window.
 
+use comity_spec::ids::EntityId;
 use comity_spec::outcome::Outcome;
 use thiserror::Error;
 
@@ -12,6 +13,7 @@ use crate::json::JsonError;
 use crate::jws::JwsError;
 use crate::sd_jwt::SdJwtError;
 use crate::symbol::SymbolError;
+use crate::trust::Standing;
 
 /// Why a presentation is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -134,6 +136,31 @@ const fn of_jws(error: &JwsError) -> Outcome {
         | JwsError::SignatureCount { .. }
         | JwsError::PartySignedTwice
         | JwsError::NoSuchSignature { .. } => Outcome::SignatureInvalid,
+    }
+}
+
+/// What the standing of an issuer that is not active means.
+#[must_use]
+pub fn of_standing(issuer: &EntityId, standing: &Standing<'_>) -> Refusal {
+    let outcome = match standing {
+        // Both only ever from current lists and statements. An authority issues no permits.
+        Standing::NotAMember { .. } | Standing::Removed { .. } | Standing::Authority => {
+            Outcome::UnknownIssuer
+        }
+        Standing::Suspended { .. } => Outcome::IssuerSuspended,
+        // An active county is refused for nothing: callers ask only about others.
+        Standing::Active(_)
+        | Standing::Expired { .. }
+        | Standing::NoCurrentMemberList { .. }
+        | Standing::Incomplete { .. }
+        | Standing::Refused { .. }
+        | Standing::ClockDoubt => Outcome::NodeNotReady,
+    };
+    Refusal {
+        outcome,
+        cause: standing.rule(),
+        issuer: Some(issuer.clone()),
+        wrong_environment: false,
     }
 }
 

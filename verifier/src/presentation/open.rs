@@ -1,0 +1,180 @@
+//! From what a scanner typed, a file or a wallet's answer to a [`Presented`], in one call.
+
+use std::borrow::Cow;
+
+use comity_spec::attestation::{ClaimName, PermitClaims, VCT};
+use comity_spec::entity::Environment;
+use comity_spec::ids::{EntityId, Region};
+use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::time::UnixSeconds;
+use serde::Deserialize;
+use serde::de::value::MapDeserializer;
+use serde_json::{Map, Value};
+
+use super::{Attested, OpenClaims, PresentationError, Presented, refusal};
+use crate::budget::Budget;
+use crate::decide::Refusal;
+use crate::jws::{Profile, Unverified};
+use crate::sd_jwt::{Binding, SdJwt};
+use crate::symbol;
+use crate::trust::{County, SKEW, Standing, Trust};
+
+/// The one profile in which attestations are read.
+const PROFILE: Profile<'static> = Profile::Comity {
+    typ: Typ::Attestation.as_str(),
+};
+
+/// What is read before anything is verified: whose keys to ask, and whether the type is known here.
+#[derive(Deserialize)]
+struct Names {
+    iss: EntityId,
+    vct: String,
+    environment: Environment,
+}
+
+/// Reads and verifies what was presented.
+///
+/// `presented` is what a scanner typed, a file or a wallet's answer. `binding` is the recogniser's policy and nothing else's.
+///
+/// # Errors
+/// A [`Refusal`] with the outcome that it leads to and the rule behind it.
+pub fn open(
+    presented: &[u8],
+    trust: &Trust,
+    binding: Binding<'_>,
+    now: UnixSeconds,
+    budget: &mut Budget,
+) -> Result<Presented, Refusal> {
+    let token = token(presented).map_err(Refusal::from)?;
+    let (names, parsed) = match SdJwt::parse(token.as_bytes(), PROFILE, budget) {
+        Ok(parsed) => match parsed.open_claims::<Names>() {
+            Ok(names) => (names, parsed),
+            Err(error) => return Err(PresentationError::from(error).into()),
+        },
+        Err(error) => {
+            return Err(unparsed(
+                &token,
+                PresentationError::from(error),
+                trust,
+                now,
+                budget,
+            ));
+        }
+    };
+    let county = issuer(&names, trust, now)?;
+    let refuse = |error: PresentationError| Refusal {
+        issuer: Some(names.iss.clone()),
+        ..Refusal::from(error)
+    };
+    let verified = parsed
+        .verify(&county.keys, KeyPurpose::Attestation, binding, budget)
+        .map_err(|error| refuse(error.into()))?;
+    let attestation = verified.try_map(|presentation| {
+        let open = OpenClaims::deserialize(presentation.claims()).map_err(|_| PresentationError::Claims)?;
+        let permit = permit_claims(presentation.claims()).map_err(|_| PresentationError::Claims)?;
+        Ok(Attested {
+            open,
+            permit,
+            holder: presentation.holder().cloned(),
+        })
+    });
+    let attestation = attestation.map_err(refuse)?;
+    check(&attestation.value().open, county.region, &county.public, now).map_err(refuse)?;
+    Ok(Presented { attestation })
+}
+
+/// The SD-JWT in what was presented.
+fn token(presented: &[u8]) -> Result<Cow<'_, str>, PresentationError> {
+    let text = std::str::from_utf8(presented).map_err(|_| PresentationError::NotText)?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if symbol::looks_like_digits(text) {
+        Ok(symbol::decode(text)?.into())
+    } else if text.is_empty() {
+        Err(PresentationError::NotText)
+    } else {
+        Ok(text.into())
+    }
+}
+
+/// Something in the text does not parse. Who the issuer is outranks it where it can be told at all, so that the first outcome
+/// that applies is the one that is given.
+fn unparsed(
+    token: &str,
+    error: PresentationError,
+    trust: &Trust,
+    now: UnixSeconds,
+    budget: &mut Budget,
+) -> Refusal {
+    let refusal = Refusal::from(error);
+    let jwt = token.split('~').next().unwrap_or_default();
+    let names = Unverified::parse(jwt.as_bytes(), PROFILE, budget).and_then(|jwt| jwt.claims::<Names>());
+    let Ok(names) = names else {
+        return refusal;
+    };
+    match issuer(&names, trust, now) {
+        Err(first) if first.outcome.order() < refusal.outcome.order() => first,
+        _ => Refusal {
+            issuer: Some(names.iss),
+            ..refusal
+        },
+    }
+}
+
+/// The issuing county, if it is one and in good standing.
+fn issuer<'t>(names: &Names, trust: &'t Trust, now: UnixSeconds) -> Result<&'t County, Refusal> {
+    let refuse = |error: PresentationError| Refusal {
+        issuer: Some(names.iss.clone()),
+        ..Refusal::from(error)
+    };
+    if names.vct != VCT {
+        return Err(refuse(PresentationError::Type));
+    }
+    if names.environment != trust.environment() {
+        return Err(refuse(PresentationError::Environment));
+    }
+    match trust.standing(&names.iss, now) {
+        Standing::Active(county) => Ok(county),
+        other => Err(refusal::of_standing(&names.iss, &other)),
+    }
+}
+
+/// What the types cannot say: the county speaks for itself, its region and its lists, and times run forward.
+fn check(
+    open: &OpenClaims,
+    region: Region,
+    public: &EntityId,
+    now: UnixSeconds,
+) -> Result<(), PresentationError> {
+    if open.vct != VCT {
+        return Err(PresentationError::Type);
+    }
+    if open.region != region {
+        return Err(PresentationError::Region);
+    }
+    // Byte for byte, and behind the origin a path: `https://a.example` does not own `https://a.example.evil`.
+    let uri = &open.status.status_list.uri;
+    if !uri
+        .strip_prefix(public.as_str())
+        .is_some_and(|path| path.starts_with('/'))
+    {
+        return Err(PresentationError::StatusAddress);
+    }
+    if open.nbf >= open.exp {
+        return Err(PresentationError::Times);
+    }
+    if open.iat.since(now) > SKEW {
+        Err(PresentationError::FromTheFuture)
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads the disclosed claims that have a meaning here; others are ignored, since a standard owns the type.
+fn permit_claims(claims: &Map<String, Value>) -> Result<PermitClaims, serde_json::Error> {
+    let known = claims
+        .iter()
+        .filter(|(name, _)| ClaimName::ALL.iter().any(|claim| claim.as_str() == name.as_str()));
+    PermitClaims::deserialize(MapDeserializer::new(
+        known.map(|(name, value)| (name.as_str(), value)),
+    ))
+}
