@@ -13,6 +13,7 @@
 //! | `audit/` | the hash-chained record |
 //! | `staff/` | officers, sessions, two-person acts |
 
+pub mod attestations;
 pub mod permits;
 pub mod ports;
 pub mod signing;

@@ -5,3 +5,26 @@
 //! and 8 to 11 and 21; spec chapters on attestation and status.
 
 pub mod synthetic;
+
+use comity_spec::time::endorsement::EndorsementProfile;
+
+use crate::attestations::Issuer;
+
+/// What the county adds to the national rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PermitPolicy {
+    /// Whether permits are issued here. Only for a county without a register of its own: with one, the register alone changes
+    /// permits, and this node mirrors it.
+    pub local_issuing: bool,
+    /// Late endorsement.
+    pub endorsement: EndorsementProfile,
+}
+
+/// The office that keeps the permits of a county, with its ports and rules.
+#[derive(Clone, Copy)]
+pub struct Bureau<'a> {
+    /// Who issues, and the ports.
+    pub issuer: Issuer<'a>,
+    /// The county's rules.
+    pub policy: PermitPolicy,
+}

@@ -75,7 +75,7 @@ pub fn resident(region: Region, today: LocalDate, place: usize) -> Option<Permit
             from: residence_since,
             until: None,
         }],
-        insured_months: (place % 2 == 0).then_some(InsuredMonths {
+        insured_months: place.is_multiple_of(2).then_some(InsuredMonths {
             n: u32::try_from(place % 120).ok()?,
             as_of: issue_date,
         }),

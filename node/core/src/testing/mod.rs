@@ -3,6 +3,7 @@
 //! Compiled for tests and under the feature `testing` only. [`CountingRng`] is no source of secrets, and nothing here survives
 //! the process.
 
+mod county;
 mod memory_store;
 mod tables;
 
@@ -12,6 +13,7 @@ use comity_spec::time::UnixSeconds;
 use sha2::{Digest as _, Sha256};
 
 pub use crate::permits::synthetic::residents;
+pub use county::County;
 pub use memory_store::MemoryStore;
 
 use crate::ports::{Clock, Rng};

@@ -197,7 +197,11 @@ impl Tables {
         let list = Arc::make_mut(&mut self.lists)
             .get_mut(&issuance.list)
             .ok_or(Conflict::Missing("status list"))?;
-        list.next_position = list.next_position.max(issuance.position + 1);
+        // Positions only rise: a lower one was handed out by somebody who had not seen the latest.
+        if issuance.position < list.next_position {
+            return Err(Conflict::Exists("status index"));
+        }
+        list.next_position = issuance.position + 1;
         if issuance.status != StatusValue::Valid {
             list.changes += 1;
         }
@@ -330,7 +334,7 @@ impl Tables {
         if recognition.version != stored + 1 {
             return Err(Conflict::Version("recognition"));
         }
-        Arc::make_mut(&mut self.recognitions).insert(recognition.trace.clone(), recognition);
+        Arc::make_mut(&mut self.recognitions).insert(recognition.trace, recognition);
         Ok(())
     }
 
