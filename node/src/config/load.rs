@@ -1,0 +1,198 @@
+//! Reading, overriding, checking and showing the configuration.
+
+use std::path::{Path, PathBuf};
+
+use super::sections::{Config, ListenerConfig, without_password};
+
+/// Prefix of environment overrides.
+const PREFIX: &str = "COMITY__";
+
+/// Why the configuration is not usable. Chinese first: it is read by the operator on duty.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("读不到配置文件 {path}: {reason} / cannot read the configuration file")]
+    Read { path: PathBuf, reason: String },
+    #[error("配置有误: {reason}\n对照 `comity config example` 修改。 / the configuration is not valid; compare `comity config example`")]
+    Parse { reason: String },
+    #[error("环境变量 {name} 指向不存在的配置项 / the environment variable {name} names no place in the configuration")]
+    Override { name: String },
+    #[error("配置检查未通过 / the configuration does not pass:\n{}", .0.join("\n"))]
+    Check(Vec<String>),
+}
+
+/// Reads the file, applies overrides from `environment`, refuses unknown keys and checks what belongs together.
+pub(crate) fn load(
+    path: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
+    parse(&text, environment)
+}
+
+fn parse(text: &str, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    let mut table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| ConfigError::Parse { reason: error.to_string() })?;
+    for (name, value) in environment {
+        if let Some(place) = name.strip_prefix(PREFIX) {
+            apply(&mut table, &place.to_ascii_lowercase(), &value).ok_or(ConfigError::Override { name })?;
+        }
+    }
+    let config: Config =
+        table.try_into().map_err(|error: toml::de::Error| ConfigError::Parse { reason: error.to_string() })?;
+    let findings = check(&config);
+    if findings.is_empty() { Ok(config) } else { Err(ConfigError::Check(findings)) }
+}
+
+/// Sets one value. Text stays text unless it reads as a TOML value of the kind that stands there, or none stands there.
+fn apply(table: &mut toml::Table, place: &str, value: &str) -> Option<()> {
+    let (head, rest) = match place.split_once("__") {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (place, None),
+    };
+    if head.is_empty() {
+        return None;
+    }
+    match rest {
+        Some(rest) => {
+            let inner = table.entry(head).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            apply(inner.as_table_mut()?, rest, value)
+        }
+        None => {
+            let parsed: Option<toml::Value> =
+                format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+            let value = match (table.get(head), parsed) {
+                (Some(toml::Value::String(_)), _) | (_, None) => toml::Value::String(value.to_owned()),
+                (_, Some(parsed)) => parsed,
+            };
+            table.insert(head.to_owned(), value);
+            Some(())
+        }
+    }
+}
+
+fn check(config: &Config) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut listener = |name: &str, l: &ListenerConfig, tls_required: bool| {
+        if l.certificate.is_some() != l.key.is_some() {
+            findings.push(format!(
+                "[listeners.{name}] certificate 与 key 须同时给出 / give certificate and key together"
+            ));
+        }
+        if l.certificate.is_none() && (tls_required || !l.address.ip().is_loopback()) {
+            findings.push(format!(
+                "[listeners.{name}] 需要 certificate 与 key: 明文只允许在本机回环地址 / needs certificate and key: \
+                 plain HTTP is allowed on loopback only"
+            ));
+        }
+    };
+    listener("public", &config.listeners.public, true);
+    listener("federation", &config.listeners.federation, true);
+    listener("staff", &config.listeners.staff, false);
+    if !config.listeners.ops.address.ip().is_loopback() {
+        findings.push("[listeners.ops] 只能监听本机回环地址 / listens on loopback only".to_owned());
+    }
+    if !(config.database.url.starts_with("sqlite:") || config.database.url.starts_with("postgres")) {
+        findings.push(
+            "[database] url 须以 sqlite: 或 postgres:// 开头 / must begin with sqlite: or postgres://".to_owned(),
+        );
+    }
+    if !(10..=86_400).contains(&config.trust.refresh_seconds) {
+        findings.push("[trust] refresh_seconds 须在 10 与 86400 之间 / must be 10 to 86400".to_owned());
+    }
+    if config.trust.superior == config.node.entity {
+        findings.push("[trust] superior 不能是本节点 / cannot be this node itself".to_owned());
+    }
+    for range in config.network.allow.iter().chain(config.peers.values().flat_map(|p| &p.allow)) {
+        if !is_range(range) {
+            findings.push(format!("不是地址段: {range} / not an address range: {range}"));
+        }
+    }
+    findings
+}
+
+fn is_range(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    match (address.parse::<std::net::IpAddr>(), bits.parse::<u8>()) {
+        (Ok(address), Ok(bits)) => bits <= if address.is_ipv4() { 32 } else { 128 },
+        _ => false,
+    }
+}
+
+/// The configuration in force as TOML, without secrets.
+pub(crate) fn show(config: &Config) -> Result<String, ConfigError> {
+    let mut config = config.clone();
+    config.database.url = without_password(&config.database.url);
+    for peer in config.peers.values_mut() {
+        peer.proxy = peer.proxy.as_deref().map(without_password);
+    }
+    toml::to_string_pretty(&config).map_err(|error| ConfigError::Parse { reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::EXAMPLE;
+
+    fn with(env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        parse(EXAMPLE, env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    #[test]
+    fn the_documented_example_is_valid() {
+        let config = with(&[]).unwrap();
+        assert_eq!(config.node.region.as_str(), "330822");
+        assert_eq!(config.trust.refresh_seconds, 300);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = parse(&EXAMPLE.replace("refresh_seconds", "refresh_second"), std::iter::empty()).unwrap_err();
+        assert!(error.to_string().contains("refresh_second"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_overrides_text_numbers_and_switches() {
+        let config = with(&[
+            ("COMITY__DATABASE__URL", "postgres://u:geheim@h/db"),
+            ("COMITY__TRUST__REFRESH_SECONDS", "60"),
+            ("COMITY__POLICY__LOCAL_ISSUING", "true"),
+            ("COMITY__NODE__REGION", "361123"),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        assert_eq!(config.database.url, "postgres://u:geheim@h/db");
+        assert_eq!(config.trust.refresh_seconds, 60);
+        assert!(config.policy.local_issuing);
+        assert_eq!(config.node.region.as_str(), "361123");
+    }
+
+    #[test]
+    fn an_override_of_nothing_is_refused() {
+        assert!(with(&[("COMITY__DATABSE__URL", "x")]).is_err());
+        assert!(matches!(with(&[("COMITY____X", "x")]), Err(ConfigError::Override { .. })));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let config = with(&[("COMITY__DATABASE__URL", "postgres://u:geheim@h/db?password=geheim")]).unwrap();
+        let shown = show(&config).unwrap();
+        assert!(!shown.contains("geheim"), "{shown}");
+        assert!(!format!("{config:?}").contains("geheim"));
+        assert!(shown.contains("postgres://u:***@h/db"));
+    }
+
+    #[test]
+    fn plain_http_is_refused_off_loopback_and_half_a_certificate_everywhere() {
+        let text = EXAMPLE.replace("certificate = \"/etc/comity/staff.crt\"\n", "");
+        assert!(matches!(parse(&text, std::iter::empty()), Err(ConfigError::Check(_))));
+        let error = with(&[("COMITY__LISTENERS__OPS__ADDRESS", "0.0.0.0:9464")]).unwrap_err();
+        assert!(error.to_string().contains("listeners.ops"));
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        assert!(with(&[("COMITY__NETWORK__ALLOW", "[\"10.0.0.0/8\", \"::1/128\"]")]).is_ok());
+        assert!(with(&[("COMITY__NETWORK__ALLOW", "[\"10.0.0.0/33\"]")]).is_err());
+    }
+}
