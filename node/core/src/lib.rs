@@ -14,6 +14,7 @@
 //! | `staff/` | officers, sessions, two-person acts |
 
 pub mod attestations;
+pub mod federation;
 pub mod permits;
 pub mod ports;
 pub mod signing;

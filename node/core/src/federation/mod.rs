@@ -1,0 +1,9 @@
+//! The federation seen from one of its members: what an authority signs, what this county says of itself, what it accepts of
+//! others, and the agreements it makes.
+//!
+//! Everything here passes signed objects; whether one is believed is decided by the verifier and nowhere else. On any error the
+//! last good is kept: an unreachable authority, a damaged answer or a hostile one never empties what this node holds.
+//! Protocol §4, §5, §7 (push) and §11.
+
+pub mod authority;
+pub mod own_configuration;

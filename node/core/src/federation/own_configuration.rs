@@ -1,0 +1,207 @@
+//! What this county says of itself: its entity configuration, and the same attestation keys for ordinary SD-JWT VC libraries.
+//!
+//! A value counts only where the superior states it too (protocol §4), so dropping a key or pin here drops it for everybody at
+//! once, and adding one here does nothing until the superior enrolled it. Refuses to sign ahead of the clock or behind what it
+//! signed before. OpenID Federation 1.0 §9; draft-ietf-oauth-sd-jwt-vc §5 (`/.well-known/jwt-vc-issuer`, published, never
+//! trusted here).
+
+use std::collections::BTreeMap;
+
+use comity_spec::entity::{COUNTY_LIFETIME, EntityStatement, Environment, Endpoints, Metadata, NodeMetadata};
+use comity_spec::ids::{EntityId, Region, SpkiPin};
+use comity_spec::jose::{Jwk, JwkSet, KeyPurpose, Typ};
+use comity_spec::text::Bilingual;
+use comity_spec::time::UnixSeconds;
+
+use crate::ports::signer::{SignerError, Signers};
+use crate::ports::store::{Store, StoreError, Write};
+use crate::ports::trust::StatementRow;
+use crate::signing::{self, SigningError};
+
+/// Path of the issuer metadata of SD-JWT VC.
+pub const JWT_VC_ISSUER_PATH: &str = "/.well-known/jwt-vc-issuer";
+/// Seconds after which the configuration is signed anew although nothing changed: one day.
+pub const REISSUE_AFTER: i64 = 86_400;
+
+/// Who a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Entity id; its public origin.
+    pub entity: EntityId,
+    /// GB/T 2260 code.
+    pub region: Region,
+    /// Test or real.
+    pub environment: Environment,
+    /// Name for people.
+    pub name: Bilingual,
+    /// Telephone and hours of the office that answers for it.
+    pub contact: Option<Bilingual>,
+    /// Base URLs.
+    pub endpoints: Endpoints,
+}
+
+/// What a county publishes besides who it is and the keys it signs with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Publishing {
+    /// Its superior: the province, or the anchor.
+    pub authority_hints: Vec<EntityId>,
+    /// TLS keys of each instance, and the next of each.
+    pub tls_pins: Vec<SpkiPin>,
+    /// Public keys that do not sign now: prepared ones, and retired ones until the last object they signed has ended.
+    pub further_keys: BTreeMap<KeyPurpose, Vec<Jwk>>,
+}
+
+/// Why no configuration was issued. All are this node's own.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnConfigurationError {
+    /// No superior is configured.
+    #[error("未配置上级机构 / no superior authority is configured")]
+    NoSuperior,
+    /// No TLS key is given.
+    #[error("未提供 TLS 公钥指纹 / no TLS pin is given")]
+    NoPins,
+    /// A signing key is missing.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The key's keeper.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// The clock is behind the configuration signed last.
+    #[error("本机时钟 {now} 早于上次签发 {last},请校准 / the clock is behind the configuration signed last: set it right")]
+    ClockBehind {
+        /// The clock.
+        now: UnixSeconds,
+        /// The last one.
+        last: UnixSeconds,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The configuration to publish: the stored one while it is of today and still true, otherwise a new one, stored before it is
+/// returned. To be called at start, daily, and whenever keys, pins or addresses change.
+///
+/// # Errors
+/// [`OwnConfigurationError`]; what was published before still stands.
+pub async fn current(
+    identity: &Identity,
+    publishing: &Publishing,
+    signers: &Signers,
+    store: &dyn Store,
+    now: UnixSeconds,
+) -> Result<String, OwnConfigurationError> {
+    let own = &identity.entity;
+    let stored = store.statements().await?.into_iter().find(|row| row.iss == *own && row.sub == *own);
+    let mut iat = now;
+    if let Some(row) = &stored {
+        if row.iat.since(now) > 30 {
+            return Err(OwnConfigurationError::ClockBehind { now, last: row.iat });
+        }
+        let wanted = statement(identity, publishing, signers, row.iat)?;
+        if now.since(row.iat) < REISSUE_AFTER && says(&row.jws, &wanted) && is_by(&row.jws, signers) {
+            return Ok(row.jws.clone());
+        }
+        // Two different ones of one second would be a fork.
+        iat = now.max(row.iat.plus_saturating(1));
+    }
+    let statement = statement(identity, publishing, signers, iat)?;
+    let jws = signing::compact(signers, Typ::EntityStatement, &statement).await?;
+    let row = StatementRow { iss: own.clone(), sub: own.clone(), iat, exp: statement.exp, jws: jws.clone() };
+    store.commit("own-configuration", vec![Write::Statement(row)]).await?;
+    Ok(jws)
+}
+
+/// Signs a configuration without a store: what a county that is not running yet hands to its authority.
+///
+/// # Errors
+/// [`OwnConfigurationError`].
+pub async fn application(
+    identity: &Identity,
+    publishing: &Publishing,
+    signers: &Signers,
+    now: UnixSeconds,
+) -> Result<String, OwnConfigurationError> {
+    let statement = statement(identity, publishing, signers, now)?;
+    Ok(signing::compact(signers, Typ::EntityStatement, &statement).await?)
+}
+
+/// The document at [`JWT_VC_ISSUER_PATH`].
+///
+/// # Errors
+/// [`SignerError::Missing`] without an attestation key.
+pub fn jwt_vc_issuer(
+    identity: &Identity,
+    publishing: &Publishing,
+    signers: &Signers,
+) -> Result<serde_json::Value, SignerError> {
+    let jwks = keys(KeyPurpose::Attestation, publishing, signers)?;
+    Ok(serde_json::json!({ "issuer": identity.entity, "jwks": jwks }))
+}
+
+fn statement(
+    identity: &Identity,
+    publishing: &Publishing,
+    signers: &Signers,
+    iat: UnixSeconds,
+) -> Result<EntityStatement, OwnConfigurationError> {
+    if publishing.authority_hints.is_empty() {
+        return Err(OwnConfigurationError::NoSuperior);
+    }
+    if publishing.tls_pins.is_empty() {
+        return Err(OwnConfigurationError::NoPins);
+    }
+    let mut by_purpose = BTreeMap::new();
+    for purpose in KeyPurpose::NODE.into_iter().filter(|purpose| *purpose != KeyPurpose::Federation) {
+        by_purpose.insert(purpose, keys(purpose, publishing, signers)?);
+    }
+    let Identity { entity, region, environment, name, contact, endpoints } = identity.clone();
+    let node = NodeMetadata {
+        region,
+        name,
+        environment,
+        endpoints,
+        keys: by_purpose,
+        tls_pins: publishing.tls_pins.clone(),
+        contact,
+        ext: None,
+    };
+    Ok(EntityStatement {
+        iss: entity.clone(),
+        sub: entity,
+        iat,
+        exp: iat.plus_saturating(COUNTY_LIFETIME),
+        jwks: keys(KeyPurpose::Federation, publishing, signers)?,
+        authority_hints: Some(publishing.authority_hints.clone()),
+        metadata: Some(Metadata { comity_node: Some(node), federation_entity: None }),
+        crit: None,
+        comity_region_prefix: None,
+        comity_state: None,
+        metadata_policy: None,
+        constraints: None,
+    })
+}
+
+/// The key that signs, first, then the others of its purpose.
+fn keys(purpose: KeyPurpose, publishing: &Publishing, signers: &Signers) -> Result<JwkSet, SignerError> {
+    let active = Jwk::ed25519(&signers.of(purpose)?.public_key());
+    let further = publishing.further_keys.get(&purpose).into_iter().flatten();
+    let further: Vec<Jwk> = further.filter(|key| key.x != active.x).cloned().collect();
+    Ok(JwkSet { keys: std::iter::once(active).chain(further).collect() })
+}
+
+/// Whether a JWS of ours carries exactly this payload.
+fn says(jws: &str, wanted: &EntityStatement) -> bool {
+    use base64::Engine as _;
+    let payload = jws.split('.').nth(1).unwrap_or_default();
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    serde_json::from_slice::<EntityStatement>(&decoded).is_ok_and(|stored| stored == *wanted)
+}
+
+/// Whether the key that signs now signed it.
+fn is_by(jws: &str, signers: &Signers) -> bool {
+    signers.of(KeyPurpose::Federation).is_ok_and(|signer| {
+        let header = signing::protected_header(Typ::EntityStatement, &signer.thumbprint());
+        jws.split('.').next() == Some(header.as_str())
+    })
+}
