@@ -15,9 +15,12 @@
 
 pub mod attestations;
 pub mod federation;
+pub mod node;
 pub mod permits;
 pub mod ports;
 pub mod signing;
+
+pub use node::{Identity, Node, Policy, View};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

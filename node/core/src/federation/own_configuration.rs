@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use comity_spec::entity::{COUNTY_LIFETIME, EntityStatement, Environment, Endpoints, Metadata, NodeMetadata};
-use comity_spec::ids::{EntityId, Region, SpkiPin};
+use comity_spec::entity::{COUNTY_LIFETIME, EntityStatement, Metadata, NodeMetadata};
+use comity_spec::ids::{EntityId, SpkiPin};
 use comity_spec::jose::{Jwk, JwkSet, KeyPurpose, Typ};
-use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
 
+use crate::node::Identity;
 use crate::ports::signer::{SignerError, Signers};
 use crate::ports::store::{Store, StoreError, Write};
 use crate::ports::trust::StatementRow;
@@ -22,23 +22,6 @@ use crate::signing::{self, SigningError};
 pub const JWT_VC_ISSUER_PATH: &str = "/.well-known/jwt-vc-issuer";
 /// Seconds after which the configuration is signed anew although nothing changed: one day.
 pub const REISSUE_AFTER: i64 = 86_400;
-
-/// Who a node is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Entity id; its public origin.
-    pub entity: EntityId,
-    /// GB/T 2260 code.
-    pub region: Region,
-    /// Test or real.
-    pub environment: Environment,
-    /// Name for people.
-    pub name: Bilingual,
-    /// Telephone and hours of the office that answers for it.
-    pub contact: Option<Bilingual>,
-    /// Base URLs.
-    pub endpoints: Endpoints,
-}
 
 /// What a county publishes besides who it is and the keys it signs with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
