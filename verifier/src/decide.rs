@@ -1,27 +1,27 @@
 //! The decision: one pure, total function from everything that is known to one of the 27 outcomes (protocol §8).
 //!
-//! [`decide`] takes findings, never sources: what trust says of the issuer is in the evidence, what the agreements say in
-//! [`AgreementFinding`], what status lists and tombstones say in [`StatusFinding`]. It fetches nothing, reads no clock and keeps
-//! nothing; the same inputs give the same decision on every node, in the command line and in the suite. The first outcome of
+//! [`decide`] takes immutable pictures: of the federation, of the agreements, of status lists and tombstones, and the evidence.
+//! It fetches nothing, reads no clock and keeps nothing; the same inputs give the same decision on every node, in the command line and in the suite. The first outcome of
 //! the closed list that applies wins, and whatever else was found becomes an advisory.
 //!
 //! What it refuses to do: to say anything about a permit for a service that is not covered; to call a person's permit lost,
 //! suspended, expired or lapsed on data that the issuer may since have put right; to be final about a person whom nobody
 //! looked at. [`Step::NeedStatus`] is given at most twice for one case: once for a status list, once for a look-up.
 
-use comity_spec::agreement::{Agreement, AgreementRef};
+use comity_spec::agreement::AgreementRef;
 use comity_spec::attestation::{ClaimName, StatusReference};
 use comity_spec::decision::Decision;
-use comity_spec::entity::Environment;
 use comity_spec::exchange::Subject;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};
 use comity_spec::outcome::Outcome;
-use comity_spec::status::StatusValue;
-use comity_spec::text::Bilingual;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
+use crate::agreement::Agreements;
 use crate::exchange::LookedUp;
 use crate::presentation::Presented;
+use crate::presentation::refusal::of_standing;
+use crate::status_view::StatusView;
+use crate::trust::{County, Standing, Trust};
 
 mod coverage;
 mod standing;
@@ -39,10 +39,14 @@ pub struct DecideInput<'a> {
     pub recogniser: Recogniser<'a>,
     /// What lies before the window.
     pub evidence: Evidence<'a>,
-    /// What was agreed between the issuer and the recogniser.
-    pub agreement: AgreementFinding<'a>,
-    /// What is known of the presented attestation's status.
-    pub status: StatusFinding,
+    /// The federation.
+    pub trust: &'a Trust,
+    /// What was agreed.
+    pub agreements: &'a Agreements,
+    /// Status lists and tombstones.
+    pub status: &'a StatusView,
+    /// What was already asked for this decision: nothing is asked for twice.
+    pub status_refreshed: bool,
     /// What the named person at the window found.
     pub clerk: Clerk,
     /// The service asked for.
@@ -58,10 +62,8 @@ pub struct DecideInput<'a> {
 pub struct Recogniser<'a> {
     /// Its entity id.
     pub entity: &'a EntityId,
-    /// Its region.
+    /// Its region, as it is configured; trust has to say the same.
     pub region: Region,
-    /// Its environment. Nothing of the other one counts.
-    pub environment: Environment,
     /// Whether the issuer can be asked. A node whose request timed out decides again as off line.
     pub network: Network,
 }
@@ -145,8 +147,6 @@ pub struct Evidence<'a> {
     pub lookup: Lookup<'a>,
     /// The holder's name as the clerk read it from the identity card, where it was typed.
     pub typed_name: Option<&'a str>,
-    /// Telephone and hours of the issuer's office, from the trust chain.
-    pub issuer_contact: Option<&'a Bilingual>,
 }
 
 /// How the permit came to the window.
@@ -160,8 +160,6 @@ pub enum Source<'a> {
     Typed {
         /// The county.
         issuer: &'a EntityId,
-        /// Its region.
-        region: Region,
         /// Who is looked up.
         subject: &'a Subject,
     },
@@ -216,60 +214,6 @@ pub enum Lookup<'a> {
     Failed(&'a Refusal),
     /// A verified answer.
     Answered(&'a LookedUp),
-}
-
-/// What the agreements say about issuer and recogniser.
-#[derive(Clone, Copy, Debug)]
-pub enum AgreementFinding<'a> {
-    /// No adopted agreement has both as parties.
-    None,
-    /// There is one, and it is not in force on the day.
-    NotInForce {
-        /// The version that comes closest.
-        agreement: &'a Agreement,
-        /// Its reference.
-        reference: &'a AgreementRef,
-    },
-    /// In force.
-    InForce {
-        /// The version.
-        agreement: &'a Agreement,
-        /// Its reference.
-        reference: &'a AgreementRef,
-    },
-}
-
-/// What status lists and tombstones say about the presented attestation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StatusFinding {
-    /// A permanent value seen earlier while its list was valid.
-    pub tombstone: Option<StatusValue>,
-    /// What the newest list says.
-    pub list: ListFinding,
-    /// Whether the list was asked for again for this decision, with or without success.
-    pub refreshed: bool,
-}
-
-/// What the newest status list says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ListFinding {
-    /// There is none here.
-    #[default]
-    Absent,
-    /// There is one and it has expired: it is not read.
-    Expired {
-        /// The older of its `iat` and its `source_as_of`.
-        as_of: UnixSeconds,
-    },
-    /// There is one and it has no such entry.
-    NoSuchIndex,
-    /// A value, from a list that has not expired.
-    Read {
-        /// The value.
-        value: StatusValue,
-        /// The older of the list's `iat` and its `source_as_of`.
-        as_of: UnixSeconds,
-    },
 }
 
 /// What the named person at the window found.
@@ -360,13 +304,20 @@ fn before_coverage(input: &DecideInput<'_>) -> Option<Verdict> {
         consent,
         quota,
     } = input.context;
-    let refused = match input.evidence.source {
-        Source::Refused(refusal) => Some(Verdict::refused(refusal)),
-        Source::Presented(_) | Source::Typed { .. } => None,
+    let refused = match (input.evidence.source, input.issuer()) {
+        (Source::Refused(refusal), _) => Some(Verdict::refused(refusal)),
+        // Once more, since the picture of the federation may be newer than the presentation's opening.
+        (_, Some(issuer)) => match input.trust.standing(issuer, input.now) {
+            Standing::Active(_) => None,
+            other => Some(Verdict::refused(&of_standing(issuer, &other))),
+        },
+        (_, None) => None,
     };
     let office = [
         match health {
-            Health::Ready => None,
+            Health::Ready => input
+                .doubt_about_us()
+                .map(|cause| Verdict::because(Outcome::NodeNotReady, cause)),
             Health::NotReady { cause } => Some(Verdict::because(Outcome::NodeNotReady, cause)),
         },
         match actor {
@@ -390,18 +341,33 @@ fn before_coverage(input: &DecideInput<'_>) -> Option<Verdict> {
         .min_by_key(|verdict| verdict.outcome.order())
 }
 
-impl DecideInput<'_> {
+impl<'a> DecideInput<'a> {
     /// The day in UTC+8.
     fn today(&self) -> LocalDate {
         LocalDate::of(self.now)
     }
 
-    /// The issuer and its region, as far as they are known.
-    fn issuer(&self) -> (Option<&EntityId>, Option<Region>) {
+    /// The issuer, as far as it is known.
+    const fn issuer(&self) -> Option<&'a EntityId> {
         match self.evidence.source {
-            Source::Presented(presented) => (Some(presented.issuer()), Some(presented.region())),
-            Source::Refused(refusal) => (refusal.issuer.as_ref(), None),
-            Source::Typed { issuer, region, .. } => (Some(issuer), Some(region)),
+            Source::Presented(presented) => Some(presented.issuer()),
+            Source::Refused(refusal) => refusal.issuer.as_ref(),
+            Source::Typed { issuer, .. } => Some(issuer),
+        }
+    }
+
+    /// The issuer, where it is a county in good standing.
+    fn issuing_county(&self) -> Option<&'a County> {
+        self.issuer()
+            .and_then(|issuer| self.trust.standing(issuer, self.now).active())
+    }
+
+    /// Why this node itself cannot be relied on: it is no county in good standing, or not the one it takes itself for.
+    fn doubt_about_us(&self) -> Option<&'static str> {
+        match self.trust.standing(self.recogniser.entity, self.now) {
+            Standing::Active(county) if county.region == self.recogniser.region => None,
+            Standing::Active(_) => Some("recogniser.region"),
+            other => Some(other.rule()),
         }
     }
 }

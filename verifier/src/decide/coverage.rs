@@ -3,13 +3,15 @@
 //!
 //! Issuer and recogniser use the same [`covering_row`], so that one never asks for what the other refuses.
 
-use comity_spec::agreement::{Agreement, AgreementRef, Service};
+use comity_spec::agreement::{Agreement, Service};
 use comity_spec::entity::Environment;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};
 use comity_spec::outcome::Outcome;
 
+use super::DecideInput;
 use super::verdict::Verdict;
-use super::{AgreementFinding, DecideInput};
+use crate::agreement::{Coverage, VerifiedAgreement};
+use crate::trust::County;
 
 /// Whose permits at whose windows: what an agreement has to be about.
 #[derive(Clone, Copy, Debug)]
@@ -79,44 +81,70 @@ pub fn covering_row<'a>(
     Err(cause)
 }
 
-/// A service that the agreement covers from this issuer at this window.
+/// A service that an agreement in force covers from this issuer at this window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Covered<'a> {
-    pub(super) agreement: &'a Agreement,
-    pub(super) reference: &'a AgreementRef,
+    pub(super) agreement: &'a VerifiedAgreement,
     pub(super) service: &'a Service,
-    pub(super) issuer: Region,
+    pub(super) issuer: &'a County,
 }
 
 pub(super) fn check<'a>(input: &DecideInput<'a>) -> Result<Covered<'a>, Verdict> {
     let none = || Verdict::because(Outcome::NotInAgreement, "agreement.none");
-    let (agreement, reference, in_force) = match input.agreement {
-        AgreementFinding::None => return Err(none()),
-        AgreementFinding::NotInForce { agreement, reference } => (agreement, reference, false),
-        AgreementFinding::InForce { agreement, reference } => (agreement, reference, true),
-    };
-    // The finding is about these two by contract; an agreement of others, or of a test, covers nothing all the same.
-    let (Some(issuer), Some(region)) = input.issuer() else {
-        return Err(none());
+    // An issuer that is no county in good standing was refused before; its absence here is only for totality.
+    let issuer = input.issuing_county().ok_or_else(none)?;
+    let recogniser = input.recogniser.entity;
+    let newest = match input
+        .agreements
+        .between(&issuer.entity, recogniser, input.today())
+    {
+        Coverage::InForce(agreement) => agreement,
+        Coverage::NotInForce { agreement, because } => return Err(Verdict::not_in_force(agreement, because)),
+        Coverage::None => return Err(none()),
     };
     let scope = AgreementScope {
-        issuer: (issuer, region),
-        recogniser: (input.recogniser.entity, input.recogniser.region),
-        environment: input.recogniser.environment,
+        issuer: (&issuer.entity, issuer.region),
+        recogniser: (recogniser, input.recogniser.region),
+        environment: input.trust.environment(),
     };
-    if !scope.is_within(agreement) {
-        return Err(none());
+    // Several may be in force at once, each with its own services: the newest that covers counts, or the newest refuses.
+    let others = input
+        .agreements
+        .in_force(&issuer.entity, recogniser, input.today());
+    let mut refused = None;
+    for agreement in std::iter::once(newest).chain(others.filter(|other| other.digest() != newest.digest())) {
+        match in_one(agreement, &scope, issuer, input) {
+            Ok(covered) => return Ok(covered),
+            Err(verdict) => {
+                refused.get_or_insert(verdict);
+            }
+        }
     }
-    if !in_force {
-        return Err(Verdict::not_in_force(agreement, reference));
+    Err(refused.unwrap_or_else(none))
+}
+
+fn in_one<'a>(
+    agreement: &'a VerifiedAgreement,
+    scope: &AgreementScope<'_>,
+    issuer: &'a County,
+    input: &DecideInput<'a>,
+) -> Result<Covered<'a>, Verdict> {
+    // Under the agreement only the pinned keys, and those they vouched for, speak for the issuer (protocol §5): a chain that
+    // leads to others may be somebody above the county speaking in its name.
+    if !agreement.speaks_for(issuer) {
+        return Err(
+            Verdict::because(Outcome::IssuerSuspended, "agreement.keys-not-vouched").under(agreement),
+        );
     }
-    match covering_row(agreement, &scope, input.service, input.provider) {
+    if !scope.is_within(agreement.agreement()) {
+        return Err(Verdict::because(Outcome::NotInAgreement, "agreement.regions"));
+    }
+    match covering_row(agreement.agreement(), scope, input.service, input.provider) {
         Ok(service) => Ok(Covered {
             agreement,
-            reference,
             service,
-            issuer: region,
+            issuer,
         }),
-        Err(cause) => Err(Verdict::because(Outcome::ServiceNotCovered, cause).under(reference)),
+        Err(cause) => Err(Verdict::because(Outcome::ServiceNotCovered, cause).under(agreement)),
     }
 }

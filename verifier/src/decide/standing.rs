@@ -6,21 +6,23 @@
 //! on fresh data; a presentation alone never proves that nobody endorsed since, so a passed date is put to the issuer and,
 //! where it cannot be asked, is STATUS_STALE.
 
-use comity_spec::attestation::{ClaimName, PermitClaims};
+use comity_spec::attestation::{ClaimName, PermitClaims, StatusReference};
 use comity_spec::decision::{MissingCondition, TierGrant, Truth};
 use comity_spec::exchange::{LookupResult, PermitState, PermitStatus, Subject, SubjectNumber};
+use comity_spec::ids::Region;
 use comity_spec::outcome::Outcome;
 use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
 use super::coverage::Covered;
-use super::verdict::Verdict;
-use super::{Clerk, DecideInput, Evidence, ListFinding, Lookup, Network, Source, Wanted};
+use super::verdict::{DATE_PASSED, Verdict};
+use super::{Clerk, DecideInput, Evidence, Lookup, Network, Source, Wanted};
 use crate::conditions::{self, Facts};
 use crate::exchange::LookedUp;
 use crate::holder_name::{self, NameMatch};
 use crate::presentation::Presented;
+use crate::status_view::{StatusReading, VerifiedStatusList};
 
 /// How the permit stands, once nothing speaks against it.
 struct Good<'a> {
@@ -48,7 +50,7 @@ pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Ve
         }
         (Lookup::Failed(refusal), _) => Err(Verdict::refused(refusal)),
         (Lookup::NotAsked, Source::Typed { subject, .. }) => match input.recogniser.network {
-            Network::OnLine => return Err(look_up(input, covered, subject.clone())),
+            Network::OnLine => return Err(look_up(covered, subject.clone())),
             Network::OffLine => Err(Verdict::because(Outcome::IssuerUnreachable, "lookup.off-line")),
         },
         // Told apart before coverage; here for totality.
@@ -58,7 +60,7 @@ pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Ve
         Ok(good) => last_stages(input, covered, &good),
         Err(verdict) => verdict,
     };
-    Ok(verdict.under(covered.reference))
+    Ok(verdict.under(covered.agreement))
 }
 
 /// What the issuer answered.
@@ -78,7 +80,7 @@ fn looked_up<'a>(
     let found = judge_state(input.today(), state, age);
     if let (Ok(()), Source::Presented(presented)) = (&found, source) {
         // The permit may be in order while the code that was shown is of another, cancelled one.
-        if permanent(input) == Some(StatusValue::Cancelled) {
+        if permanent(reading(input, presented)) == Some(StatusValue::Cancelled) {
             return Err(
                 Verdict::because(Outcome::Revoked, "status.cancelled").endorsed(presented.endorsed_until())
             );
@@ -142,24 +144,22 @@ fn from_presentation<'a>(
     presented: &'a Presented,
 ) -> Result<Result<Good<'a>, Verdict>, Box<Wanted>> {
     let endorsed = presented.endorsed_until();
-    let because = |outcome, cause| Ok(Err(Verdict::because(outcome, cause).endorsed(endorsed)));
-    // Every attempt to ask ends in one of these: the question, or `None` when it cannot be put.
-    let may_look_up = || {
-        let open =
-            input.recogniser.network == Network::OnLine && matches!(input.evidence.lookup, Lookup::NotAsked);
-        open.then(|| subject_of(presented))
-            .flatten()
-            .map(|subject| Box::new(look_up(input, covered, subject)))
+    let say = |outcome, cause| Verdict::because(outcome, cause).endorsed(endorsed);
+    let ask = Ask {
+        input,
+        covered,
+        presented,
     };
     if presented.not_yet_valid(input.now) {
-        let verdict = Verdict::because(Outcome::NotYetValid, "permit.not-yet-valid");
-        return Ok(Err(verdict.endorsed(endorsed).on(presented.valid_from())));
+        let verdict = say(Outcome::NotYetValid, "permit.not-yet-valid");
+        return Ok(Err(verdict.on(presented.valid_from())));
     }
-    match permanent(input) {
-        Some(StatusValue::Cancelled) => return because(Outcome::Revoked, "status.cancelled"),
+    let reading = reading(input, presented);
+    match permanent(reading) {
+        Some(StatusValue::Cancelled) => return Ok(Err(say(Outcome::Revoked, "status.cancelled"))),
         // An old paper code of somebody who endorsed since must come out green.
         Some(StatusValue::Superseded) => {
-            return may_look_up().map_or_else(|| because(Outcome::Superseded, "status.superseded"), Err);
+            return ask.look_up_or(|| say(Outcome::Superseded, "status.superseded"));
         }
         _ => {}
     }
@@ -168,77 +168,105 @@ fn from_presentation<'a>(
         .card_valid_until
         .is_some_and(|until| until < input.today());
     let date_passed = endorsed < input.today() || card_expired;
-    if date_passed && let Some(wanted) = may_look_up() {
+    if date_passed && let Some(wanted) = ask.look_up() {
         return Err(wanted);
     }
-    let refresh = || {
-        let open = input.recogniser.network == Network::OnLine && !input.status.refreshed;
-        open.then(|| {
-            Box::new(Wanted::StatusList {
-                issuer: presented.issuer().clone(),
-                reference: presented.status().clone(),
-            })
-        })
-    };
-    let (value, as_of) = match input.status.list {
-        ListFinding::Absent => {
-            return refresh().map_or_else(|| because(Outcome::IssuerUnreachable, "status.absent"), Err);
+    let (value, as_of) = match reading {
+        StatusReading::Value { value, as_of, .. } => (value, as_of),
+        StatusReading::NoList => {
+            return ask.newer_list_or(|| say(Outcome::IssuerUnreachable, "status.no-list"));
         }
-        ListFinding::NoSuchIndex => return because(Outcome::IssuerUnreachable, "status-list.index"),
-        ListFinding::Expired { as_of } => (None, as_of),
-        ListFinding::Read { value, as_of } => (Some(value), as_of),
+        StatusReading::IndexOutOfRange => {
+            return Ok(Err(say(Outcome::IssuerUnreachable, "status-list.index")));
+        }
+        // It is not read; how old it is may be said.
+        StatusReading::Expired { exp } => {
+            let held = input.status.list(&presented.status().uri);
+            let age = input
+                .now
+                .since(held.map_or(exp, VerifiedStatusList::as_of))
+                .max(0);
+            let cause = if date_passed {
+                DATE_PASSED
+            } else {
+                "status.expired"
+            };
+            return ask.newer_list_or(|| say(Outcome::StatusStale, cause).aged(age));
+        }
+        // Permanent values were told above; for totality, what is kept of them says no more than that.
+        StatusReading::Tombstone(_) => return Ok(Err(say(Outcome::Superseded, "status.superseded"))),
     };
     let age = Age::of(input, covered, as_of);
-    let stale = |cause| {
-        Ok(Err(Verdict::because(Outcome::StatusStale, cause)
-            .endorsed(endorsed)
-            .aged(age.seconds())))
-    };
-    let (Some(value), false) = (value, date_passed) else {
-        let cause = if date_passed {
-            "permit.date-passed-unconfirmed"
-        } else {
-            "status.expired"
-        };
-        return refresh()
-            .filter(|_| !date_passed)
-            .map_or_else(|| stale(cause), Err);
+    let say = |outcome, cause| say(outcome, cause).aged(age.seconds());
+    let good = Good {
+        claims: presented.claims(),
+        endorsed_until: endorsed,
+        age,
     };
     match (age, value) {
+        // The holder may have endorsed since: without an answer of the issuer nobody can tell.
+        _ if date_passed => Ok(Err(say(Outcome::StatusStale, DATE_PASSED))),
+        // Only the issuer's answer tells a loss from a suspension.
         (Age::Fresh(_), StatusValue::Suspended) => {
-            // Only the issuer's answer tells a loss from a suspension.
-            let suspended = Verdict::because(Outcome::Suspended, "status.suspended");
-            let suspended = suspended.endorsed(endorsed).aged(age.seconds());
-            may_look_up().map_or(Ok(Err(suspended)), Err)
+            ask.look_up_or(|| say(Outcome::Suspended, "status.suspended"))
         }
-        (Age::Fresh(_), _) => Ok(Ok(Good {
-            claims: presented.claims(),
-            endorsed_until: endorsed,
-            age,
-        })),
-        (Age::Amber(_) | Age::TooOld(_), _) if refresh().is_some() => {
-            refresh().map_or_else(|| stale("status.age"), Err)
+        (Age::Fresh(_), _) => Ok(Ok(good)),
+        (Age::TooOld(_), _) => ask.newer_list_or(|| say(Outcome::StatusStale, "status.too-old")),
+        (Age::Amber(_), StatusValue::Suspended) => {
+            ask.newer_list_or(|| say(Outcome::StatusStale, "status.not-fresh"))
         }
-        (Age::Amber(_), StatusValue::Suspended) => stale("status.not-fresh"),
-        (Age::Amber(_), _) => Ok(Ok(Good {
-            claims: presented.claims(),
-            endorsed_until: endorsed,
-            age,
-        })),
-        (Age::TooOld(_), _) => stale("status.too-old"),
+        (Age::Amber(_), _) => ask.newer_list().map_or(Ok(Ok(good)), Err),
     }
 }
 
-/// A permanent value of the presented attestation's index, from the newest list or from a tombstone. Cancelled wins over
-/// superseded, since an index may pass from the one to the other and never back.
-fn permanent(input: &DecideInput<'_>) -> Option<StatusValue> {
-    let read = match input.status.list {
-        ListFinding::Read { value, .. } => Some(value),
-        ListFinding::Absent | ListFinding::Expired { .. } | ListFinding::NoSuchIndex => None,
-    };
-    let seen = [read, input.status.tombstone];
-    let has = |value| seen.contains(&Some(value)).then_some(value);
-    has(StatusValue::Cancelled).or_else(|| has(StatusValue::Superseded))
+/// The questions that a presentation may raise, each put at most once and only where the issuer can be reached.
+#[derive(Clone, Copy)]
+struct Ask<'i, 'a> {
+    input: &'i DecideInput<'a>,
+    covered: &'i Covered<'i>,
+    presented: &'a Presented,
+}
+
+impl Ask<'_, '_> {
+    fn look_up(self) -> Option<Box<Wanted>> {
+        let open = self.input.recogniser.network == Network::OnLine
+            && matches!(self.input.evidence.lookup, Lookup::NotAsked);
+        let subject = open.then(|| subject_of(self.presented)).flatten()?;
+        Some(Box::new(look_up(self.covered, subject)))
+    }
+
+    fn newer_list(self) -> Option<Box<Wanted>> {
+        let open = self.input.recogniser.network == Network::OnLine && !self.input.status_refreshed;
+        open.then(|| {
+            Box::new(Wanted::StatusList {
+                issuer: self.presented.issuer().clone(),
+                reference: self.presented.status().clone(),
+            })
+        })
+    }
+
+    fn look_up_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Result<Result<T, Verdict>, Box<Wanted>> {
+        self.look_up().map_or_else(|| Ok(Err(verdict())), Err)
+    }
+
+    fn newer_list_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Result<Result<T, Verdict>, Box<Wanted>> {
+        self.newer_list().map_or_else(|| Ok(Err(verdict())), Err)
+    }
+}
+
+fn reading(input: &DecideInput<'_>, presented: &Presented) -> StatusReading {
+    let StatusReference { idx, uri } = presented.status();
+    input.status.read(uri, *idx, input.now)
+}
+
+/// A permanent value of an index, from the list of today or as a tombstone: it is believed however old it is.
+fn permanent(reading: StatusReading) -> Option<StatusValue> {
+    match reading {
+        StatusReading::Value { value, .. } | StatusReading::Tombstone(value) => {
+            value.is_permanent().then_some(value)
+        }
+        StatusReading::NoList | StatusReading::Expired { .. } | StatusReading::IndexOutOfRange => None,
+    }
 }
 
 /// Who a presented permit is to be looked up as; none when it discloses no name or no number.
@@ -257,11 +285,10 @@ fn subject_of(presented: &Presented) -> Option<Subject> {
     })
 }
 
-fn look_up(input: &DecideInput<'_>, covered: &Covered<'_>, subject: Subject) -> Wanted {
+fn look_up(covered: &Covered<'_>, subject: Subject) -> Wanted {
     Wanted::LookUp {
-        // Coverage was found, so the issuer is known; the agreement names it in any case.
-        issuer: input.issuer().0.unwrap_or(input.recogniser.entity).clone(),
-        agreement: covered.reference.clone(),
+        issuer: covered.issuer.entity.clone(),
+        agreement: covered.agreement.reference(),
         subject,
         claims: covered.service.claims.clone(),
     }
@@ -309,7 +336,7 @@ fn last_stages(input: &DecideInput<'_>, covered: &Covered<'_>, good: &Good<'_>) 
 /// The tier as whose holder the person is treated; an unmapped tier is a condition, never a silent downgrade.
 fn tier(
     covered: &Covered<'_>,
-    recogniser: comity_spec::ids::Region,
+    recogniser: Region,
     claims: &PermitClaims,
     missing: &mut Vec<MissingCondition>,
 ) -> Option<TierGrant> {
@@ -332,9 +359,10 @@ fn tier(
         }
         return None;
     };
-    let rows = covered.agreement.tier_map.iter();
-    let mut rows = rows.filter(|row| row.issuer == covered.issuer && row.recogniser == recogniser);
-    let local = rows.find_map(|row| row.map.get(issuer)).cloned();
+    let local = covered
+        .agreement
+        .tier_for(covered.issuer.region, recogniser, issuer)
+        .cloned();
     if local.is_none() {
         missing.push(mapping(Bilingual {
             zh: format!("协议未列明签发地类别 {issuer} 对应的本地类别，由主管部门确认。"),
@@ -409,7 +437,7 @@ impl Age {
         use comity_spec::agreement::{DEFAULT_FRESH_SECONDS, DEFAULT_USABLE_SECONDS};
         // Skew lets a list be dated up to a minute ahead.
         let seconds = input.now.since(as_of).max(0);
-        let allowed = covered.agreement.freshness;
+        let allowed = covered.agreement.agreement().freshness;
         if seconds <= allowed.fresh_seconds.min(DEFAULT_FRESH_SECONDS) {
             Self::Fresh(seconds)
         } else if seconds <= allowed.usable_seconds.min(DEFAULT_USABLE_SECONDS) {

@@ -1,7 +1,8 @@
 //! From an outcome and its reason to the [`Decision`] that a window shows: words with their dates and hours, advisories, and
 //! whether a named person still has to look.
 
-use comity_spec::agreement::{Agreement, AgreementRef};
+use comity_spec::agreement::AgreementRef;
+use comity_spec::attestation::StatusReference;
 use comity_spec::decision::{Advisory, Channel, Confirmation, Decision, MissingCondition, TierGrant};
 use comity_spec::entity::Environment;
 use comity_spec::outcome::{Outcome, Particular};
@@ -9,7 +10,10 @@ use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 
-use super::{Clerk, DecideInput, ListFinding, Lookup, Network, Refusal, Source, Step};
+use super::{Clerk, DecideInput, Lookup, Network, Refusal, Source, Step};
+use crate::agreement::{Because, VerifiedAgreement};
+use crate::status_view::StatusReading;
+use crate::trust::Standing;
 
 /// Days before the end of an endorsement from which the window reminds of it (Decree 663 art. 10: within one month before).
 const DUE_SOON_DAYS: i64 = 30;
@@ -20,8 +24,8 @@ pub(super) struct Verdict {
     cause: &'static str,
     particular: Option<Particular>,
     agreement: Option<AgreementRef>,
-    /// First and last day of an agreement that is not in force.
-    agreement_dates: Option<(LocalDate, Option<LocalDate>)>,
+    /// Why an agreement is not in force.
+    not_in_force: Option<Because>,
     endorsed_until: Option<LocalDate>,
     date: Option<LocalDate>,
     age: Option<i64>,
@@ -37,7 +41,7 @@ impl Verdict {
             cause,
             particular: None,
             agreement: None,
-            agreement_dates: None,
+            not_in_force: None,
             endorsed_until: None,
             date: None,
             age: None,
@@ -59,15 +63,24 @@ impl Verdict {
         verdict
     }
 
-    pub(super) fn not_in_force(agreement: &Agreement, reference: &AgreementRef) -> Self {
-        let mut verdict =
-            Self::because(Outcome::AgreementNotInForce, "agreement.not-in-force").under(reference);
-        verdict.agreement_dates = Some((agreement.effective_from, agreement.effective_until));
+    pub(super) fn not_in_force(agreement: &VerifiedAgreement, because: Because) -> Self {
+        let cause = match because {
+            Because::NotYet(_) => "agreement.not-yet",
+            Because::Ended(_) => "agreement.ended",
+            Because::Withdrawn(_) => "agreement.withdrawn",
+            Because::Void => "agreement.void",
+        };
+        let mut verdict = Self::because(Outcome::AgreementNotInForce, cause).under(agreement);
+        verdict.date = match because {
+            Because::NotYet(date) | Because::Ended(date) | Because::Withdrawn(date) => Some(date),
+            Because::Void => None,
+        };
+        verdict.not_in_force = Some(because);
         verdict
     }
 
-    pub(super) fn under(mut self, reference: &AgreementRef) -> Self {
-        self.agreement = Some(reference.clone());
+    pub(super) fn under(mut self, agreement: &VerifiedAgreement) -> Self {
+        self.agreement = Some(agreement.reference());
         self
     }
 
@@ -109,7 +122,7 @@ impl Verdict {
     }
 
     fn into_decision(self, input: &DecideInput<'_>) -> Decision {
-        let (issuer, issuer_region) = input.issuer();
+        let issuer_region = input.issuing_county().map(|county| county.region);
         let advisories = self.advisories(input);
         let text = self.text();
         let next_step = self.next_step(input);
@@ -128,7 +141,7 @@ impl Verdict {
             service: input.service.clone(),
             provider: input.provider.cloned(),
             recogniser: input.recogniser.region,
-            issuer: issuer.cloned(),
+            issuer: input.issuer().cloned(),
             issuer_region,
             agreement: self.agreement,
             tier: self.tier,
@@ -156,16 +169,24 @@ impl Verdict {
         };
         let general = || Bilingual::from(self.outcome.text());
         let text = particular.map_or_else(general, |particular| self.outcome.text_with(particular));
-        match (self.outcome, self.agreement_dates) {
+        match (self.outcome, self.not_in_force) {
             (Outcome::RecognisedConditional, _) => self.with_conditions(text),
-            (Outcome::AgreementNotInForce, Some((from, until))) => {
-                let (zh, en) = until.map_or_else(
-                    || ("起长期有效".to_owned(), " on".to_owned()),
-                    |until| (format!("至 {until}"), format!(" to {until}")),
-                );
+            (Outcome::AgreementNotInForce, Some(because)) => {
+                let (zh, en) = match because {
+                    Because::NotYet(date) => (format!("{date} 起生效"), format!("in force from {date}")),
+                    Because::Ended(date) => (format!("{date} 到期"), format!("its last day was {date}")),
+                    Because::Withdrawn(date) => (
+                        format!("{date} 起终止"),
+                        format!("withdrawn with effect from {date}"),
+                    ),
+                    Because::Void => (
+                        "签署了相互矛盾的版本".to_owned(),
+                        "contradictory versions were signed".to_owned(),
+                    ),
+                };
                 Bilingual {
-                    zh: format!("{}（协议期限：{from} {zh}）", text.zh),
-                    en: format!("{} (its dates: {from}{en})", text.en),
+                    zh: format!("{}（{zh}）", text.zh),
+                    en: format!("{} ({en})", text.en),
                 }
             }
             _ => text,
@@ -206,12 +227,21 @@ impl Verdict {
                 | Outcome::Expired
                 | Outcome::EndorsementLapsed
         );
-        match input.evidence.issuer_contact {
+        match self.contact(input) {
             Some(contact) if of_use => Bilingual {
                 zh: format!("{}签发地联系方式：{}", step.zh, contact.zh),
                 en: format!("{} Issuing county: {}", step.en, contact.en),
             },
             _ => step,
+        }
+    }
+
+    /// Telephone and hours of the issuer's office: of a county in good standing, or of one that its superior paused.
+    fn contact<'a>(&self, input: &DecideInput<'a>) -> Option<&'a Bilingual> {
+        match input.trust.standing(input.issuer()?, input.now) {
+            Standing::Active(county) => county.contact.as_ref(),
+            Standing::Suspended { facts, .. } => facts.contact.as_ref(),
+            _ => None,
         }
     }
 
@@ -224,7 +254,7 @@ impl Verdict {
             });
         };
         if self.wrong_environment {
-            let (own, other) = match input.recogniser.environment {
+            let (own, other) = match input.trust.environment() {
                 Environment::Production => (("正式", "PRODUCTION"), ("测试", "SANDBOX")),
                 Environment::Sandbox => (("测试", "SANDBOX"), ("正式", "PRODUCTION")),
             };
@@ -327,7 +357,11 @@ fn last_known(input: &DecideInput<'_>) -> Option<(&'static str, &'static str)> {
                 PermitStatus::Superseded => ("已换领", "superseded"),
             });
     }
-    let ListFinding::Read { value, .. } = input.status.list else {
+    let Source::Presented(presented) = input.evidence.source else {
+        return None;
+    };
+    let StatusReference { idx, uri } = presented.status();
+    let StatusReading::Value { value, .. } = input.status.read(uri, *idx, input.now) else {
         return None;
     };
     Some(match value {

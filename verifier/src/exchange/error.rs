@@ -50,6 +50,11 @@ pub enum RequestError {
     /// It is not in force today.
     #[error("协议未生效或已终止 / the agreement is not in force")]
     AgreementNotInForce,
+    /// The chain gives the peer keys for which no key that the agreement pins has vouched.
+    #[error(
+        "对方密钥未经协议所列密钥认可 / the peer's keys are not vouched for by those that the agreement pins"
+    )]
+    KeysNotVouched,
     /// Another version is in force.
     #[error("协议版本不一致，现行为第 {} 版 / another version is in force: {}", current.version, current.version)]
     AgreementVersion {
@@ -98,6 +103,7 @@ impl RequestError {
             Self::Lifetime | Self::TooMany | Self::ForeignList => ProblemType::MalformedRequest,
             Self::FromTheFuture => ProblemType::ClockSkew,
             Self::Expired => ProblemType::RequestExpired,
+            Self::KeysNotVouched => ProblemType::SignatureInvalid,
             Self::AgreementUnknown => ProblemType::AgreementUnknown,
             Self::AgreementNotInForce => ProblemType::AgreementNotInForce,
             Self::AgreementVersion { .. } => ProblemType::AgreementVersionMismatch,

@@ -13,22 +13,22 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{HINT_LIFETIME, LookedUp, MAX_HINTED, Parties, RequestError, ResponseError, coverage};
+use crate::agreement::Agreements;
 use crate::budget::Budget;
-use crate::decide::AgreementFinding;
 use crate::holder_name::{self, NameMatch};
 use crate::jws::{Profile, Unverified, Verified};
 use crate::presentation::refusal::of_standing;
 use crate::trust::{County, Standing, Trust};
 
-/// Verifies a look-up request at the issuer. `agreement` says what is agreed between this node and the peer that it is given.
+/// Verifies a look-up request at the issuer.
 ///
 /// # Errors
 /// [`RequestError`], for the first rule broken; nothing was looked up by then.
-pub fn verify_request<'a>(
+pub fn verify_request(
     request: &[u8],
     trust: &Trust,
     parties: Parties<'_>,
-    agreement: impl FnOnce(&EntityId) -> AgreementFinding<'a>,
+    agreements: &Agreements,
     now: UnixSeconds,
     budget: &mut Budget,
 ) -> Result<Verified<VerificationRequest>, RequestError> {
@@ -55,7 +55,7 @@ pub fn verify_request<'a>(
     )?;
     let me = trust.standing(parties.me, now);
     let me = me.active().ok_or(RequestError::NotReady { rule: me.rule() })?;
-    coverage::check(claims, agreement(&peer.entity), peer, me)?;
+    coverage::check(claims, agreements, peer, me, now)?;
     Ok(verified)
 }
 
