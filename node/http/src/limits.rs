@@ -13,6 +13,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use comity_spec::ids::SpkiPin;
 use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ pub struct QuotaRate {
 /// Whom a quota is counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Caller {
-    Key([u8; 32]),
+    Key(SpkiPin),
     Address(IpAddr),
 }
 
@@ -40,7 +41,7 @@ impl Caller {
     fn of(request: &Request) -> Option<Self> {
         let extensions = request.extensions();
         if let Some(peer) = extensions.get::<PeerIdentity>() {
-            return Some(Self::Key(peer.spki_sha256));
+            return Some(Self::Key(peer.pin));
         }
         extensions
             .get::<ConnectionOrigin>()

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use comity_spec::ids::SpkiPin;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,8 +75,8 @@ impl ConnectionOrigin {
 /// Who is at the other end of a mutual TLS connection, as proved in the handshake.
 #[derive(Debug, Clone)]
 pub struct PeerIdentity {
-    /// SHA-256 of the certificate's SubjectPublicKeyInfo.
-    pub spki_sha256: [u8; 32],
+    /// The pin of the certificate's key.
+    pub pin: SpkiPin,
     /// The last second of the certificate's validity, Unix time: a pooled connection may outlive it.
     pub not_after: i64,
     /// The certificates as sent, leaf first, DER.
@@ -217,7 +218,7 @@ struct Served {
     app: Router,
     turned_away: Router,
     by_address: KeyedSlots<IpAddr>,
-    by_peer: KeyedSlots<[u8; 32]>,
+    by_peer: KeyedSlots<SpkiPin>,
 }
 
 impl Served {

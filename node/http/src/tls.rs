@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use comity_spec::ids::SpkiPin;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
@@ -23,7 +24,7 @@ mod verifiers;
 
 pub use identity::{CertifiedIdentity, IdentityError};
 pub use leaf::{Leaf, Usage};
-pub use pins::{PinConflict, PinOwner, PinRegistry, PinStillListed, PinTable, SpkiPin, WrongOwner};
+pub use pins::{PinConflict, PinOwner, PinRegistry, PinStillListed, PinTable, WrongOwner};
 pub use refusal::TlsRefusal;
 pub(crate) use refusal::find_cause;
 pub use verifiers::{PinnedClientVerifier, PinnedServerVerifier, PublicServerVerifier, PublicTrust};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
+use comity_spec::ids::SpkiPin;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -66,7 +67,7 @@ impl Connection {
         };
         let leaf = Leaf::read(chain.first().ok_or(TlsRefusal::NoCertificate)?)?;
         Ok(Some(PeerIdentity {
-            spki_sha256: *leaf.pin.as_bytes(),
+            pin: leaf.pin,
             not_after: leaf.not_after,
             chain: chain.iter().map(|certificate| certificate.to_vec()).collect(),
             remote: self.origin.0,
@@ -74,8 +75,8 @@ impl Connection {
     }
 
     /// A place among those of the same key; without one the connection is told so and closed.
-    fn peer_place(&mut self, peer: Option<&PeerIdentity>) -> Option<KeyedSlot<[u8; 32]>> {
-        let place = self.server.by_peer.enter(peer?.spki_sha256);
+    fn peer_place(&mut self, peer: Option<&PeerIdentity>) -> Option<KeyedSlot<SpkiPin>> {
+        let place = self.server.by_peer.enter(peer?.pin);
         if place.is_none() {
             record_refusal(self.server.config.name, "too_many_from_peer");
             self.turned_away = true;

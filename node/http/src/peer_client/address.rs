@@ -14,8 +14,11 @@ use super::Routes;
 /// The name resolved to no address that may be connected to. Either the operator's allow-list lacks a range, or
 /// the name points where it should not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("目标地址不在允许范围内 / the address is not in an allowed range")]
-pub struct AddressNotAllowed;
+#[error("目标地址 {address} 不在允许范围内 / the address {address} is not in an allowed range")]
+pub struct AddressNotAllowed {
+    /// The address in question; of several, the first.
+    pub address: IpAddr,
+}
 
 /// A block of addresses in CIDR form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,12 +154,11 @@ impl Resolve for CheckedResolver {
                 Some(address) if !is_proxy => vec![SocketAddr::new(address, 0)],
                 _ => tokio::net::lookup_host((host, 0)).await?.collect(),
             };
-            let allowed: Vec<SocketAddr> = found
+            let (allowed, refused): (Vec<_>, Vec<_>) = found
                 .into_iter()
-                .filter(|found| is_proxy || route.allows(found.ip()))
-                .collect();
-            if allowed.is_empty() {
-                return Err(AddressNotAllowed.into());
+                .partition(|found| is_proxy || route.allows(found.ip()));
+            if let (true, Some(first)) = (allowed.is_empty(), refused.first()) {
+                return Err(AddressNotAllowed { address: first.ip() }.into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })

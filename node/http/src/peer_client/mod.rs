@@ -4,18 +4,20 @@
 //! [`FederationClient`] shows our certificate and accepts the one peer's pins. Both speak HTTPS only, follow no
 //! redirect, resolve a name once, check the address and connect to the address that was checked, and read no
 //! more of an answer than its cap (protocol §4, §11; SSRF precedents in the threat model). Neither ever takes
-//! a URL from a token: callers pass URLs out of verified statements.
+//! a URL from a token: callers pass URLs out of verified statements. [`PeerNetwork`] is both, as the core's port.
 
 mod address;
 mod answer;
 mod federation;
+mod port;
 mod public;
 mod route;
 
 pub use address::{AddressNotAllowed, AddressRange, BadAddressRange};
 pub use answer::FetchError;
-pub use federation::{FederationClient, PeerAddress, PeerAnswer};
-pub use public::{Fetched, FetchedBody, PublicFetcher};
+pub use federation::FederationClient;
+pub use port::PeerNetwork;
+pub use public::PublicFetcher;
 pub use route::{BadProxy, ProxyRoute, Route, Routes};
 
 use std::sync::Arc;

@@ -4,32 +4,13 @@
 
 use std::sync::Arc;
 
+use comity_node_core::ports::peers::Fetched;
 use reqwest::{StatusCode, header};
 use url::Url;
 
 use super::answer::{read_capped, record, refuse_redirect};
 use super::{ClientLimits, FetchError, Routes, build};
 use crate::tls::{HandshakeClock, PublicTrust, public_client_config};
-
-/// What a read gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fetched {
-    /// The entity tag that was sent along is still current (RFC 9110 §13.1.2).
-    NotModified,
-    /// A document.
-    Body(FetchedBody),
-}
-
-/// A document as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedBody {
-    /// The bytes as received; nothing was decoded.
-    pub bytes: Vec<u8>,
-    /// Its entity tag, to send along next time.
-    pub etag: Option<String>,
-    /// What the server called it.
-    pub content_type: Option<String>,
-}
 
 /// The reader.
 #[derive(Debug, Clone)]
@@ -111,13 +92,8 @@ impl PublicFetcher {
             return Err(FetchError::Status(status.as_u16()));
         }
         let etag = text_header(&response, header::ETAG).filter(|tag| tag.len() <= LONGEST_ETAG);
-        let content_type = text_header(&response, header::CONTENT_TYPE);
         let bytes = read_capped(response, max_bytes).await?;
-        Ok(Fetched::Body(FetchedBody {
-            bytes,
-            etag,
-            content_type,
-        }))
+        Ok(Fetched::Body { bytes, etag })
     }
 }
 

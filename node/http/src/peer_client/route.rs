@@ -86,17 +86,16 @@ impl Routes {
 
     /// An address literal in a URL never passes the resolver, so it is checked here, before anything is sent.
     pub(super) fn check_literal(&self, url: &Url) -> Result<(), AddressNotAllowed> {
-        let route = self.of(url.host_str().ok_or(AddressNotAllowed)?);
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(AddressNotAllowed),
+            Some(Host::Domain(_)) | None => return Ok(()),
         };
+        let route = self.of(url.host_str().unwrap_or_default());
         if route.proxy.is_some() || route.allows(address) {
             Ok(())
         } else {
-            Err(AddressNotAllowed)
+            Err(AddressNotAllowed { address })
         }
     }
 

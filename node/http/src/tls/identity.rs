@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use comity_spec::ids::SpkiPin;
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
@@ -13,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::{Leaf, SpkiPin, TlsRefusal, provider};
+use super::{Leaf, TlsRefusal, provider};
 
 /// The identity could not be loaded. Ours: the operator's files are at fault.
 #[derive(Debug, thiserror::Error)]

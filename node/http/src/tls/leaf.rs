@@ -2,11 +2,12 @@
 //! SHA-256), when it is valid, and what it may be used for (RFC 5280 §4.1.2.5, §4.2.1.12). Subject and issuer
 //! names are never looked at: a name in a certificate that nobody vouches for says nothing.
 
+use comity_spec::ids::SpkiPin;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{SpkiPin, TlsRefusal};
+use super::TlsRefusal;
 
 /// The side of the handshake a certificate stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Leaf {
         };
         let validity = parsed.validity();
         Ok(Self {
-            pin: SpkiPin::of_spki(spki),
+            pin: SpkiPin::of(spki),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
             for_client: allows(|usage| usage.client_auth),

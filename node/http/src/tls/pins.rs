@@ -14,72 +14,37 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use comity_spec::ids::{EntityId, SpkiPin};
 use http::{HeaderValue, StatusCode, header};
-use sha2::{Digest, Sha256};
 
 use super::{HandshakeClock, TlsRefusal};
 use crate::listener::{PeerIdentity, record_refusal};
 use crate::problem_response::Problem;
 
-/// SHA-256 of a DER SubjectPublicKeyInfo.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SpkiPin([u8; 32]);
-
-impl SpkiPin {
-    /// The pin of a DER SubjectPublicKeyInfo.
-    #[must_use]
-    pub fn of_spki(spki: &[u8]) -> Self {
-        Self(Sha256::digest(spki).into())
-    }
-
-    /// The 32 octets of the digest.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl From<[u8; 32]> for SpkiPin {
-    fn from(digest: [u8; 32]) -> Self {
-        Self(digest)
-    }
-}
-
-impl fmt::Debug for SpkiPin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SpkiPin(")?;
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
-        f.write_str(")")
-    }
-}
-
 /// The entity a pin belongs to. The connection layer puts it into the request's extensions, and it is the only
 /// source of "who is calling": no header and no field of a body can say so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PinOwner {
-    entity_id: Arc<str>,
-}
+pub struct PinOwner(EntityId);
 
 impl PinOwner {
-    /// The owner with this entity id (`https://host[:port]`).
-    pub fn new(entity_id: impl Into<Arc<str>>) -> Self {
-        Self {
-            entity_id: entity_id.into(),
-        }
+    /// The owner with this entity id.
+    #[must_use]
+    pub const fn new(entity_id: EntityId) -> Self {
+        Self(entity_id)
     }
 
     /// The entity id.
     #[must_use]
-    pub fn entity_id(&self) -> &str {
-        &self.entity_id
+    pub const fn entity_id(&self) -> &EntityId {
+        &self.0
     }
 
     /// Holds the entity that a signed body names (`iss`) against the one whose key made the connection.
     ///
     /// # Errors
     /// [`WrongOwner`]: the caller has a listed key and speaks for somebody else.
-    pub fn confirm(&self, claimed: &str) -> Result<(), WrongOwner> {
-        if *self.entity_id == *claimed {
+    pub fn confirm(&self, claimed: &EntityId) -> Result<(), WrongOwner> {
+        if self.0 == *claimed {
             Ok(())
         } else {
             Err(WrongOwner)
@@ -198,9 +163,7 @@ impl PinStillListed {
         if self.clock.now() > peer.not_after {
             return Err(TlsRefusal::Expired);
         }
-        self.pins
-            .owner(SpkiPin::from(peer.spki_sha256))
-            .ok_or(TlsRefusal::UnlistedPin)
+        self.pins.owner(peer.pin).ok_or(TlsRefusal::UnlistedPin)
     }
 }
 
@@ -225,11 +188,15 @@ async fn check_pin(State(check): State<PinStillListed>, mut request: Request, ne
 mod tests {
     use super::*;
 
+    fn owner(entity_id: &str) -> PinOwner {
+        PinOwner::new(entity_id.parse().unwrap())
+    }
+
     #[test]
     fn one_key_claimed_by_two_entities_is_given_to_neither() {
-        let (shared, own) = (SpkiPin::from([1; 32]), SpkiPin::from([2; 32]));
-        let yushan = PinOwner::new("https://yushan.example");
-        let changshan = PinOwner::new("https://changshan.example");
+        let (shared, own) = (SpkiPin::from_bytes([1; 32]), SpkiPin::from_bytes([2; 32]));
+        let yushan = owner("https://yushan.example");
+        let changshan = owner("https://changshan.example");
         let (table, conflicts) = PinTable::from_claims([
             (shared, yushan.clone()),
             (own, yushan.clone()),
@@ -251,9 +218,13 @@ mod tests {
 
     #[test]
     fn an_owner_confirms_itself_and_nobody_else() {
-        let owner = PinOwner::new("https://yushan.example");
-        assert_eq!(owner.confirm("https://yushan.example"), Ok(()));
-        assert_eq!(owner.confirm("https://yushan.example/"), Err(WrongOwner));
-        assert_eq!(owner.confirm("https://changshan.example"), Err(WrongOwner));
+        let yushan = owner("https://yushan.example");
+        for (claimed, confirmed) in [
+            ("https://yushan.example", Ok(())),
+            ("https://yushan.example:8444", Err(WrongOwner)),
+            ("https://changshan.example", Err(WrongOwner)),
+        ] {
+            assert_eq!(yushan.confirm(&claimed.parse().unwrap()), confirmed, "{claimed}");
+        }
     }
 }

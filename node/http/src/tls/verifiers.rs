@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use comity_spec::ids::SpkiPin;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -13,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 
-use super::{Leaf, PinRegistry, SpkiPin, TlsConfigError, TlsRefusal, Usage};
+use super::{Leaf, PinRegistry, TlsConfigError, TlsRefusal, Usage};
 
 /// Accepts a client whose key is in the live registry, within its certificate's dates, for client use.
 #[derive(Debug)]

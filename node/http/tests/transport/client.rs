@@ -8,11 +8,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use comity_node_core::ports::peers::{self as port, Fetched, PeerClient};
 use comity_node_http::peer_client::{
-    ClientLimits, FederationClient, FetchError, Fetched, FetchedBody, ProxyRoute, PublicFetcher, Route,
-    Routes,
+    ClientLimits, FederationClient, FetchError, PeerNetwork, ProxyRoute, PublicFetcher, Route, Routes,
 };
-use comity_node_http::tls::{PinRegistry, PinTable, PublicTrust, SpkiPin, TlsRefusal};
+use comity_node_http::tls::{PinRegistry, PinTable, PublicTrust, TlsRefusal};
+use comity_spec::ids::SpkiPin;
 use http::{HeaderMap, StatusCode, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +22,8 @@ use crate::support::{
     Certificate, Running, SHORT, YUSHAN, client_limits, clock, counted_routes, federation_server, listed,
     loopback_routes, public_server,
 };
+
+const JOSE: &str = "application/jose";
 
 fn trusting(pin: SpkiPin) -> PublicTrust {
     let pins = BTreeSet::from([pin]);
@@ -67,23 +70,16 @@ async fn a_document_is_read_with_its_tag_and_not_read_again() {
     let running = serve("get-list", &server, Router::new().route("/list", get(list))).await;
     let fetcher = fetcher(&server, loopback_routes(), client_limits());
     let url = format!("{}/list", running.url());
-    let body = FetchedBody {
+    let body = Fetched::Body {
         bytes: b"list".to_vec(),
         etag: Some("\"7\"".to_owned()),
-        content_type: Some("application/statuslist+jwt".to_owned()),
     };
-    assert_eq!(
-        fetcher.get_public(&url, None).await.unwrap(),
-        Fetched::Body(body.clone())
-    );
+    assert_eq!(fetcher.get_public(&url, None).await.unwrap(), body.clone());
     assert_eq!(
         fetcher.get_public(&url, Some("\"7\"")).await.unwrap(),
         Fetched::NotModified
     );
-    assert_eq!(
-        fetcher.get_public(&url, Some("\"6\"")).await.unwrap(),
-        Fetched::Body(body)
-    );
+    assert_eq!(fetcher.get_public(&url, Some("\"6\"")).await.unwrap(), body);
     let missing = fetcher
         .get_public(&format!("{}/other", running.url()), None)
         .await;
@@ -146,7 +142,7 @@ async fn an_extra_root_vouches_for_its_servers() {
     };
     let fetcher = PublicFetcher::new(&trust, clock(), loopback_routes(), client_limits()).unwrap();
     let fetched = fetcher.get_public(&format!("{}/list", running.url()), None).await;
-    assert!(matches!(fetched, Ok(Fetched::Body(_))), "{fetched:?}");
+    assert!(matches!(fetched, Ok(Fetched::Body { .. })), "{fetched:?}");
     // The same server under a name its certificate does not hold.
     let other_name = fetcher
         .get_public(
@@ -208,7 +204,7 @@ async fn an_answer_at_the_cap_is_read_and_over_it_is_not() {
             .get_public(&format!("{}/{path}", running.url()), None)
             .await;
         assert!(
-            matches!(&fetched, Ok(Fetched::Body(body)) if body.bytes.len() == 1_000),
+            matches!(&fetched, Ok(Fetched::Body { bytes, .. }) if bytes.len() == 1_000),
             "{fetched:?}"
         );
     }
@@ -315,7 +311,7 @@ async fn a_signed_body_reaches_the_peer_with_the_pinned_key() {
     let (server, us) = (Certificate::new(), Certificate::new());
     let (running, client, _) = federation("post-ok", &server, &us).await;
     let answer = client
-        .post_federation(&running.peer([server.pin()]), "/echo", b"a.b.c".to_vec())
+        .post_federation(&running.peer([server.pin()]), "/echo", JOSE, b"a.b.c".to_vec())
         .await
         .unwrap();
     assert_eq!((answer.status, answer.body.as_slice()), (200, b"5".as_slice()));
@@ -328,14 +324,14 @@ async fn a_peer_with_another_key_or_an_expired_certificate_gets_nothing() {
     let (server, other, us) = (Certificate::new(), Certificate::new(), Certificate::new());
     let (running, client, _) = federation("post-other", &server, &us).await;
     let answer = client
-        .post_federation(&running.peer([other.pin()]), "/echo", b"a.b.c".to_vec())
+        .post_federation(&running.peer([other.pin()]), "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(answer, Err(FetchError::Refused(TlsRefusal::UnlistedPin))),
         "{answer:?}"
     );
     let nobody = client
-        .post_federation(&running.peer([]), "/echo", b"a.b.c".to_vec())
+        .post_federation(&running.peer([]), "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(nobody, Err(FetchError::Refused(TlsRefusal::UnlistedPin))),
@@ -346,7 +342,7 @@ async fn a_peer_with_another_key_or_an_expired_certificate_gets_nothing() {
     let expired = Certificate::expired();
     let (running, client, _) = federation("post-expired", &expired, &us).await;
     let answer = client
-        .post_federation(&running.peer([expired.pin()]), "/echo", b"a.b.c".to_vec())
+        .post_federation(&running.peer([expired.pin()]), "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(answer, Err(FetchError::Refused(TlsRefusal::Expired))),
@@ -361,11 +357,11 @@ async fn pins_dropped_by_the_peer_end_the_use_of_its_open_connections() {
     let (running, client, _) = federation("post-dropped", &server, &us).await;
     let both = running.peer([server.pin(), next.pin()]);
     client
-        .post_federation(&both, "/echo", b"a.b.c".to_vec())
+        .post_federation(&both, "/echo", JOSE, b"a.b.c".to_vec())
         .await
         .unwrap();
     let answer = client
-        .post_federation(&running.peer([next.pin()]), "/echo", b"a.b.c".to_vec())
+        .post_federation(&running.peer([next.pin()]), "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(answer, Err(FetchError::Refused(TlsRefusal::UnlistedPin))),
@@ -382,7 +378,7 @@ async fn a_peer_that_no_longer_lists_us_answers_no_more() {
     let peer = running.peer([server.pin()]);
     assert_eq!(
         client
-            .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+            .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
             .await
             .unwrap()
             .status,
@@ -392,13 +388,15 @@ async fn a_peer_that_no_longer_lists_us_answers_no_more() {
     // On the open connection it is an answer, on a new one a refused handshake.
     assert_eq!(
         client
-            .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+            .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
             .await
             .unwrap()
             .status,
         403
     );
-    let refused = client.post_federation(&peer, "/echo", b"a.b.c".to_vec()).await;
+    let refused = client
+        .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
+        .await;
     assert!(
         matches!(
             refused,
@@ -423,7 +421,7 @@ async fn our_new_certificate_is_shown_from_the_next_connection_on() {
     let peer = running.peer([server.pin()]);
     assert_eq!(
         client
-            .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+            .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
             .await
             .unwrap()
             .status,
@@ -433,7 +431,7 @@ async fn our_new_certificate_is_shown_from_the_next_connection_on() {
     identity.replace(vec![new.der.clone()], new.key()).unwrap();
     assert_eq!(
         client
-            .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+            .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
             .await
             .unwrap()
             .status,
@@ -483,17 +481,19 @@ async fn through_a_proxy_the_pins_still_decide() {
     });
     let client = FederationClient::new(us.identity(), clock(), routes, client_limits());
     let mut peer = running.peer([server.pin()]);
-    peer.url = "https://county.invalid:8444".to_owned();
+    peer.base = "https://county.invalid:8444".parse().unwrap();
     assert_eq!(
         client
-            .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+            .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
             .await
             .unwrap()
             .status,
         200
     );
-    peer.pins = BTreeSet::from([other.pin()]);
-    let answer = client.post_federation(&peer, "/echo", b"a.b.c".to_vec()).await;
+    peer.pins = vec![other.pin()];
+    let answer = client
+        .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
+        .await;
     assert!(
         matches!(answer, Err(FetchError::Refused(TlsRefusal::UnlistedPin))),
         "{answer:?}"
@@ -521,20 +521,54 @@ async fn a_fixed_address_stands_in_for_the_name_service_and_must_be_allowed_too(
         FederationClient::new(us.identity(), clock(), routes, client_limits())
     };
     let mut peer = running.peer([server.pin()]);
-    peer.url = format!("https://county.invalid:{}", running.address.port());
+    peer.base = format!("https://county.invalid:{}", running.address.port())
+        .parse()
+        .unwrap();
     let answer = fixed(&["127.0.0.1/32"])
-        .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+        .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(&answer, Ok(answer) if answer.status == 200),
         "{answer:?}"
     );
     let answer = fixed(&["10.0.0.0/8"])
-        .post_federation(&peer, "/echo", b"a.b.c".to_vec())
+        .post_federation(&peer, "/echo", JOSE, b"a.b.c".to_vec())
         .await;
     assert!(
         matches!(answer, Err(FetchError::AddressNotAllowed(_))),
         "{answer:?}"
     );
+    assert_eq!(running.stop().await.0, 1);
+}
+
+#[tokio::test]
+async fn the_cores_port_reads_posts_and_says_which_host_failed_how() {
+    let (server, us) = (Certificate::new(), Certificate::new());
+    let (running, client, _) = federation("post-port", &server, &us).await;
+    let public = serve("get-port", &server, Router::new().route("/list", get(list))).await;
+    let reader = fetcher(&server, loopback_routes(), client_limits());
+    let network: Box<dyn PeerClient> = Box::new(PeerNetwork::new(reader, client, client_limits()));
+    let peer = running.peer([server.pin()]);
+    let answer = network
+        .post(&peer, "/echo", JOSE, b"a.b.c".to_vec())
+        .await
+        .unwrap();
+    assert_eq!((answer.status, answer.content_type.as_str()), (200, "text/plain"));
+    let url = format!("{}/list", public.url());
+    assert!(matches!(
+        network.get(&url, None, 4).await,
+        Ok(Fetched::Body { .. })
+    ));
+    let host = format!("localhost:{}", public.address.port());
+    assert_eq!(
+        network.get(&url, None, 3).await,
+        Err(port::FetchError::TooLarge { host, limit: 3 })
+    );
+    let nobody = network
+        .post(&running.peer([]), "/echo", JOSE, b"a.b.c".to_vec())
+        .await;
+    assert!(matches!(nobody, Err(port::FetchError::Tls { .. })), "{nobody:?}");
+    drop(network);
+    public.stop().await;
     assert_eq!(running.stop().await.0, 1);
 }

@@ -213,7 +213,7 @@ async fn federation_routes_behind_a_plain_listener_refuse_everybody() {
 async fn speaks_for_itself(request: Request) -> impl IntoResponse {
     let owner = request.extensions().get::<PinOwner>().cloned().unwrap();
     let body = axum::body::to_bytes(request.into_body(), 1_024).await.unwrap();
-    match owner.confirm(str::from_utf8(&body).unwrap()) {
+    match owner.confirm(&str::from_utf8(&body).unwrap().parse().unwrap()) {
         Ok(()) => StatusCode::OK,
         Err(_wrong_owner) => StatusCode::FORBIDDEN,
     }

@@ -1,6 +1,5 @@
 //! A server on a port of the system's choosing, certificates made on the spot, and a client that speaks bytes.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,13 +9,15 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::{get, post};
+use comity_node_core::ports::peers::PeerAddress;
 use comity_node_http::listener::{BodyLimits, ConnectionLimits, Drained, Lane, PeerIdentity, Server, Slots};
-use comity_node_http::peer_client::{AddressRange, ClientLimits, PeerAddress, Route, Routes};
+use comity_node_http::peer_client::{AddressRange, ClientLimits, Route, Routes};
 use comity_node_http::problem_response::TraceIds;
 use comity_node_http::tls::{
-    CertifiedIdentity, HandshakeClock, PinOwner, PinRegistry, PinStillListed, PinTable, SpkiPin,
+    CertifiedIdentity, HandshakeClock, PinOwner, PinRegistry, PinStillListed, PinTable,
     federation_client_config, federation_server_config, provider, public_server_config,
 };
+use comity_spec::ids::SpkiPin;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -92,7 +93,8 @@ impl Certificate {
 }
 
 pub(crate) fn listed<const N: usize>(entries: [(&Certificate, &'static str); N]) -> PinTable {
-    let claims = entries.map(|(certificate, owner)| (certificate.pin(), PinOwner::new(owner)));
+    let claims =
+        entries.map(|(certificate, owner)| (certificate.pin(), PinOwner::new(owner.parse().unwrap())));
     PinTable::from_claims(claims).0
 }
 
@@ -156,8 +158,9 @@ impl Running {
 
     pub(crate) fn peer(&self, pins: impl IntoIterator<Item = SpkiPin>) -> PeerAddress {
         PeerAddress {
-            url: self.url(),
-            pins: BTreeSet::from_iter(pins),
+            entity: YUSHAN.parse().unwrap(),
+            base: self.url().parse().unwrap(),
+            pins: pins.into_iter().collect(),
         }
     }
 }
@@ -184,7 +187,7 @@ pub(crate) fn counted_routes() -> (Router, Arc<AtomicUsize>) {
                         .get::<PinOwner>()
                         .unwrap()
                         .entity_id()
-                        .to_owned()
+                        .to_string()
                 },
             ),
         )
