@@ -39,7 +39,10 @@ impl StoreKeys {
     /// Keys with one master key, which seals everything written from now on.
     #[must_use]
     pub fn new(id: u8, key: [u8; 32]) -> Self {
-        Self { sealing: id, keys: vec![(id, Zeroizing::new(key))] }
+        Self {
+            sealing: id,
+            keys: vec![(id, Zeroizing::new(key))],
+        }
     }
 
     /// Adds a former master key, for rows that it sealed. A second key under an id already present is ignored.
@@ -87,7 +90,12 @@ impl StoreKeys {
             .ids()
             .filter_map(|id| Some((id, self.purpose(id, b"comity store v1: columns")?)))
             .collect();
-        Cipher { sealing: self.sealing, columns, index, rng }
+        Cipher {
+            sealing: self.sealing,
+            columns,
+            index,
+            rng,
+        }
     }
 
     fn purpose(&self, id: u8, label: &[u8]) -> Option<XChaCha20Poly1305> {
@@ -102,7 +110,10 @@ impl StoreKeys {
 impl fmt::Debug for StoreKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ids: Vec<u8> = self.ids().collect();
-        f.debug_struct("StoreKeys").field("sealing", &self.sealing).field("ids", &ids).finish_non_exhaustive()
+        f.debug_struct("StoreKeys")
+            .field("sealing", &self.sealing)
+            .field("ids", &ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,8 +136,8 @@ pub struct Place<'a> {
     pub table: &'static str,
     /// The column's name in the schema.
     pub column: &'static str,
-    /// The row's primary key, as text.
-    pub row: &'a str,
+    /// The row's primary key as octets, and whatever else the value must not outlive (its version).
+    pub row: &'a [u8],
 }
 
 /// Seals, opens and indexes column values.
@@ -154,9 +165,16 @@ impl Cipher {
     /// # Errors
     /// [`NotOurs`] when the value was sealed for another place or by another key, or was altered.
     pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOurs> {
-        let refused = || NotOurs { table: place.table, column: place.column };
+        let refused = || NotOurs {
+            table: place.table,
+            column: place.column,
+        };
         let id = sealed.first().ok_or_else(refused)?;
-        let (_, key) = self.columns.iter().find(|(known, _)| known == id).ok_or_else(refused)?;
+        let (_, key) = self
+            .columns
+            .iter()
+            .find(|(known, _)| known == id)
+            .ok_or_else(refused)?;
         open(key, &place, sealed).ok_or_else(refused)
     }
 
@@ -169,13 +187,17 @@ impl Cipher {
 
 impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cipher").field("sealing", &self.sealing).finish_non_exhaustive()
+        f.debug_struct("Cipher")
+            .field("sealing", &self.sealing)
+            .finish_non_exhaustive()
     }
 }
 
 /// A sealed value that does not belong where it was found, or was altered, or whose key was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("列 {table}.{column} 的密文不属于此行或已被改动 / sealed value in {table}.{column} is not this row's, or was altered")]
+#[error(
+    "列 {table}.{column} 的密文不属于此行或已被改动 / sealed value in {table}.{column} is not this row's, or was altered"
+)]
 pub struct NotOurs {
     /// Table it was read from.
     pub table: &'static str,
@@ -184,14 +206,24 @@ pub struct NotOurs {
 }
 
 /// Where the index key is kept. The row's key id is already part of every value's associated data.
-const WRAPPED: Place<'static> = Place { table: "store_key", column: "wrapped", row: "" };
+const WRAPPED: Place<'static> = Place {
+    table: "store_key",
+    column: "wrapped",
+    row: b"",
+};
 
 fn seal(key: &XChaCha20Poly1305, id: u8, place: &Place<'_>, plain: &[u8], rng: &dyn Rng) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rng.fill(&mut nonce);
     let aad = associated(id, place);
     let body = key
-        .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: &aad })
+        .encrypt(
+            XNonce::from_slice(&nonce),
+            Payload {
+                msg: plain,
+                aad: &aad,
+            },
+        )
         .expect("XChaCha20-Poly1305 fails only above 256 GiB");
     let mut sealed = Vec::with_capacity(OVERHEAD + plain.len());
     sealed.push(id);
@@ -204,22 +236,25 @@ fn open(key: &XChaCha20Poly1305, place: &Place<'_>, sealed: &[u8]) -> Option<Zer
     let (id, rest) = sealed.split_first()?;
     let (nonce, body) = rest.split_at_checked(NONCE)?;
     let aad = associated(*id, place);
-    key.decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: &aad }).ok().map(Zeroizing::new)
+    key.decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: &aad })
+        .ok()
+        .map(Zeroizing::new)
 }
 
 /// Length-prefixed, so that no two places share their octets.
 fn associated(id: u8, place: &Place<'_>) -> Vec<u8> {
     let mut aad = vec![id];
-    for part in [place.table, place.column, place.row] {
+    for part in [place.table.as_bytes(), place.column.as_bytes(), place.row] {
         aad.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        aad.extend_from_slice(part.as_bytes());
+        aad.extend_from_slice(part);
     }
     aad
 }
 
 /// HMAC-SHA256 over length-prefixed parts.
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac =
+        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part);
@@ -249,7 +284,11 @@ mod tests {
         keys.cipher(IndexKey(Zeroizing::new([7; 32])), rng())
     }
 
-    const HERE: Place<'static> = Place { table: "permit", column: "holder", row: "1" };
+    const HERE: Place<'static> = Place {
+        table: "permit",
+        column: "holder",
+        row: b"1",
+    };
 
     #[test]
     fn opens_what_it_sealed_and_never_repeats_a_ciphertext() {
@@ -267,13 +306,29 @@ mod tests {
         let cipher = cipher(&StoreKeys::new(1, [1; 32]));
         let sealed = cipher.seal(HERE, b"x");
         for moved in [
-            Place { row: "2", ..HERE },
-            Place { column: "events", ..HERE },
-            Place { table: "receipt", ..HERE },
+            Place { row: b"2", ..HERE },
+            Place {
+                column: "events",
+                ..HERE
+            },
+            Place {
+                table: "receipt",
+                ..HERE
+            },
             // The same octets when joined without lengths.
-            Place { table: "permith", column: "older", ..HERE },
+            Place {
+                table: "permith",
+                column: "older",
+                ..HERE
+            },
         ] {
-            assert_eq!(cipher.open(moved, &sealed), Err(NotOurs { table: moved.table, column: moved.column }));
+            assert_eq!(
+                cipher.open(moved, &sealed),
+                Err(NotOurs {
+                    table: moved.table,
+                    column: moved.column
+                })
+            );
         }
     }
 
@@ -303,9 +358,18 @@ mod tests {
     #[test]
     fn blind_index_is_equal_within_a_field_only() {
         let cipher = cipher(&StoreKeys::new(1, [1; 32]));
-        assert_eq!(cipher.index("permit.id_number", b"1"), cipher.index("permit.id_number", b"1"));
-        assert_ne!(cipher.index("permit.id_number", b"1"), cipher.index("permit.id_number", b"2"));
-        assert_ne!(cipher.index("permit.id_number", b"1"), cipher.index("permit.number", b"1"));
+        assert_eq!(
+            cipher.index("permit.id_number", b"1"),
+            cipher.index("permit.id_number", b"1")
+        );
+        assert_ne!(
+            cipher.index("permit.id_number", b"1"),
+            cipher.index("permit.id_number", b"2")
+        );
+        assert_ne!(
+            cipher.index("permit.id_number", b"1"),
+            cipher.index("permit.number", b"1")
+        );
         // A shift of one letter between field and value is another index.
         assert_ne!(cipher.index("ab", b"c"), cipher.index("a", b"bc"));
     }
@@ -324,6 +388,9 @@ mod tests {
     fn debug_shows_no_key() {
         let keys = StoreKeys::new(3, [0xAB; 32]);
         let shown = format!("{keys:?} {:?}", cipher(&keys));
-        assert!(!shown.contains("171") && !shown.to_lowercase().contains("ab,"), "{shown}");
+        assert!(
+            !shown.contains("171") && !shown.to_lowercase().contains("ab,"),
+            "{shown}"
+        );
     }
 }

@@ -6,17 +6,23 @@
 
 use std::path::PathBuf;
 
+use comity_node_core::ports::store::{Conflict, StoreError};
+
 /// Why a store did not open. Nothing has been changed when one of these is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process holds the store.
-    #[error("存储正被另一个进程使用:{held}。请先停止它 / the store is in use by another process: {held}; stop that one first")]
+    #[error(
+        "存储正被另一个进程使用:{held}。请先停止它 / the store is in use by another process: {held}; stop that one first"
+    )]
     InUse {
         /// What is held: the lock file's path, or the PostgreSQL database's name.
         held: String,
     },
     /// The database was written by a newer version of this software, or by something else.
-    #[error("数据库结构版本为 {found},本程序只认识到 {known}。请使用较新的程序 / the database has schema version {found}, this program knows {known}: use the newer program")]
+    #[error(
+        "数据库结构版本为 {found},本程序只认识到 {known}。请使用较新的程序 / the database has schema version {found}, this program knows {known}: use the newer program"
+    )]
     NewerSchema {
         /// Version in the database.
         found: i64,
@@ -24,7 +30,9 @@ pub enum OpenError {
         known: i64,
     },
     /// A migration that was applied is not the one this program contains.
-    #[error("数据库结构版本 {version} 与本程序所含的不一致 / schema version {version} of the database is not the one this program contains")]
+    #[error(
+        "数据库结构版本 {version} 与本程序所含的不一致 / schema version {version} of the database is not the one this program contains"
+    )]
     AlteredSchema {
         /// Version whose text differs.
         version: i64,
@@ -85,8 +93,16 @@ pub enum Fault {
         source: SharedError,
     },
     /// A stored value is not what was written: wrong ciphertext, or a code outside its closed set.
-    #[error("存储内容损坏:{0} / stored content is damaged: {0}")]
-    Damaged(String),
+    #[error("存储内容损坏({table}):{reason} / stored content of {table} is damaged: {reason}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// How, without the content.
+        reason: String,
+    },
+    /// The world is other than the author of the write saw it.
+    #[error("与现状冲突:{0} / conflict: {0}")]
+    Conflict(Conflict),
     /// A transaction panicked and was rolled back.
     #[error("事务 {0} 内部出错,已回滚 / the transaction {0} failed inside and was rolled back")]
     Defect(&'static str),
@@ -118,15 +134,52 @@ impl From<sqlx::Error> for SharedError {
     }
 }
 
-/// Inside a transaction every database error starts as "refused"; the writer re-sorts it by its code.
+/// A first sorting, which is final for reads: the database's own answer is a refusal, anything else means that it
+/// was not reached. The writer sorts again by code and names the transaction.
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
-        Self::Refused { name: "", source: error.into() }
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.into()),
+            _ => Self::Refused {
+                name: "read",
+                source: error.into(),
+            },
+        }
+    }
+}
+
+impl From<Conflict> for Fault {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+/// What the ports know of it. A refusal or a defect is ours and shows in the log with its source; to the use case it
+/// is a store that did not do it.
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Conflict(conflict) => Self::Conflict(conflict),
+            Fault::OutcomeUnknown(source) => Self::Unknown(source.to_string()),
+            Fault::Damaged { table, reason } => Self::Corrupt { table, reason },
+            Fault::Unavailable(source) | Fault::Refused { source, .. } => {
+                Self::Unavailable(source.to_string())
+            }
+            Fault::Fenced | Fault::Closed | Fault::Defect(_) => Self::Unavailable(fault.to_string()),
+        }
     }
 }
 
 impl From<crate::cipher::NotOurs> for Fault {
     fn from(error: crate::cipher::NotOurs) -> Self {
-        Self::Damaged(error.to_string())
+        Self::Damaged {
+            table: error.table,
+            reason: format!("the sealed {} is not this row's, or was altered", error.column),
+        }
     }
 }

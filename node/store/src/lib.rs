@@ -11,6 +11,7 @@
 extern crate self as comity_node_store;
 
 mod cipher;
+mod column;
 mod error;
 #[cfg(test)]
 #[path = "../tests/harness/mod.rs"]

@@ -21,7 +21,10 @@ impl StoreLock {
     /// of one file must meet at one lock.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = lock_path(database);
-        let failed = |source| OpenError::File { path: path.clone(), source };
+        let failed = |source| OpenError::File {
+            path: path.clone(),
+            source,
+        };
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         private(&mut options);
@@ -71,7 +74,10 @@ mod tests {
         let first = StoreLock::take(&database).unwrap();
         match StoreLock::take(&database) {
             Err(OpenError::InUse { held }) => {
-                assert!(held.contains("node.db.lock") && held.contains(&std::process::id().to_string()), "{held}");
+                assert!(
+                    held.contains("node.db.lock") && held.contains(&std::process::id().to_string()),
+                    "{held}"
+                );
             }
             other => panic!("a second holder got {other:?}"),
         }

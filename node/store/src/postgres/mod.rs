@@ -17,12 +17,15 @@ use comity_node_core::ports::Rng;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
+use crate::OpenError;
 use crate::cipher::{Cipher, StoreKeys};
 use crate::verdict::{BeginError, Meaning, Settled};
-use crate::OpenError;
 
 #[path = "../shared/mod.rs"]
-#[expect(clippy::duplicate_mod, reason = "one text of every aggregate, compiled once per driver")]
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one text of every aggregate, compiled once per driver"
+)]
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -36,9 +39,6 @@ use shared::{Migration, Tx, migrate, unlock};
 pub(crate) type Db = Postgres;
 pub(crate) type Conn = PgConnection;
 
-/// How a reading transaction begins.
-const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
 /// Reading connections.
 const READERS: u32 = 8;
 
@@ -46,8 +46,10 @@ const READERS: u32 = 8;
 /// database do not exclude each other.
 const LOCK: i32 = 0x636F_6D69;
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_store.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sql: include_str!("../../migrations/postgres/0001_store.sql"),
+}];
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS store_schema (
     version BIGINT PRIMARY KEY,
@@ -98,7 +100,9 @@ async fn connect(options: &PgConnectOptions) -> Result<Conn, sqlx::Error> {
     let mut conn = PgConnection::connect_with(options).await?;
     conn.execute(sqlx::raw_sql(WRITER_SETTINGS)).await?;
     // A stricter setting (`remote_apply`) is the operator's to choose; a laxer one would make an answer a lie.
-    let durable: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut conn).await?;
+    let durable: String = sqlx::query_scalar("SHOW synchronous_commit")
+        .fetch_one(&mut conn)
+        .await?;
     if matches!(durable.as_str(), "off" | "local") {
         conn.execute(sqlx::raw_sql("SET synchronous_commit = on")).await?;
     }
@@ -106,13 +110,21 @@ async fn connect(options: &PgConnectOptions) -> Result<Conn, sqlx::Error> {
 }
 
 async fn check(conn: &mut Conn) -> Result<(), OpenError> {
-    let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(&mut *conn).await?;
+    let version: String = sqlx::query_scalar("SHOW server_version_num")
+        .fetch_one(&mut *conn)
+        .await?;
     if version.parse::<u32>().unwrap_or(0) < 130_000 {
-        return Err(OpenError::Unfit { what: format!("PostgreSQL {version} < 13") });
+        return Err(OpenError::Unfit {
+            what: format!("PostgreSQL {version} < 13"),
+        });
     }
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut *conn).await?;
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
+        .fetch_one(&mut *conn)
+        .await?;
     if encoding != "UTF8" {
-        return Err(OpenError::Unfit { what: format!("server_encoding {encoding}, not UTF8") });
+        return Err(OpenError::Unfit {
+            what: format!("server_encoding {encoding}, not UTF8"),
+        });
     }
     let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut *conn).await?;
     if fsync != "on" {
@@ -129,7 +141,9 @@ async fn try_lock(conn: &mut Conn) -> Result<bool, sqlx::Error> {
 }
 
 async fn backend(conn: &mut Conn) -> Result<i32, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(conn).await
+    sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(conn)
+        .await
 }
 
 async fn prepare(
@@ -164,14 +178,25 @@ impl Session {
         let options = PgConnectOptions::from_str(url)?.application_name("comity");
         let mut conn = connect(&options).await?;
         if !try_lock(&mut conn).await? {
-            let name: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut conn).await?;
+            let name: String = sqlx::query_scalar("SELECT current_database()::text")
+                .fetch_one(&mut conn)
+                .await?;
             return Err(OpenError::InUse { held: name });
         }
         check(&mut conn).await?;
         let (cipher, epoch, commits) = prepare(&mut conn, keys, rng).await?;
         let backend = backend(&mut conn).await?;
-        let tx = Tx { conn, cipher: Arc::new(cipher) };
-        Ok(Self { tx, options, epoch, commits, backend })
+        let tx = Tx {
+            conn,
+            cipher: Arc::new(cipher),
+        };
+        Ok(Self {
+            tx,
+            options,
+            epoch,
+            commits,
+            backend,
+        })
     }
 
     async fn begin(&mut self) -> Result<(), BeginError> {
@@ -180,7 +205,12 @@ impl Session {
             "BEGIN; UPDATE store_instance SET commits = commits + 1 WHERE id = 1 AND epoch = {} RETURNING commits",
             self.epoch
         );
-        match self.tx.conn.fetch_optional(sqlx::raw_sql(AssertSqlSafe(statement))).await? {
+        match self
+            .tx
+            .conn
+            .fetch_optional(sqlx::raw_sql(AssertSqlSafe(statement)))
+            .await?
+        {
             Some(row) => {
                 self.commits = row.try_get(0)?;
                 Ok(())
@@ -216,8 +246,9 @@ impl Session {
     /// Connects anew and takes the lock again. When somebody else raised the epoch meanwhile, this instance is out.
     async fn reconnect(&mut self) -> Result<(), BeginError> {
         let mut conn = connect(&self.options).await?;
-        let epoch: i64 =
-            sqlx::query_scalar("SELECT epoch FROM store_instance WHERE id = 1").fetch_one(&mut conn).await?;
+        let epoch: i64 = sqlx::query_scalar("SELECT epoch FROM store_instance WHERE id = 1")
+            .fetch_one(&mut conn)
+            .await?;
         if epoch != self.epoch {
             return Err(BeginError::Fenced);
         }
@@ -232,7 +263,9 @@ impl Session {
             .bind(self.backend)
             .execute(&mut conn)
             .await?;
-            return Err(BeginError::Driver(sqlx::Error::Protocol("the store's lock is not free yet".into())));
+            return Err(BeginError::Driver(sqlx::Error::Protocol(
+                "the store's lock is not free yet".into(),
+            )));
         }
         self.backend = backend(&mut conn).await?;
         self.tx.conn = conn;
@@ -292,7 +325,9 @@ impl Session {
             (_, "40001" | "40P01" | "55P03") => Meaning::Again,
             // connection exceptions, shutdowns, idle_in_transaction_session_timeout, and a primary that has become
             // a stand-by (read_only_sql_transaction)
-            ("08", _) | (_, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "25006") => Meaning::Lost,
+            ("08", _) | (_, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "25006") => {
+                Meaning::Lost
+            }
             // insufficient resources (disk_full, out_of_memory), system errors
             ("53" | "58", _) => Meaning::Unable,
             // data_corrupted, index_corrupted

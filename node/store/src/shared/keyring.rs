@@ -8,14 +8,19 @@ use std::sync::Arc;
 use comity_node_core::ports::Rng;
 
 use super::Conn;
-use crate::cipher::{Cipher, IndexKey, StoreKeys};
 use crate::OpenError;
+use crate::cipher::{Cipher, IndexKey, StoreKeys};
 
 /// Opens the database's index key, or draws it in a new database, and returns the cipher. Runs inside the caller's
 /// transaction.
-pub(crate) async fn unlock(conn: &mut Conn, keys: &StoreKeys, rng: Arc<dyn Rng>) -> Result<Cipher, OpenError> {
-    let rows: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT key_id, wrapped FROM store_key ORDER BY key_id").fetch_all(&mut *conn).await?;
+pub(crate) async fn unlock(
+    conn: &mut Conn,
+    keys: &StoreKeys,
+    rng: Arc<dyn Rng>,
+) -> Result<Cipher, OpenError> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as("SELECT key_id, wrapped FROM store_key ORDER BY key_id")
+        .fetch_all(&mut *conn)
+        .await?;
     let mut index = None;
     let mut missing = None;
     for (id, wrapped) in &rows {
@@ -33,7 +38,9 @@ pub(crate) async fn unlock(conn: &mut Conn, keys: &StoreKeys, rng: Arc<dyn Rng>)
     let index = index.unwrap_or_else(|| IndexKey::draw(&*rng));
     let sealing = keys.sealing_id();
     if rows.iter().all(|(id, _)| *id != i64::from(sealing)) {
-        let wrapped = keys.wrap(sealing, &index, &*rng).ok_or(OpenError::MissingKey { id: sealing })?;
+        let wrapped = keys
+            .wrap(sealing, &index, &*rng)
+            .ok_or(OpenError::MissingKey { id: sealing })?;
         sqlx::query("INSERT INTO store_key (key_id, wrapped) VALUES ($1, $2)")
             .bind(i64::from(sealing))
             .bind(wrapped)

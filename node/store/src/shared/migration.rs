@@ -27,11 +27,18 @@ pub(crate) async fn migrate(
 ) -> Result<(), OpenError> {
     sqlx::raw_sql(table).execute(&mut *conn).await?;
     let applied: Vec<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT version, digest FROM store_schema ORDER BY version").fetch_all(&mut *conn).await?;
+        sqlx::query_as("SELECT version, digest FROM store_schema ORDER BY version")
+            .fetch_all(&mut *conn)
+            .await?;
     let known = migrations.last().map_or(0, |last| last.version);
     for (version, digest) in &applied {
         match migrations.iter().find(|migration| migration.version == *version) {
-            None => return Err(OpenError::NewerSchema { found: *version, known }),
+            None => {
+                return Err(OpenError::NewerSchema {
+                    found: *version,
+                    known,
+                });
+            }
             Some(migration) if digest_of(migration.sql) != *digest => {
                 return Err(OpenError::AlteredSchema { version: *version });
             }
@@ -42,7 +49,9 @@ pub(crate) async fn migrate(
         if applied.iter().any(|(version, _)| *version == migration.version) {
             continue;
         }
-        sqlx::raw_sql(AssertSqlSafe(migration.sql)).execute(&mut *conn).await?;
+        sqlx::raw_sql(AssertSqlSafe(migration.sql))
+            .execute(&mut *conn)
+            .await?;
         sqlx::query("INSERT INTO store_schema (version, digest) VALUES ($1, $2)")
             .bind(migration.version)
             .bind(digest_of(migration.sql))

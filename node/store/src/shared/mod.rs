@@ -6,18 +6,41 @@
 //! `RETURNING`; integers are 64 bits, octets and text are themselves, there is no other type. What cannot be
 //! said that way belongs in the parent.
 
+mod agreements;
+mod attestations;
+mod commit;
 mod keyring;
 mod migration;
+mod officers;
+mod outbox;
+mod permits;
+mod recognitions;
+mod record;
+mod replay;
 mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod trust;
 mod writer;
+
+use comity_node_core::ports::store::Conflict;
+
+use crate::Fault;
 
 pub(super) use keyring::unlock;
 pub(super) use migration::{Migration, migrate};
 pub use store::Store;
 pub(super) use transaction::Tx;
-pub(super) use writer::Writer;
+use writer::Writer;
 
-pub(super) use super::{Conn, Db, Session};
+use super::{Conn, Db, Session};
+
+/// What a refused `INSERT` means to the author of a write: its key is taken, or what it refers to is not there.
+fn refused(error: sqlx::Error, exists: &'static str, missing: &'static str) -> Fault {
+    match error.as_database_error().map(|error| error.kind()) {
+        Some(sqlx::error::ErrorKind::UniqueViolation) => Conflict::Exists(exists).into(),
+        Some(sqlx::error::ErrorKind::ForeignKeyViolation) => Conflict::Missing(missing).into(),
+        _ => error.into(),
+    }
+}

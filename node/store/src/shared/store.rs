@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use sqlx::Pool;
 use sqlx::pool::PoolConnection;
-use sqlx::{Pool, Transaction};
 
 use super::{Db, Session, Tx, Writer};
 use crate::verdict::Stopped;
@@ -21,7 +21,11 @@ pub struct Store {
 impl Store {
     pub(in super::super) fn start(session: Session, readers: Pool<Db>) -> Self {
         let cipher = Arc::clone(&session.tx.cipher);
-        Self { writer: Writer::start(session), readers, cipher }
+        Self {
+            writer: Writer::start(session),
+            readers,
+            cipher,
+        }
     }
 
     /// Lets queued transactions finish, closes every connection and gives up the lock.
@@ -42,7 +46,7 @@ impl Store {
         self.writer.commits()
     }
 
-    /// Runs a named transaction on the writer; see [`Writer::run`].
+    /// Runs a named transaction on the writer.
     pub(crate) async fn write<I, T, F>(&self, name: &'static str, input: I, work: F) -> Result<T, Fault>
     where
         I: Send + Sync + 'static,
@@ -57,11 +61,6 @@ impl Store {
         Ok(self.readers.acquire().await?)
     }
 
-    /// A connection whose statements all read the same state.
-    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Db>, Fault> {
-        Ok(self.readers.begin_with(super::super::SNAPSHOT).await?)
-    }
-
     /// Opens and indexes columns outside transactions.
     pub(crate) fn cipher(&self) -> &Cipher {
         &self.cipher
@@ -70,6 +69,8 @@ impl Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("commits", &self.commits()).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("commits", &self.commits())
+            .finish_non_exhaustive()
     }
 }

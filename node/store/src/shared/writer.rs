@@ -52,9 +52,17 @@ impl Writer {
         let close = Arc::new(Notify::new());
         let commits = Arc::new(AtomicU64::new(0));
         let (stop, stopped) = watch::channel(None);
-        let work = Work { session, commits: Arc::clone(&commits) };
+        let work = Work {
+            session,
+            commits: Arc::clone(&commits),
+        };
         tokio::spawn(work.run(jobs, Arc::clone(&close), stop));
-        Self { queue, close, stopped, commits }
+        Self {
+            queue,
+            close,
+            stopped,
+            commits,
+        }
     }
 
     /// Runs `work` as the transaction `name` and returns its result once it is durable.
@@ -68,7 +76,13 @@ impl Writer {
         F: for<'c> Fn(&'c mut Tx, &'c I) -> BoxFuture<'c, Result<T, Fault>> + Send + Sync + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Transaction { name, input, work, done: None, reply });
+        let job = Box::new(Transaction {
+            name,
+            input,
+            work,
+            done: None,
+            reply,
+        });
         if self.queue.send(job).await.is_err() {
             return Err(self.why_stopped());
         }
@@ -90,7 +104,11 @@ impl Writer {
     /// Waits until the writer has stopped for good, and says why.
     pub(crate) async fn stopped(&self) -> Stopped {
         let mut stopped = self.stopped.clone();
-        match stopped.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
+        match stopped
+            .wait_for(Option::is_some)
+            .await
+            .map(|reason| reason.clone())
+        {
             Ok(Some(reason)) => reason,
             // The runtime dropped the task, which happens only while it shuts down.
             Ok(None) | Err(_) => Stopped::Closed,
@@ -207,7 +225,9 @@ impl Work {
     async fn commit_and_answer(&mut self, group: &mut Vec<Box<dyn Job>>) -> Option<Stopped> {
         let (results, stopped) = self.commit(group).await;
         for (job, result) in group.drain(..).zip(results) {
-            if let Err(fault) = &result {
+            if let Err(fault) = &result
+                && !matches!(fault, Fault::Conflict(_))
+            {
                 tracing::warn!(transaction = job.name(), %fault, "transaction not committed");
             }
             job.answer(result);
@@ -262,15 +282,24 @@ impl Work {
             }
             let result = job.attempt(&mut self.session.tx).await;
             let result = match result {
-                Err(Fault::Refused { source, .. }) => match self.session.meaning(source.sqlx()) {
-                    Meaning::Refused => Err(Fault::Refused { name: job.name(), source }),
-                    meaning => return self.undo(meaning, Fault::Unavailable(source)).await,
-                },
+                Err(Fault::Refused { source, .. } | Fault::Unavailable(source)) => {
+                    match self.session.meaning(source.sqlx()) {
+                        Meaning::Refused => Err(Fault::Refused {
+                            name: job.name(),
+                            source,
+                        }),
+                        meaning => return self.undo(meaning, Fault::Unavailable(source)).await,
+                    }
+                }
                 other => other,
             };
             if result.is_err() && !isolated {
                 self.session.rollback().await;
-                return if alone { Attempt::Committed(vec![result]) } else { Attempt::Isolate };
+                return if alone {
+                    Attempt::Committed(vec![result])
+                } else {
+                    Attempt::Isolate
+                };
             }
             if isolated {
                 let ended = match &result {

@@ -16,13 +16,16 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, Executor as _};
 
+use crate::OpenError;
 use crate::cipher::{Cipher, StoreKeys};
 use crate::lock::{StoreLock, private};
 use crate::verdict::{BeginError, Meaning, Settled};
-use crate::OpenError;
 
 #[path = "../shared/mod.rs"]
-#[expect(clippy::duplicate_mod, reason = "one text of every aggregate, compiled once per driver")]
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one text of every aggregate, compiled once per driver"
+)]
 mod shared;
 
 #[cfg(test)]
@@ -34,14 +37,13 @@ use shared::{Migration, Tx, migrate, unlock};
 pub(crate) type Db = Sqlite;
 pub(crate) type Conn = SqliteConnection;
 
-/// How a reading transaction begins: a WAL reader keeps the state of its first statement.
-const SNAPSHOT: &str = "BEGIN";
-
 /// Reading connections: SQLite readers do not wait for each other, and two cores feed no more than this.
 const READERS: u32 = 4;
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_store.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sql: include_str!("../../migrations/sqlite/0001_store.sql"),
+}];
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS store_schema (
     version INTEGER PRIMARY KEY,
@@ -77,15 +79,28 @@ impl Store {
             .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await?;
-        let tx = Tx { conn, cipher: Arc::new(cipher) };
-        Ok(Self::start(Session { tx, options: writing, _lock: lock }, readers))
+        let tx = Tx {
+            conn,
+            cipher: Arc::new(cipher),
+        };
+        Ok(Self::start(
+            Session {
+                tx,
+                options: writing,
+                _lock: lock,
+            },
+            readers,
+        ))
     }
 }
 
 /// Resolves `path`, and makes the file when there is none, readable by its owner only: the WAL and its index take
 /// the same permissions from it.
 fn claim(path: &Path) -> Result<PathBuf, OpenError> {
-    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let failed = |source| OpenError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     private(&mut options);
@@ -94,15 +109,23 @@ fn claim(path: &Path) -> Result<PathBuf, OpenError> {
 }
 
 async fn check(conn: &mut Conn) -> Result<(), OpenError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *conn).await?;
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&mut *conn)
+        .await?;
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let number = [(); 3].map(|()| parts.next().unwrap_or(0));
     if number < [3, 51, 3] {
-        return Err(OpenError::Unfit { what: format!("SQLite {version} < 3.51.3") });
+        return Err(OpenError::Unfit {
+            what: format!("SQLite {version} < 3.51.3"),
+        });
     }
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await?;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut *conn)
+        .await?;
     if mode != "wal" {
-        return Err(OpenError::Unfit { what: format!("journal_mode {mode}, not wal") });
+        return Err(OpenError::Unfit {
+            what: format!("journal_mode {mode}, not wal"),
+        });
     }
     Ok(())
 }
@@ -181,7 +204,10 @@ impl Session {
             };
         };
         // Extended result codes, <https://www.sqlite.org/rescode.html>; the low byte is the primary one.
-        let code = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or(1);
+        let code = database
+            .code()
+            .and_then(|code| code.parse::<u32>().ok())
+            .unwrap_or(1);
         match (code & 0xFF, code) {
             // BUSY, LOCKED, INTERRUPT
             (5 | 6 | 9, _) => Meaning::Again,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use comity_node_core::ports::Rng;
+use comity_node_core::testing::MemoryStore;
 use comity_node_store::{OpenError, PostgresStore, SqliteStore, StoreKeys};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -25,7 +26,10 @@ pub fn keys() -> StoreKeys {
 
 /// Unpredictable enough for tests: a counter through the process's random hash keys.
 pub fn rng() -> Arc<dyn Rng> {
-    Arc::new(HashedCounter { state: RandomState::new(), next: AtomicU64::new(0) })
+    Arc::new(HashedCounter {
+        state: RandomState::new(),
+        next: AtomicU64::new(0),
+    })
 }
 
 struct HashedCounter {
@@ -57,8 +61,13 @@ pub trait Database: Sized {
     /// Opens it with `keys`.
     async fn open_with(&self, keys: &StoreKeys) -> Result<Self::Store, OpenError>;
 
-    /// Executes a statement behind the store's back, while it is closed or beside it.
-    async fn execute(&self, statement: String);
+    /// Tries a statement behind the store's back, while it is closed or beside it.
+    async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error>;
+
+    /// Executes a statement that must succeed.
+    async fn execute(&self, statement: String) {
+        self.try_execute(statement).await.unwrap();
+    }
 
     /// Opens it with the keys of every test.
     async fn open(&self) -> Self::Store {
@@ -66,6 +75,27 @@ pub trait Database: Sized {
             Ok(store) => store,
             Err(error) => panic!("{error:?}"),
         }
+    }
+}
+
+/// The store in memory, which the tests of use cases run on: it has to refuse the same things.
+pub struct Memory;
+
+impl Database for Memory {
+    type Store = MemoryStore;
+
+    const OCTET: &'static str = "";
+
+    async fn fresh() -> Option<Self> {
+        Some(Self)
+    }
+
+    async fn open_with(&self, _: &StoreKeys) -> Result<MemoryStore, OpenError> {
+        Ok(MemoryStore::default())
+    }
+
+    async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
+        panic!("there is no SQL in memory: {statement}");
     }
 }
 
@@ -87,18 +117,20 @@ impl Database for Sqlite {
     const OCTET: &'static str = "X'00'";
 
     async fn fresh() -> Option<Self> {
-        Some(Self { dir: tempfile::tempdir().unwrap() })
+        Some(Self {
+            dir: tempfile::tempdir().unwrap(),
+        })
     }
 
     async fn open_with(&self, keys: &StoreKeys) -> Result<SqliteStore, OpenError> {
         SqliteStore::open(&self.path(), keys, rng()).await
     }
 
-    async fn execute(&self, statement: String) {
+    async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
         let options = SqliteConnectOptions::new().filename(self.path());
-        let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await.unwrap();
-        conn.close().await.unwrap();
+        let mut conn = SqliteConnection::connect_with(&options).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
+        conn.close().await
     }
 }
 
@@ -127,7 +159,10 @@ impl Database for Postgres {
         // process's program, since another build may contain another schema.
         let program = std::env::current_exe().unwrap();
         let template = format!("template_{}", name_of(&program.to_string_lossy()));
-        sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut conn).await.unwrap();
+        sqlx::query("SELECT pg_advisory_lock(1)")
+            .execute(&mut conn)
+            .await
+            .unwrap();
         let made: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
             .bind(&template)
             .fetch_one(&mut conn)
@@ -135,37 +170,50 @@ impl Database for Postgres {
             .unwrap();
         if !made {
             let making = format!("{template}_making");
-            run(&mut conn, format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)")).await;
+            run(
+                &mut conn,
+                format!("DROP DATABASE IF EXISTS {making} WITH (FORCE)"),
+            )
+            .await;
             run(&mut conn, format!("CREATE DATABASE {making}")).await;
-            let store = PostgresStore::open(&within(&admin, &making), &keys(), rng()).await.unwrap();
+            let store = PostgresStore::open(&within(&admin, &making), &keys(), rng())
+                .await
+                .unwrap();
             store.close().await;
             run(&mut conn, format!("ALTER DATABASE {making} RENAME TO {template}")).await;
         }
         let name = format!("test_{:016x}", u64::from_le_bytes(rng().bytes()));
         run(&mut conn, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         conn.close().await.unwrap();
-        Some(Self { url: within(&admin, &name) })
+        Some(Self {
+            url: within(&admin, &name),
+        })
     }
 
     async fn open_with(&self, keys: &StoreKeys) -> Result<PostgresStore, OpenError> {
         PostgresStore::open(&self.url, keys, rng()).await
     }
 
-    async fn execute(&self, statement: String) {
-        let mut conn = PgConnection::connect(&self.url).await.unwrap();
-        run(&mut conn, statement).await;
-        conn.close().await.unwrap();
+    async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
+        let mut conn = PgConnection::connect(&self.url).await?;
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
+        conn.close().await
     }
 }
 
 async fn run(conn: &mut PgConnection, statement: String) {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(conn).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(conn)
+        .await
+        .unwrap();
 }
 
 /// Test programs are named for their content by cargo (`…-4f2a`), and rebuilt ones keep their name: the time of
 /// the build is what tells two schemas apart.
 fn name_of(program: &str) -> String {
-    let built = std::fs::metadata(program).and_then(|file| file.modified()).unwrap();
+    let built = std::fs::metadata(program)
+        .and_then(|file| file.modified())
+        .unwrap();
     let seconds = built.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
     let stem = program.rsplit('-').next().unwrap();
     format!("{stem}_{seconds}")
