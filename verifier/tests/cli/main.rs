@@ -4,6 +4,7 @@
 //! (`tests/interop/run.py --emitted`).
 #![cfg(test)]
 
+mod bundle;
 mod tokens;
 
 use std::path::{Path, PathBuf};

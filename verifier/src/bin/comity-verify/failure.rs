@@ -3,10 +3,12 @@
 use std::fmt;
 
 use comity_verifier::budget::BudgetExceeded;
+use comity_verifier::bundle::BundleError;
 use comity_verifier::jwk::KeyError;
 use comity_verifier::jws::JwsError;
 use comity_verifier::sd_jwt::SdJwtError;
 use comity_verifier::status_list::StatusListError;
+use comity_verifier::trust::AnchorError;
 
 /// Exit code for wrong usage, after sysexits.
 pub(crate) const USAGE: u8 = 64;
@@ -67,7 +69,7 @@ macro_rules! refused {
     )+};
 }
 
-refused!(JwsError, SdJwtError, StatusListError, KeyError);
+refused!(JwsError, SdJwtError, StatusListError, KeyError, AnchorError, BundleError);
 
 impl From<BudgetExceeded> for Failure {
     fn from(error: BudgetExceeded) -> Self {

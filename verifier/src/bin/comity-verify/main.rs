@@ -4,6 +4,7 @@
 //! says. It opens no network connection. The clock is read in one place ([`input::now`]) and can be replaced by `--at`.
 //! Exit codes: 0 accepted, 1 refused, 2 nothing could be checked, 64 wrong usage, 70 internal fault.
 
+mod bundle;
 mod failure;
 mod input;
 mod jws;
@@ -27,6 +28,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// 打开 .comity 文件 / Open a bundle against an anchor: what is in it, from whom, how fresh, what was refused
+    Bundle(bundle::Args),
     /// 核验 JWS / Verify a compact JWS and print its header and payload
     Jws(jws::Args),
     /// 核验 SD-JWT / Verify an SD-JWT and print its processed claims
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Bundle(args) => bundle::run(&args),
         Command::Jws(args) => jws::run(&args),
         Command::SdJwt(args) => sd_jwt::run(&args),
         Command::StatusList(args) => status_list::run(&args),

@@ -55,6 +55,8 @@ impl Builder<'_> {
             Ok(above) => above,
             Err(record) => return Some(record),
         };
+        // Whatever becomes of it, a chain reached the signer of its configuration.
+        self.visited.insert((sub.clone(), sub.clone()));
         if self.trust.authorities.iter().any(|a| a.entity == *sub) {
             self.refuse_statement(&authority.entity, sub, Refusal::Role);
             return None;
@@ -164,8 +166,6 @@ impl Builder<'_> {
             name: Some(node.name.clone()),
             contact: node.contact.clone(),
         });
-        // The configuration of a county that is stopped has its place in a chain, though nothing rests on it.
-        self.visited.insert((sub.clone(), sub.clone()));
         if state != MemberState::Active {
             return stopped(state, &authority.entity, above.claims.iat, validity, facts);
         }
