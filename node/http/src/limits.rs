@@ -14,7 +14,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use comity_spec::ids::SpkiPin;
-use http::StatusCode;
+use comity_spec::problem::ProblemType;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -80,7 +80,7 @@ async fn check_quota(State(quota): State<Quota>, request: Request, next: Next) -
         Ok(()) => next.run(request).await,
         Err(wait) => {
             record_refusal(quota.listener, "too_many_requests");
-            Problem::of_status(StatusCode::TOO_MANY_REQUESTS)
+            Problem::of(ProblemType::RateLimited)
                 .retry_after(wait)
                 .into_response()
         }
@@ -199,7 +199,7 @@ async fn take_place(
 ) -> Response {
     let Some(_place) = places.enter(lane) else {
         record_refusal(listener, "overloaded");
-        return Problem::of_status(StatusCode::SERVICE_UNAVAILABLE)
+        return Problem::of(ProblemType::Overloaded)
             .retry_after(Duration::from_secs(1))
             .into_response();
     };

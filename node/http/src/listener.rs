@@ -30,7 +30,7 @@ mod watched_io;
 pub use body::BodyLimits;
 pub use slots::{Lane, Slots};
 
-use crate::problem_response::TraceIds;
+use crate::problem_response::TraceNumbers;
 use connection::Connection;
 use slots::{Admission, KeyedSlots};
 
@@ -144,8 +144,8 @@ pub struct Server {
     pub slots: Slots,
     /// Whether this listener may take the reserved places.
     pub lane: Lane,
-    /// Where trace ids come from.
-    pub trace_ids: TraceIds,
+    /// Where trace numbers come from.
+    pub trace_numbers: TraceNumbers,
 }
 
 /// How a server ended.

@@ -1,11 +1,10 @@
-//! Errors on the wire: RFC 9457 problem details, and the trace id under which the log knows the request.
+//! Errors on the wire: RFC 9457 problem details, and the trace number under which the log knows the request.
 //!
-//! A handler returns a [`Problem`] or a [`Fault`]; [`AnswerForm`] at the edge gives the answer its trace id, keeps
+//! A handler returns a [`Problem`] of the specification's registry or a [`Fault`]; [`AnswerForm`] at the edge gives the answer its trace number, keeps
 //! the body of every 500 constant, turns the plain-text rejections of the framework into problems, and logs the
 //! chain of a fault once. It refuses to pass on what a parser said about the input: such text quotes the input,
 //! and no personal data may stand in an error (protocol §11).
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -16,79 +15,59 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use comity_spec::ids::TraceNumber;
+use comity_spec::problem::{MEDIA_TYPE, Problem as Document, ProblemType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde_json::{Map, Value};
 use tracing::Instrument;
 
-/// The response header that carries the trace id.
-pub const TRACE_HEADER: HeaderName = HeaderName::from_static("comity-trace-id");
+/// The response header that carries the trace number.
+pub const TRACE_HEADER: HeaderName = HeaderName::from_static("comity-trace");
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
-/// What a problem type has to say for itself; the registry of types lives in the specification.
-pub trait ProblemKind {
-    /// The `type` URI.
-    fn type_uri(&self) -> Cow<'static, str>;
-    /// The HTTP status.
-    fn status(&self) -> u16;
-    /// The `title`: Chinese first, then English.
-    fn title(&self) -> Cow<'static, str>;
-}
-
-/// One RFC 9457 answer. Build it from a [`ProblemKind`], or from a bare status (`about:blank`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One error answer: a problem of the registry, or a bare status where HTTP itself is at issue and the registry has
+/// no type (`about:blank`, RFC 9457 §4.2.1).
+#[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
-    type_uri: Cow<'static, str>,
-    title: Cow<'static, str>,
-    status: StatusCode,
-    detail: Option<Cow<'static, str>>,
-    members: Map<String, Value>,
+    form: Form,
     retry_after: Option<Duration>,
 }
 
+#[derive(Debug, Clone, PartialEq)]
+enum Form {
+    Typed(Box<Document>),
+    Bare(StatusCode),
+}
+
 impl Problem {
-    /// The answer for a problem type of the registry.
+    /// The problem of this type.
     #[must_use]
-    pub fn of(kind: &impl ProblemKind) -> Self {
-        Self {
-            type_uri: kind.type_uri(),
-            title: kind.title(),
-            // A number no HTTP library knows is a defect of the table, which is ours: 500.
-            status: StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            detail: None,
-            members: Map::new(),
-            retry_after: None,
-        }
+    pub fn of(kind: ProblemType) -> Self {
+        Document::new(kind).into()
     }
 
-    /// The answer for a bare status: `about:blank`, whose title is the status phrase (RFC 9457 §4.2.1).
+    /// The problem that a bare status stands for: what the framework answers has a status and no type.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
-        Self {
-            type_uri: Cow::Borrowed("about:blank"),
-            title: Cow::Borrowed(status.canonical_reason().unwrap_or("Error")),
-            status,
-            detail: None,
-            members: Map::new(),
-            retry_after: None,
-        }
-    }
-
-    /// Says what to do about this occurrence. Never put input, names or numbers here.
-    #[must_use]
-    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Adds an extension member (RFC 9457 §3.2), for instance `current_digest`. The members of the RFC itself
-    /// cannot be overwritten by it.
-    #[must_use]
-    pub fn member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if !matches!(name, "type" | "title" | "status" | "detail" | "instance") {
-            self.members.insert(name.to_owned(), value.into());
-        }
-        self
+        let kind = match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ProblemType::MalformedRequest,
+            StatusCode::UNAUTHORIZED => ProblemType::Unauthenticated,
+            StatusCode::FORBIDDEN => ProblemType::Forbidden,
+            StatusCode::NOT_FOUND => ProblemType::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ProblemType::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => ProblemType::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ProblemType::UnsupportedMediaType,
+            StatusCode::TOO_MANY_REQUESTS => ProblemType::RateLimited,
+            StatusCode::SERVICE_UNAVAILABLE => ProblemType::Overloaded,
+            StatusCode::INTERNAL_SERVER_ERROR => ProblemType::Internal,
+            other => {
+                return Self {
+                    form: Form::Bare(other),
+                    retry_after: None,
+                };
+            }
+        };
+        Self::of(kind)
     }
 
     /// Tells the caller when to come again; rounded up to whole seconds, at least one.
@@ -100,29 +79,38 @@ impl Problem {
 
     /// The status of the answer.
     #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        self.status
+    pub fn status(&self) -> StatusCode {
+        match &self.form {
+            // A number no HTTP library knows would be a defect of the registry, which is ours.
+            Form::Typed(document) => {
+                StatusCode::from_u16(document.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Form::Bare(status) => *status,
+        }
     }
 
-    fn render(&self, trace: Option<&TraceId>) -> Response {
-        let mut body = if self.status == StatusCode::INTERNAL_SERVER_ERROR {
-            constant_500()
-        } else {
-            let mut body = Map::new();
-            body.insert("type".to_owned(), self.type_uri.as_ref().into());
-            body.insert("title".to_owned(), self.title.as_ref().into());
-            body.insert("status".to_owned(), self.status.as_u16().into());
-            if let Some(detail) = &self.detail {
-                body.insert("detail".to_owned(), detail.as_ref().into());
-            }
-            body.extend(self.members.clone());
-            body
+    fn render(&self, trace: Option<TraceNumber>) -> Response {
+        let status = self.status();
+        let traced = |document: Document| match trace {
+            Some(trace) => document.with_trace(trace),
+            None => document,
         };
-        if let Some(trace) = trace {
-            body.insert("instance".to_owned(), format!("urn:comity:trace:{trace}").into());
-        }
-        let mut response = Response::new(Body::from(Value::Object(body).to_string()));
-        *response.status_mut() = self.status;
+        let body = match &self.form {
+            // Whatever the code had to say about a fault of ours stands in the log, not in the answer.
+            Form::Typed(_) if status == StatusCode::INTERNAL_SERVER_ERROR => {
+                serde_json::to_vec(&traced(Document::new(ProblemType::Internal)))
+            }
+            Form::Typed(document) => serde_json::to_vec(&traced(Document::clone(document))),
+            Form::Bare(status) => serde_json::to_vec(&serde_json::json!({
+                "type": "about:blank",
+                "title": status.canonical_reason().unwrap_or("Error"),
+                "status": status.as_u16(),
+            })),
+        };
+        // Text, numbers and maps with text keys: there is nothing in a problem that JSON cannot say. Were it so, the
+        // status alone would still be right.
+        let mut response = Response::new(Body::from(body.unwrap_or_default()));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -133,8 +121,17 @@ impl Problem {
     }
 }
 
-impl<K: ProblemKind> From<&K> for Problem {
-    fn from(kind: &K) -> Self {
+impl From<Document> for Problem {
+    fn from(document: Document) -> Self {
+        Self {
+            form: Form::Typed(Box::new(document)),
+            retry_after: None,
+        }
+    }
+}
+
+impl From<ProblemType> for Problem {
+    fn from(kind: ProblemType) -> Self {
         Self::of(kind)
     }
 }
@@ -147,7 +144,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Something of ours failed: the caller sees the constant 500 and its trace id, the log gets the chain of causes.
+/// Something of ours failed: the caller sees the constant 500 and its trace number, the log gets the chain of causes.
 #[derive(Debug, Clone)]
 pub struct Fault(Arc<dyn StdError + Send + Sync>);
 
@@ -159,62 +156,46 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let mut response = Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        let mut response = Problem::of(ProblemType::Internal).into_response();
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// The name of one request in the log and in the answer: 128 random bits, nothing of the caller in it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TraceId(u128);
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Where trace ids come from: the randomness port of the binary.
+/// Where trace numbers come from: the binary makes them from its clock, region and randomness.
 #[derive(Clone)]
-pub struct TraceIds(Arc<dyn Fn() -> u128 + Send + Sync>);
+pub struct TraceNumbers(Arc<dyn Fn() -> TraceNumber + Send + Sync>);
 
-impl TraceIds {
-    /// Trace ids drawn from `random`.
-    pub fn new(random: impl Fn() -> u128 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(random))
+impl TraceNumbers {
+    /// Trace numbers from `give`, which must never give one twice.
+    pub fn new(give: impl Fn() -> TraceNumber + Send + Sync + 'static) -> Self {
+        Self(Arc::new(give))
     }
 
-    fn draw(&self) -> TraceId {
-        TraceId((self.0)())
+    fn draw(&self) -> TraceNumber {
+        (self.0)()
     }
 }
 
-impl fmt::Debug for TraceIds {
+impl fmt::Debug for TraceNumbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TraceIds")
+        f.write_str("TraceNumbers")
     }
 }
 
-/// The outermost layer of every listener's router: trace id, tracing span, and the form of error answers.
+/// The outermost layer of every listener's router: trace number, tracing span, and the form of error answers.
 /// An incoming trace header is not believed: an outsider could make two requests look like one.
 #[derive(Debug, Clone)]
 pub struct AnswerForm {
     listener: &'static str,
-    ids: TraceIds,
+    numbers: TraceNumbers,
 }
 
 impl AnswerForm {
     /// The layer for the listener of this name.
     #[must_use]
-    pub const fn new(listener: &'static str, ids: TraceIds) -> Self {
-        Self { listener, ids }
+    pub const fn new(listener: &'static str, numbers: TraceNumbers) -> Self {
+        Self { listener, numbers }
     }
 
     /// Puts the layer around every route of `router`, its fallback included.
@@ -224,7 +205,7 @@ impl AnswerForm {
 }
 
 async fn give_form(State(form): State<AnswerForm>, mut request: Request, next: Next) -> Response {
-    let trace = form.ids.draw();
+    let trace = form.numbers.draw();
     request.extensions_mut().insert(trace);
     // The route is the template (`/permits/{id}`), never the path: a path may carry an identifier.
     let route = request
@@ -233,14 +214,14 @@ async fn give_form(State(form): State<AnswerForm>, mut request: Request, next: N
         .map_or("unmatched", MatchedPath::as_str);
     let span = tracing::info_span!("request", trace = %trace, listener = form.listener, route);
     let answer = next.run(request).instrument(span.clone()).await;
-    let mut answer = span.in_scope(|| in_form(answer, &trace));
+    let mut answer = span.in_scope(|| in_form(answer, trace));
     if let Ok(value) = HeaderValue::from_str(&trace.to_string()) {
         answer.headers_mut().insert(TRACE_HEADER, value);
     }
     answer
 }
 
-fn in_form(mut answer: Response, trace: &TraceId) -> Response {
+fn in_form(mut answer: Response, trace: TraceNumber) -> Response {
     if let Some(Fault(cause)) = answer.extensions_mut().remove::<Fault>() {
         log_chain(cause.as_ref());
     }
@@ -282,15 +263,6 @@ fn log_chain(fault: &(dyn StdError + 'static)) {
         next = cause.source();
     }
     tracing::error!(chain, "request failed");
-}
-
-/// The one body of a 500. It says nothing of the cause: that stands in the log under the trace id.
-fn constant_500() -> Map<String, Value> {
-    Map::from_iter([
-        ("type".to_owned(), "about:blank".into()),
-        ("title".to_owned(), "系统内部错误 / Internal Server Error".into()),
-        ("status".to_owned(), 500.into()),
-    ])
 }
 
 /// `Retry-After` in whole seconds (RFC 9110 §10.2.3), rounded up, at least one.

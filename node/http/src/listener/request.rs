@@ -1,6 +1,6 @@
 //! What happens around every handler, whatever the router: the body is watched, the answer has a time, a panic
 //! is that request's own, and the answer is counted. The order, from the outside: form of the answer and trace
-//! id, count, size of the announced body, time, panic, handler.
+//! number, count, size of the announced body, time, panic, handler.
 
 use std::any::Any;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use comity_spec::problem::ProblemType;
 use http::{HeaderValue, StatusCode, header};
 use http_body::Body as _;
 use tokio::time::Instant;
@@ -29,7 +30,7 @@ pub(super) fn routed(server: &Server, router: Router) -> Router {
     let contained = router
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(middleware::from_fn_with_state(bounds, bound_request));
-    AnswerForm::new(server.name, server.trace_ids.clone()).around(contained)
+    AnswerForm::new(server.name, server.trace_numbers.clone()).around(contained)
 }
 
 /// The router of a connection for which there is no place: 503 to everything, at once.
@@ -90,7 +91,7 @@ fn refused_body(listener: &'static str, refusal: BodyRefusal) -> Response {
 }
 
 fn overloaded() -> Response {
-    Problem::of_status(StatusCode::SERVICE_UNAVAILABLE)
+    Problem::of(ProblemType::Overloaded)
         .retry_after(Duration::from_secs(1))
         .into_response()
 }
@@ -106,5 +107,5 @@ fn closing(mut answer: Response) -> Response {
 fn answer_panic(_payload: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     metrics::counter!("comity_panics_total").increment(1);
-    Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+    Problem::of(ProblemType::Internal).into_response()
 }

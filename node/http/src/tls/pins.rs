@@ -15,7 +15,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use comity_spec::ids::{EntityId, SpkiPin};
-use http::{HeaderValue, StatusCode, header};
+use comity_spec::problem::ProblemType;
+use http::{HeaderValue, header};
 
 use super::{HandshakeClock, TlsRefusal};
 use crate::listener::{PeerIdentity, record_refusal};
@@ -129,7 +130,8 @@ impl fmt::Debug for PinRegistry {
 }
 
 /// The per-request check of the federation listener: the connection's key is still listed and its certificate
-/// still valid. What passes carries a [`PinOwner`]; what does not is answered 403, told to close, and never
+/// still valid. What passes carries a [`PinOwner`]; what does not is answered 403 (401 without a certificate), told to
+/// close, and never
 /// reaches a handler. A request without TLS identity is refused too: no plain listener can serve federation by
 /// a slip of configuration.
 #[derive(Debug, Clone)]
@@ -175,7 +177,11 @@ async fn check_pin(State(check): State<PinStillListed>, mut request: Request, ne
         }
         Err(refusal) => {
             record_refusal(check.listener, refusal.reason());
-            let mut refused = Problem::of_status(StatusCode::FORBIDDEN).into_response();
+            let kind = match refusal {
+                TlsRefusal::NoCertificate => ProblemType::Unauthenticated,
+                _ => ProblemType::PinMismatch,
+            };
+            let mut refused = Problem::of(kind).into_response();
             refused
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));

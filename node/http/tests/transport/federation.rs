@@ -203,7 +203,7 @@ async fn federation_routes_behind_a_plain_listener_refuse_everybody() {
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     assert_eq!(
         ask(&mut stream, GET_WHO).await.map(|answer| answer.status),
-        Some(403)
+        Some(401)
     );
     assert_eq!(running.stop().await.0, 0);
     assert_eq!(refused(name, "no_certificate"), 1);

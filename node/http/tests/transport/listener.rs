@@ -9,13 +9,14 @@ use comity_node_http::limits::{Quota, QuotaRate};
 use comity_node_http::listener::{BodyLimits, Drained, Lane, Slots};
 use comity_node_http::ops::{self, Readiness, Unready};
 use comity_node_http::problem_response::{Fault, Problem};
+use comity_spec::problem::{Problem as Document, ProblemType};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::support::{
-    Certificate, POST_ECHO, Running, SHORT, ask, connect, counted_routes, counter, plain_server,
+    self, Certificate, POST_ECHO, Running, SHORT, ask, connect, counted_routes, counter, plain_server,
     public_server, read_answer, refused, trusting_client, until_closed,
 };
 
@@ -36,10 +37,7 @@ async fn an_honest_request_is_answered_counted_and_traced() {
     let mut stream = dial(&running).await;
     let answer = ask(&mut stream, POST_ECHO).await.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (200, "5"));
-    assert_eq!(
-        answer.header("comity-trace-id"),
-        Some("00000000000000000000000000000001")
-    );
+    assert_eq!(answer.header("comity-trace"), Some("261101-361123-00000001"));
     let missing = ask(
         &mut stream,
         "GET /11010118900101001X HTTP/1.1\r\nhost: localhost\r\n\r\n",
@@ -197,7 +195,7 @@ async fn every_500_has_the_same_body_but_for_its_trace() {
         )
         .route(
             "/problem",
-            get(async || Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).detail("the cause")),
+            get(async || Problem::from(Document::new(ProblemType::ConfigInvalid).with_detail("the cause"))),
         );
     let running = Running::start(plain_server("plain-500", router), Arc::default()).await;
     let mut stream = dial(&running).await;
@@ -206,12 +204,8 @@ async fn every_500_has_the_same_body_but_for_its_trace() {
         let answer = ask(&mut stream, &request).await.unwrap();
         assert_eq!(answer.status, 500);
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
-        let expected = serde_json::json!({
-            "type": "about:blank",
-            "title": "系统内部错误 / Internal Server Error",
-            "status": 500,
-            "instance": format!("urn:comity:trace:{trace:032x}"),
-        });
+        let internal = Document::new(ProblemType::Internal).with_trace(support::trace(trace));
+        let expected = serde_json::to_value(internal).unwrap();
         assert_eq!(body, expected);
     }
     running.stop().await;

@@ -12,12 +12,12 @@ use axum::routing::{get, post};
 use comity_node_core::ports::peers::PeerAddress;
 use comity_node_http::listener::{BodyLimits, ConnectionLimits, Drained, Lane, PeerIdentity, Server, Slots};
 use comity_node_http::peer_client::{AddressRange, ClientLimits, Route, Routes};
-use comity_node_http::problem_response::TraceIds;
+use comity_node_http::problem_response::TraceNumbers;
 use comity_node_http::tls::{
     CertifiedIdentity, HandshakeClock, PinOwner, PinRegistry, PinStillListed, PinTable,
     federation_client_config, federation_server_config, provider, public_server_config,
 };
-use comity_spec::ids::SpkiPin;
+use comity_spec::ids::{SpkiPin, TraceNumber};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -196,6 +196,11 @@ pub(crate) fn counted_routes() -> (Router, Arc<AtomicUsize>) {
     (router, calls)
 }
 
+/// The `n`th trace number of a test's server: the last characters count in base 32.
+pub(crate) fn trace(n: usize) -> TraceNumber {
+    format!("261101-361123-0000000{n}").parse().unwrap()
+}
+
 pub(crate) fn plain_server(name: &'static str, router: Router) -> Server {
     let drawn = Arc::new(AtomicUsize::new(1));
     Server {
@@ -205,7 +210,7 @@ pub(crate) fn plain_server(name: &'static str, router: Router) -> Server {
         limits: limits(),
         slots: Slots::new(64, 0),
         lane: Lane::Ordinary,
-        trace_ids: TraceIds::new(move || drawn.fetch_add(1, Ordering::SeqCst) as u128),
+        trace_numbers: TraceNumbers::new(move || trace(drawn.fetch_add(1, Ordering::SeqCst))),
     }
 }
 
