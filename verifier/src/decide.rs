@@ -25,6 +25,8 @@ use crate::trust::{County, Standing, Trust};
 
 mod coverage;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use coverage::{AgreementScope, covering_row};

@@ -20,6 +20,10 @@ use crate::b64;
 use crate::status_view::{StatusView, verify_status_token};
 use crate::trust::{Anchor, Finding, Floors, Trust, TrustObjects};
 
+mod permit;
+
+pub use permit::PermitDraft;
+
 /// An entity statement before it is signed.
 #[derive(Clone, Debug)]
 pub struct Draft {
