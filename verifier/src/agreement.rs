@@ -33,7 +33,11 @@ pub(crate) use withdrawal::unverified_reference;
 pub use withdrawal::{VerifiedWithdrawal, WithdrawalError, verify_withdrawal};
 
 /// What verifying one agreement may cost.
-const LIMITS: Limits = Limits { signatures: 64, fetches: 0, ..Limits::TRUST_CHAIN };
+const LIMITS: Limits = Limits {
+    signatures: 64,
+    fetches: 0,
+    ..Limits::TRUST_CHAIN
+};
 
 /// An agreement that all its parties signed. Made only by verifying one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +91,20 @@ pub fn verify_signed(
 ///
 /// # Errors
 /// [`AgreementError`], for the first rule broken; every defect of the contents is listed at once.
-pub fn verify_bytes(object: &[u8], trust: &Trust, now: UnixSeconds) -> Result<VerifiedAgreement, AgreementError> {
+pub fn verify_bytes(
+    object: &[u8],
+    trust: &Trust,
+    now: UnixSeconds,
+) -> Result<VerifiedAgreement, AgreementError> {
     let checked = check(object, now, |party| keys_of_chain(party, trust, now))?;
     let found = checked.signers.len();
     let parties = &checked.agreement.parties;
     if found != parties.len() {
-        return Err(JwsError::SignatureCount { expected: parties.len(), found }.into());
+        return Err(JwsError::SignatureCount {
+            expected: parties.len(),
+            found,
+        }
+        .into());
     }
     check_environment(&checked.agreement, trust)?;
     Ok(checked)
@@ -103,13 +115,27 @@ pub fn verify_bytes(object: &[u8], trust: &Trust, now: UnixSeconds) -> Result<Ve
 /// # Errors
 /// As for [`verify_bytes`], save that signatures may be missing.
 pub fn inspect_proposal(object: &[u8], trust: &Trust, now: UnixSeconds) -> Result<Proposal, AgreementError> {
-    let VerifiedAgreement { agreement, digest, signers, .. } =
-        check(object, now, |party| keys_of_chain(party, trust, now))?;
+    let VerifiedAgreement {
+        agreement,
+        digest,
+        signers,
+        ..
+    } = check(object, now, |party| keys_of_chain(party, trust, now))?;
     check_environment(&agreement, trust)?;
     let signed_by = |entity: &EntityId| signers.iter().any(|signer| signer.party == *entity);
-    let missing =
-        agreement.parties.iter().map(|p| &p.entity).filter(|entity| !signed_by(entity)).cloned().collect();
-    Ok(Proposal { agreement, digest, signed: signers, missing })
+    let missing = agreement
+        .parties
+        .iter()
+        .map(|p| &p.entity)
+        .filter(|entity| !signed_by(entity))
+        .cloned()
+        .collect();
+    Ok(Proposal {
+        agreement,
+        digest,
+        signed: signers,
+        missing,
+    })
 }
 
 impl VerifiedAgreement {
@@ -128,7 +154,11 @@ impl VerifiedAgreement {
     /// How messages and decisions name it.
     #[must_use]
     pub fn reference(&self) -> AgreementRef {
-        AgreementRef { id: self.agreement.id.clone(), version: self.agreement.version, digest: self.digest }
+        AgreementRef {
+            id: self.agreement.id.clone(),
+            version: self.agreement.version,
+            digest: self.digest,
+        }
     }
 
     /// The object as it was received.
@@ -146,7 +176,10 @@ impl VerifiedAgreement {
     /// The party that is this entity.
     #[must_use]
     pub fn party(&self, entity: &EntityId) -> Option<&Party> {
-        self.agreement.parties.iter().find(|party| party.entity == *entity)
+        self.agreement
+            .parties
+            .iter()
+            .find(|party| party.entity == *entity)
     }
 
     /// The row for a service of a recogniser to holders of an issuer's permits. The code must be the row's, byte for byte: a
@@ -170,7 +203,11 @@ impl VerifiedAgreement {
     /// conditional.
     #[must_use]
     pub fn tier_for(&self, issuer: Region, recogniser: Region, tier: &Tier) -> Option<&Tier> {
-        let row = self.agreement.tier_map.iter().find(|row| row.issuer == issuer && row.recogniser == recogniser);
+        let row = self
+            .agreement
+            .tier_map
+            .iter()
+            .find(|row| row.issuer == issuer && row.recogniser == recogniser);
         row?.map.get(tier)
     }
 
@@ -179,23 +216,31 @@ impl VerifiedAgreement {
     /// in its name, and nothing of it is to be believed under this agreement until the agreement is signed anew.
     #[must_use]
     pub fn speaks_for(&self, county: &County) -> bool {
-        let pinned = self.party(&county.entity).map(|party| party.federation_keys.as_slice());
+        let pinned = self
+            .party(&county.entity)
+            .map(|party| party.federation_keys.as_slice());
         pinned.is_some_and(|pinned| county.counting_keys(pinned).contains(&county.signed_by))
     }
 
     /// The federation keys of a party that count under this agreement today: of the chain, and pinned or vouched for.
     #[must_use]
     pub fn counting_keys(&self, county: &County) -> KeySet {
-        let Some(party) = self.party(&county.entity) else { return KeySet::new() };
+        let Some(party) = self.party(&county.entity) else {
+            return KeySet::new();
+        };
         let counting = county.counting_keys(&party.federation_keys);
-        filtered(&county.federation_keys, |thumbprint| counting.contains(thumbprint))
+        filtered(&county.federation_keys, |thumbprint| {
+            counting.contains(thumbprint)
+        })
     }
 
     /// The keys that this version pins and its predecessor did not: what an officer must be shown before signing.
     #[must_use]
     pub fn keys_new_since(&self, previous: &Self) -> Vec<(&EntityId, Thumbprint)> {
         let known = |entity: &EntityId, key: &Thumbprint| {
-            previous.party(entity).is_some_and(|party| party.federation_keys.contains(key))
+            previous
+                .party(entity)
+                .is_some_and(|party| party.federation_keys.contains(key))
         };
         self.agreement
             .parties
@@ -208,7 +253,11 @@ impl VerifiedAgreement {
 
 /// Whether an institution takes part in a row: all do, unless the row names some.
 #[must_use]
-pub fn takes_part(row: &Service, provider: Option<&comity_spec::ids::ProviderId>, recogniser: Region) -> bool {
+pub fn takes_part(
+    row: &Service,
+    provider: Option<&comity_spec::ids::ProviderId>,
+    recogniser: Region,
+) -> bool {
     row.providers.as_ref().is_none_or(|named| {
         provider.is_some_and(|id| named.iter().any(|p| p.id == *id && p.region == recogniser))
     })
@@ -232,7 +281,11 @@ fn check(
     if !defects.is_empty() {
         return Err(AgreementError::Contents(defects));
     }
-    let keys = agreement.parties.iter().map(keys).collect::<Result<Vec<_>, _>>()?;
+    let keys = agreement
+        .parties
+        .iter()
+        .map(keys)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut signers: Vec<PartySigner> = Vec::new();
     for (index, one) in unverified.signatures().iter().enumerate() {
         let kid = one.header().kid().unwrap_or_default();
@@ -247,11 +300,22 @@ fn check(
             return Err(AgreementError::ClockDoubt { signed_at });
         }
         // It has just verified a signature by this key of this set.
-        let public = public_bytes(&keys[at], kid).ok_or_else(|| JwsError::UnknownKey { kid: kid.to_owned() })?;
-        signers.push(PartySigner { party: party.entity.clone(), key: signer.key, signed_at, public });
+        let public =
+            public_bytes(&keys[at], kid).ok_or_else(|| JwsError::UnknownKey { kid: kid.to_owned() })?;
+        signers.push(PartySigner {
+            party: party.entity.clone(),
+            key: signer.key,
+            signed_at,
+            public,
+        });
     }
     let digest = Digest::from_bytes(unverified.digest(&mut budget)?);
-    Ok(VerifiedAgreement { agreement, digest, received: unverified.received().to_vec(), signers })
+    Ok(VerifiedAgreement {
+        agreement,
+        digest,
+        received: unverified.received().to_vec(),
+        signers,
+    })
 }
 
 /// The party that pins the key which signed, provided that the chain gives it that key too.
@@ -261,11 +325,20 @@ fn party_of(agreement: &Agreement, keys: &[KeySet], kid: &str) -> Result<usize, 
     let parties = &agreement.parties;
     if let Some(at) = parties.iter().position(pinned) {
         let party = parties[at].entity.clone();
-        return if in_chain(at) { Ok(at) } else { Err(AgreementError::KeyNotInChain { party }) };
+        return if in_chain(at) {
+            Ok(at)
+        } else {
+            Err(AgreementError::KeyNotInChain { party })
+        };
     }
     match (0..parties.len()).find(|at| in_chain(*at)) {
-        Some(at) => Err(AgreementError::KeyNotPinned { party: parties[at].entity.clone() }),
-        None => Err(JwsError::UnknownKey { kid: kid.chars().take(43).collect() }.into()),
+        Some(at) => Err(AgreementError::KeyNotPinned {
+            party: parties[at].entity.clone(),
+        }),
+        None => Err(JwsError::UnknownKey {
+            kid: kid.chars().take(43).collect(),
+        }
+        .into()),
     }
 }
 
@@ -287,7 +360,10 @@ fn keys_of_chain(party: &Party, trust: &Trust, now: UnixSeconds) -> Result<KeySe
             chain: county.region,
         }),
         Standing::Active(county) => Ok(county.federation_keys.clone()),
-        other => Err(AgreementError::PartyNotActive { party: party.entity.clone(), standing: other.rule() }),
+        other => Err(AgreementError::PartyNotActive {
+            party: party.entity.clone(),
+            standing: other.rule(),
+        }),
     }
 }
 
@@ -295,6 +371,9 @@ fn check_environment(agreement: &Agreement, trust: &Trust) -> Result<(), Agreeme
     if agreement.environment == trust.environment() {
         Ok(())
     } else {
-        Err(AgreementError::Environment { found: agreement.environment, expected: trust.environment() })
+        Err(AgreementError::Environment {
+            found: agreement.environment,
+            expected: trust.environment(),
+        })
     }
 }

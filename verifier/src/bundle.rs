@@ -149,7 +149,12 @@ struct Wire<'a> {
 ///
 /// # Errors
 /// [`BundleError`] when it is no bundle. Objects that are refused are findings, not errors.
-pub fn open(bytes: &[u8], anchor: &Anchor, floors: &Floors, now: UnixSeconds) -> Result<OpenedBundle, BundleError> {
+pub fn open(
+    bytes: &[u8],
+    anchor: &Anchor,
+    floors: &Floors,
+    now: UnixSeconds,
+) -> Result<OpenedBundle, BundleError> {
     if bytes.len() > MAX_BYTES {
         return Err(BundleError::TooLarge);
     }
@@ -164,10 +169,16 @@ pub fn open(bytes: &[u8], anchor: &Anchor, floors: &Floors, now: UnixSeconds) ->
         withdrawals: wire.withdrawals.len(),
         status_lists: wire.status_lists.len(),
     };
-    if [summary.agreements, summary.withdrawals, summary.status_lists].iter().any(|n| *n > MAX_OBJECTS) {
+    if [summary.agreements, summary.withdrawals, summary.status_lists]
+        .iter()
+        .any(|n| *n > MAX_OBJECTS)
+    {
         return Err(BundleError::TooMany);
     }
-    let objects = TrustObjects { statements: &wire.statements, member_lists: &wire.member_lists };
+    let objects = TrustObjects {
+        statements: &wire.statements,
+        member_lists: &wire.member_lists,
+    };
     let (trust, refused) = Trust::build(anchor, &objects, floors, now);
     let mut findings: Vec<BundleFinding> = refused
         .into_iter()
@@ -182,7 +193,14 @@ pub fn open(bytes: &[u8], anchor: &Anchor, floors: &Floors, now: UnixSeconds) ->
         }
     }
     let status = StatusView::new(lists, []);
-    Ok(OpenedBundle { created: wire.created, trust, agreements, status, findings, summary })
+    Ok(OpenedBundle {
+        created: wire.created,
+        trust,
+        agreements,
+        status,
+        findings,
+        summary,
+    })
 }
 
 fn read_agreements(
@@ -203,7 +221,12 @@ fn read_agreements(
         let object = format!("#{at}");
         let verified = agreement::unverified_reference(token).and_then(|named| {
             let of = agreements.iter().find(|one| one.reference() == named);
-            verify_withdrawal(token, of.ok_or(agreement::WithdrawalError::OtherAgreement)?, trust, now)
+            verify_withdrawal(
+                token,
+                of.ok_or(agreement::WithdrawalError::OtherAgreement)?,
+                trust,
+                now,
+            )
         });
         match verified {
             Ok(one) => withdrawals.push(one),
@@ -214,5 +237,10 @@ fn read_agreements(
 }
 
 fn finding(kind: Kind, object: String, rule: &'static str, why: &dyn std::fmt::Display) -> BundleFinding {
-    BundleFinding { kind, object, rule, text: why.to_string() }
+    BundleFinding {
+        kind,
+        object,
+        rule,
+        text: why.to_string(),
+    }
 }

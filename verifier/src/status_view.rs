@@ -156,7 +156,10 @@ impl VerifiedStatusList {
 
     /// Every entry that outlives the list once seen: cancelled or superseded.
     pub fn permanent(&self) -> impl Iterator<Item = (u64, StatusValue)> + '_ {
-        self.list.nonzero().map(|(idx, bits)| (idx, StatusValue::from_bits(bits))).filter(|(_, v)| v.is_permanent())
+        self.list
+            .nonzero()
+            .map(|(idx, bits)| (idx, StatusValue::from_bits(bits)))
+            .filter(|(_, v)| v.is_permanent())
     }
 
     /// Every entry in which `self` differs from `other`, as (index, value in `other`, value in `self`).
@@ -197,25 +200,43 @@ pub fn verify_status_token(
         iss: EntityId,
     }
     let mut budget = Budget::new(Limits::STATUS_LIST);
-    let profile = Profile::Comity { typ: Typ::StatusList.as_str() };
+    let profile = Profile::Comity {
+        typ: Typ::StatusList.as_str(),
+    };
     let unverified = UnverifiedStatusList::parse(token, profile, &mut budget)?;
     let Names { iss } = unverified.claims()?;
     let county = match trust.standing(&iss, now) {
         Standing::Active(county) => county,
-        other => return Err(StatusTokenError::IssuerNotActive { iss, standing: other.rule() }),
+        other => {
+            return Err(StatusTokenError::IssuerNotActive {
+                iss,
+                standing: other.rule(),
+            });
+        }
     };
     let verified = unverified.verify(&county.keys, &mut budget)?;
     let payload = Sha256::digest(verified.payload()).into();
-    let StatusListToken { sub, iat, exp, source_as_of, list, .. } = verified.into_value();
+    let StatusListToken {
+        sub,
+        iat,
+        exp,
+        source_as_of,
+        list,
+        ..
+    } = verified.into_value();
     if !is_under(&sub, &county.public) {
         return Err(StatusTokenError::Address);
     }
     let time = |seconds: Option<i64>| {
-        seconds.and_then(|s| UnixSeconds::new(s).ok()).ok_or(StatusTokenError::Times)
+        seconds
+            .and_then(|s| UnixSeconds::new(s).ok())
+            .ok_or(StatusTokenError::Times)
     };
     let (iat, exp, source_as_of) = (time(Some(iat))?, time(exp)?, time(source_as_of)?);
     if exp.since(iat) > LIFETIME {
-        return Err(StatusTokenError::Lifetime { seconds: exp.since(iat) });
+        return Err(StatusTokenError::Lifetime {
+            seconds: exp.since(iat),
+        });
     }
     if iat.since(now) > SKEW {
         return Err(StatusTokenError::ClockDoubt { iat });
@@ -230,12 +251,23 @@ pub fn verify_status_token(
     if list.bits() != BITS || list.len() != ENTRIES as u64 {
         return Err(StatusTokenError::Entries { found: list.len() });
     }
-    Ok(VerifiedStatusList { iss, uri: sub.into(), iat, exp, source_as_of, payload, list: Arc::new(list) })
+    Ok(VerifiedStatusList {
+        iss,
+        uri: sub.into(),
+        iat,
+        exp,
+        source_as_of,
+        payload,
+        list: Arc::new(list),
+    })
 }
 
 /// Whether an address lies under a base URL, with nothing in it that another reader could resolve elsewhere.
 fn is_under(address: &str, base: &EntityId) -> bool {
-    let Some(path) = address.strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
+    let Some(path) = address
+        .strip_prefix(base.as_str())
+        .and_then(|rest| rest.strip_prefix('/'))
+    else {
         return false;
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
@@ -291,7 +323,10 @@ impl StatusView {
                 }
             }
         }
-        for (uri, idx, value) in tombstones.into_iter().filter(|(_, _, value)| value.is_permanent()) {
+        for (uri, idx, value) in tombstones
+            .into_iter()
+            .filter(|(_, _, value)| value.is_permanent())
+        {
             let of_list = view.tombstones.entry(uri.into()).or_default();
             let seen = of_list.entry(idx).or_insert(value);
             // Superseded may become cancelled, never the other way.
@@ -316,21 +351,36 @@ impl StatusView {
     /// What is known of an entry at `now`. A tombstone outranks a list that says less: what was cancelled never comes back.
     #[must_use]
     pub fn read(&self, uri: &str, idx: u64, now: UnixSeconds) -> StatusReading {
-        let tombstone = self.tombstones.get(uri).and_then(|of_list| of_list.get(&idx)).copied();
+        let tombstone = self
+            .tombstones
+            .get(uri)
+            .and_then(|of_list| of_list.get(&idx))
+            .copied();
         let current = self.lists.get(uri).filter(|list| now < list.exp);
         let Some(list) = current else {
             if let Some(value) = tombstone {
                 return StatusReading::Tombstone(value);
             }
-            return self.lists.get(uri).map_or(StatusReading::NoList, |list| StatusReading::Expired { exp: list.exp });
+            return self
+                .lists
+                .get(uri)
+                .map_or(StatusReading::NoList, |list| StatusReading::Expired {
+                    exp: list.exp,
+                });
         };
-        let Ok(bits) = list.list.get(idx) else { return StatusReading::IndexOutOfRange };
+        let Ok(bits) = list.list.get(idx) else {
+            return StatusReading::IndexOutOfRange;
+        };
         let value = StatusValue::from_bits(bits);
         match tombstone {
             Some(seen) if !seen.may_become(value) => StatusReading::Tombstone(seen),
             _ => {
                 let as_of = list.as_of();
-                StatusReading::Value { value, as_of, age: now.since(as_of).max(0) }
+                StatusReading::Value {
+                    value,
+                    as_of,
+                    age: now.since(as_of).max(0),
+                }
             }
         }
     }

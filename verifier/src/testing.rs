@@ -120,7 +120,11 @@ pub fn thumbprint(key: &SigningKey) -> Thumbprint {
 #[must_use]
 pub fn sign(key: &SigningKey, typ: Typ, claims: &Value) -> String {
     let header = json!({ "alg": "EdDSA", "kid": thumbprint(key), "typ": typ.as_str() });
-    let input = format!("{}.{}", b64::encode(header.to_string().as_bytes()), b64::encode(claims.to_string().as_bytes()));
+    let input = format!(
+        "{}.{}",
+        b64::encode(header.to_string().as_bytes()),
+        b64::encode(claims.to_string().as_bytes())
+    );
     let signature = key.sign(input.as_bytes()).to_bytes();
     format!("{input}.{}", b64::encode(&signature))
 }
@@ -130,7 +134,11 @@ fn id(text: &str) -> EntityId {
 }
 
 fn province(name: &'static str, prefix: &'static str) -> TestAuthority {
-    TestAuthority { entity: id(&format!("https://{name}.example")), prefix: Some(prefix), key: key(name) }
+    TestAuthority {
+        entity: id(&format!("https://{name}.example")),
+        prefix: Some(prefix),
+        key: key(name),
+    }
 }
 
 impl Federation {
@@ -140,7 +148,11 @@ impl Federation {
         let mut federation = Self {
             now,
             environment: "SANDBOX",
-            anchor: TestAuthority { entity: id("https://anchor.example"), prefix: None, key: key("anchor") },
+            anchor: TestAuthority {
+                entity: id("https://anchor.example"),
+                prefix: None,
+                key: key("anchor"),
+            },
             provinces: vec![province("jiangxi", "36"), province("zhejiang", "33")],
             counties: Vec::new(),
         };
@@ -164,7 +176,10 @@ impl Federation {
     /// The county with this code.
     #[must_use]
     pub fn county(&self, region: &str) -> &TestCounty {
-        self.counties.iter().find(|c| c.region.as_str() == region).expect("a county of this federation")
+        self.counties
+            .iter()
+            .find(|c| c.region.as_str() == region)
+            .expect("a county of this federation")
     }
 
     /// The anchor as it is given by hand.
@@ -196,36 +211,72 @@ impl Federation {
                 "exp": self.now.plus_saturating(days * 86_400),
             });
             merge(&mut claims, more);
-            drafts.insert((iss.clone(), sub.clone()), Draft { key: key.clone(), claims });
+            drafts.insert(
+                (iss.clone(), sub.clone()),
+                Draft {
+                    key: key.clone(),
+                    claims,
+                },
+            );
         };
         let anchor = &self.anchor;
         let keys = |key: &SigningKey| json!({ "keys": [jwk(key)] });
-        put(&anchor.entity, &anchor.entity, &anchor.key, 400, json!({ "jwks": keys(&anchor.key) }));
+        put(
+            &anchor.entity,
+            &anchor.entity,
+            &anchor.key,
+            400,
+            json!({ "jwks": keys(&anchor.key) }),
+        );
         for one in &self.provinces {
-            put(&one.entity, &one.entity, &one.key, 35, json!({
-                "jwks": keys(&one.key),
-                "authority_hints": [anchor.entity],
-            }));
-            put(&anchor.entity, &one.entity, &anchor.key, 35, json!({
-                "jwks": keys(&one.key),
-                "comity_state": "active",
-                "comity_region_prefix": one.prefix,
-                "crit": ["comity_region_prefix"],
-            }));
+            put(
+                &one.entity,
+                &one.entity,
+                &one.key,
+                35,
+                json!({
+                    "jwks": keys(&one.key),
+                    "authority_hints": [anchor.entity],
+                }),
+            );
+            put(
+                &anchor.entity,
+                &one.entity,
+                &anchor.key,
+                35,
+                json!({
+                    "jwks": keys(&one.key),
+                    "comity_state": "active",
+                    "comity_region_prefix": one.prefix,
+                    "crit": ["comity_region_prefix"],
+                }),
+            );
         }
         for one in &self.counties {
             let own = one.key(KeyPurpose::Federation);
             let node = json!({ "comity_node": self.node(one) });
-            put(&one.entity, &one.entity, &own, 10, json!({
-                "jwks": keys(&own),
-                "authority_hints": [one.superior],
-                "metadata": node,
-            }));
-            put(&one.superior, &one.entity, self.key_of(&one.superior), 10, json!({
-                "jwks": keys(&own),
-                "comity_state": "active",
-                "metadata": node,
-            }));
+            put(
+                &one.entity,
+                &one.entity,
+                &own,
+                10,
+                json!({
+                    "jwks": keys(&own),
+                    "authority_hints": [one.superior],
+                    "metadata": node,
+                }),
+            );
+            put(
+                &one.superior,
+                &one.entity,
+                self.key_of(&one.superior),
+                10,
+                json!({
+                    "jwks": keys(&own),
+                    "comity_state": "active",
+                    "metadata": node,
+                }),
+            );
         }
         drafts
     }
@@ -234,15 +285,24 @@ impl Federation {
     #[must_use]
     pub fn key_of(&self, authority: &EntityId) -> &SigningKey {
         let all = std::iter::once(&self.anchor).chain(&self.provinces);
-        &all.into_iter().find(|a| a.entity == *authority).expect("an authority of this federation").key
+        &all.into_iter()
+            .find(|a| a.entity == *authority)
+            .expect("an authority of this federation")
+            .key
     }
 
     /// The `comity_node` metadata of a county.
     #[must_use]
     pub fn node(&self, county: &TestCounty) -> Value {
         let mut keys = serde_json::Map::new();
-        for purpose in KeyPurpose::NODE.into_iter().filter(|p| *p != KeyPurpose::Federation) {
-            keys.insert(purpose.as_str().to_owned(), json!({ "keys": [jwk(&county.key(purpose))] }));
+        for purpose in KeyPurpose::NODE
+            .into_iter()
+            .filter(|p| *p != KeyPurpose::Federation)
+        {
+            keys.insert(
+                purpose.as_str().to_owned(),
+                json!({ "keys": [jwk(&county.key(purpose))] }),
+            );
         }
         json!({
             "region": county.region,
@@ -276,9 +336,9 @@ impl Federation {
                 })
             }));
         }
-        members.extend(self.counties.iter().filter(|c| c.superior == *authority).map(|c| {
-            json!({ "entity": c.entity, "region": c.region, "name": name(c.name), "state": "active" })
-        }));
+        members.extend(self.counties.iter().filter(|c| c.superior == *authority).map(
+            |c| json!({ "entity": c.entity, "region": c.region, "name": name(c.name), "state": "active" }),
+        ));
         json!({
             "iss": authority,
             "iat": self.now,
@@ -292,21 +352,38 @@ impl Federation {
     #[must_use]
     pub fn member_lists(&self) -> Vec<String> {
         let all = std::iter::once(&self.anchor).chain(&self.provinces);
-        all.map(|a| sign(&a.key, Typ::MemberList, &self.member_list(&a.entity, 1))).collect()
+        all.map(|a| sign(&a.key, Typ::MemberList, &self.member_list(&a.entity, 1)))
+            .collect()
     }
 
     /// The picture of this federation, which must be without findings.
     #[must_use]
     pub fn trust(&self) -> Trust {
         let (trust, findings) = self.build(&self.statements(), &self.member_lists(), self.now);
-        assert!(findings.is_empty(), "a federation without defects has no findings: {findings:?}");
+        assert!(
+            findings.is_empty(),
+            "a federation without defects has no findings: {findings:?}"
+        );
         trust
     }
 
     /// A picture built from these objects, with nothing remembered.
     #[must_use]
-    pub fn build(&self, statements: &[String], member_lists: &[String], now: UnixSeconds) -> (Trust, Vec<Finding>) {
-        Trust::build(&self.anchor(), &TrustObjects { statements, member_lists }, &Floors::default(), now)
+    pub fn build(
+        &self,
+        statements: &[String],
+        member_lists: &[String],
+        now: UnixSeconds,
+    ) -> (Trust, Vec<Finding>) {
+        Trust::build(
+            &self.anchor(),
+            &TrustObjects {
+                statements,
+                member_lists,
+            },
+            &Floors::default(),
+            now,
+        )
     }
 
     /// The contents of an agreement between two counties, reciprocal, on compulsory education and employment services, in force
@@ -330,7 +407,9 @@ impl Federation {
                 "retention_days": 365,
             })
         };
-        let from = LocalDate::of(self.now).plus_days(-10).expect("ten days before a date of a test");
+        let from = LocalDate::of(self.now)
+            .plus_days(-10)
+            .expect("ten days before a date of a test");
         let tiers = |issuer: &TestCounty, recogniser: &TestCounty| {
             json!({
                 "issuer": issuer.region,
@@ -405,7 +484,11 @@ impl Federation {
     /// A signed status list token.
     #[must_use]
     pub fn status_token(&self, county: &TestCounty, entries: &[(usize, StatusValue)]) -> String {
-        sign(&county.key(KeyPurpose::Status), Typ::StatusList, &self.status_claims(county, entries))
+        sign(
+            &county.key(KeyPurpose::Status),
+            Typ::StatusList,
+            &self.status_claims(county, entries),
+        )
     }
 
     /// The status of every county, with no entry set.
@@ -448,9 +531,15 @@ pub fn sign_agreement(payload: &Value, keys: &[SigningKey], signed_at: UnixSecon
         });
         let protected = b64::encode(header.to_string().as_bytes());
         let signature = key.sign(format!("{protected}.{payload}").as_bytes()).to_bytes();
-        comity_spec::agreement::AgreementSignature { protected, signature: b64::encode(&signature) }
+        comity_spec::agreement::AgreementSignature {
+            protected,
+            signature: b64::encode(&signature),
+        }
     });
-    SignedAgreement { signatures: signatures.collect(), payload: payload.clone() }
+    SignedAgreement {
+        signatures: signatures.collect(),
+        payload: payload.clone(),
+    }
 }
 
 /// The `lst` member of a list of two-bit entries.

@@ -110,7 +110,11 @@ struct Validity {
 
 impl Validity {
     fn and(self, until: UnixSeconds, link: Link) -> Self {
-        if until < self.until { Self { until, link } } else { self }
+        if until < self.until {
+            Self { until, link }
+        } else {
+            self
+        }
     }
 }
 
@@ -120,7 +124,13 @@ enum Record {
     County(Box<County>),
     Authority,
     /// Suspended or removed by its superior.
-    Stopped { state: MemberState, by: EntityId, as_of: UnixSeconds, validity: Validity, facts: MemberFacts },
+    Stopped {
+        state: MemberState,
+        by: EntityId,
+        as_of: UnixSeconds,
+        validity: Validity,
+        facts: MemberFacts,
+    },
     Refused(&'static str),
     Incomplete(Link),
     ClockDoubt,
@@ -211,7 +221,11 @@ impl Trust {
     /// Whether `now` is believable: not more than [`CLOCK_FLOOR_SLACK`] behind the newest `iat` verified and kept.
     #[must_use]
     pub fn clock_ok(&self, now: UnixSeconds) -> bool {
-        !self.doubt && self.floor.max(self.max_iat).is_none_or(|floor| now.plus_saturating(CLOCK_FLOOR_SLACK) >= floor)
+        !self.doubt
+            && self
+                .floor
+                .max(self.max_iat)
+                .is_none_or(|floor| now.plus_saturating(CLOCK_FLOOR_SLACK) >= floor)
     }
 
     /// The floors to store after everything in this picture was stored.
@@ -219,7 +233,11 @@ impl Trust {
     pub fn floors(&self) -> Floors {
         Floors {
             newest_iat: self.floor.max(self.max_iat),
-            statements: self.held.iter().map(|(pair, held)| (pair.clone(), held.iat)).collect(),
+            statements: self
+                .held
+                .iter()
+                .map(|(pair, held)| (pair.clone(), held.iat))
+                .collect(),
             member_lists: self
                 .authorities
                 .iter()

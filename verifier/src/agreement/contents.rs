@@ -143,12 +143,16 @@ pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
     if version == 0 || (version == 1) != agreement.prev.is_none() {
         found.push(ContentDefect::Version { version });
     }
-    if agreement.effective_until.is_some_and(|until| until < agreement.effective_from) {
+    if agreement
+        .effective_until
+        .is_some_and(|until| until < agreement.effective_from)
+    {
         found.push(ContentDefect::Dates);
     }
     let fresh = agreement.freshness;
     let range = 0 < fresh.fresh_seconds && fresh.fresh_seconds <= fresh.usable_seconds;
-    if !range || fresh.fresh_seconds > DEFAULT_FRESH_SECONDS || fresh.usable_seconds > DEFAULT_USABLE_SECONDS {
+    if !range || fresh.fresh_seconds > DEFAULT_FRESH_SECONDS || fresh.usable_seconds > DEFAULT_USABLE_SECONDS
+    {
         found.push(ContentDefect::Freshness);
     }
     for (name, text) in [
@@ -166,7 +170,11 @@ pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
         check_services(agreement, &mut found);
         check_tiers(agreement, &mut found);
         let party = |region: Region| agreement.parties.iter().any(|p| p.region == region);
-        let strangers = agreement.signatories.iter().map(|s| s.region).filter(|region| !party(*region));
+        let strangers = agreement
+            .signatories
+            .iter()
+            .map(|s| s.region)
+            .filter(|region| !party(*region));
         found.extend(strangers.take(MAX_PARTIES).map(ContentDefect::Signatory));
     }
     found
@@ -181,7 +189,10 @@ pub(super) fn pairs(agreement: &Agreement, row: &Service) -> Vec<(Region, Region
         return Vec::new();
     }
     let regions = agreement.parties.iter().map(|party| party.region);
-    regions.clone().flat_map(|a| regions.clone().filter(move |b| a != *b).map(move |b| (a, b))).collect()
+    regions
+        .clone()
+        .flat_map(|a| regions.clone().filter(move |b| a != *b).map(move |b| (a, b)))
+        .collect()
 }
 
 fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool {
@@ -192,7 +203,10 @@ fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool 
     }
     let mut keys = BTreeSet::new();
     for (at, party) in parties.iter().enumerate() {
-        if parties[..at].iter().any(|p| p.entity == party.entity || p.region == party.region) {
+        if parties[..at]
+            .iter()
+            .any(|p| p.entity == party.entity || p.region == party.region)
+        {
             found.push(ContentDefect::PartyTwice(party.entity.clone()));
         }
         if party.federation_keys.is_empty() {
@@ -223,7 +237,11 @@ fn check_services(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
         }
         match row.direction {
             None if !agreement.reciprocal => found.push(ContentDefect::DirectionMissing(code())),
-            Some(d) if d.issuer == d.recogniser || !regions.contains(&d.issuer) || !regions.contains(&d.recogniser) => {
+            Some(d)
+                if d.issuer == d.recogniser
+                    || !regions.contains(&d.issuer)
+                    || !regions.contains(&d.recogniser) =>
+            {
                 found.push(ContentDefect::Direction(code()));
             }
             _ => {}
@@ -231,7 +249,11 @@ fn check_services(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
         let pairs = pairs(agreement, row);
         for (issuer, recogniser) in &pairs {
             if !rows.insert((&row.code, *issuer, *recogniser)) {
-                found.push(ContentDefect::ServiceTwice { code: code(), issuer: *issuer, recogniser: *recogniser });
+                found.push(ContentDefect::ServiceTwice {
+                    code: code(),
+                    issuer: *issuer,
+                    recogniser: *recogniser,
+                });
             }
         }
         check_row(row, &pairs, found);
@@ -247,7 +269,10 @@ fn check_row(row: &Service, pairs: &[(Region, Region)], found: &mut Vec<ContentD
         }
         for provider in providers {
             if !pairs.iter().any(|(_, recogniser)| *recogniser == provider.region) {
-                found.push(ContentDefect::ProviderRegion { code: code(), provider: provider.id.clone() });
+                found.push(ContentDefect::ProviderRegion {
+                    code: code(),
+                    provider: provider.id.clone(),
+                });
             }
         }
     }
@@ -272,7 +297,9 @@ fn is_shallow(condition: &Condition, depth: usize, count: &mut usize) -> bool {
         return false;
     }
     match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().all(|c| is_shallow(c, depth + 1, count)),
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().all(|c| is_shallow(c, depth + 1, count))
+        }
         Condition::Not(part) => is_shallow(part, depth + 1, count),
         _ => true,
     }
@@ -284,7 +311,11 @@ fn holds(condition: &Condition, row: &Service) -> bool {
         Condition::BasisIn(bases) => !bases.is_empty(),
         Condition::AgeBetween { min, max } => min <= max,
         Condition::ProviderIn(ids) => {
-            let named = |id: &ProviderId| row.providers.as_ref().is_none_or(|all| all.iter().any(|p| p.id == *id));
+            let named = |id: &ProviderId| {
+                row.providers
+                    .as_ref()
+                    .is_none_or(|all| all.iter().any(|p| p.id == *id))
+            };
             !ids.is_empty() && ids.iter().all(named)
         }
         Condition::LocalRule(rule) => !rule.id.trim().is_empty() && !rule.text.zh.trim().is_empty(),

@@ -31,7 +31,9 @@ pub enum AgreementError {
         standing: &'static str,
     },
     /// The chain gives the party another region.
-    #[error("当事方 {party} 的区划是 {chain},协议写作 {agreement} / the party's region differs from the chain's")]
+    #[error(
+        "当事方 {party} 的区划是 {chain},协议写作 {agreement} / the party's region differs from the chain's"
+    )]
     RegionDiffers {
         /// The party.
         party: EntityId,
@@ -102,5 +104,9 @@ impl AgreementError {
 }
 
 fn list(defects: &[ContentDefect]) -> String {
-    defects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    defects
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

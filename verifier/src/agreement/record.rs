@@ -47,7 +47,11 @@ impl VerifiedAgreement {
             // Strict JSON was read from it, so it is UTF-8.
             received: String::from_utf8_lossy(&self.received).into_owned(),
             digest: self.digest,
-            keys: self.signers.iter().map(|signer| Jwk::ed25519(&signer.public)).collect(),
+            keys: self
+                .signers
+                .iter()
+                .map(|signer| Jwk::ed25519(&signer.public))
+                .collect(),
         }
     }
 }
@@ -60,12 +64,18 @@ impl RecordedAgreement {
     pub fn adopted(&self) -> Result<VerifiedAgreement, AgreementError> {
         let keys = import(&self.keys).map_err(AgreementError::RecordKey)?;
         // Dates were judged at adoption.
-        let loaded = check(self.received.as_bytes(), UnixSeconds::MAX, |_: &Party| Ok(keys.clone()))?;
+        let loaded = check(self.received.as_bytes(), UnixSeconds::MAX, |_: &Party| {
+            Ok(keys.clone())
+        })?;
         if loaded.digest != self.digest {
             return Err(AgreementError::RecordChanged { found: loaded.digest });
         }
         let (expected, found) = (loaded.agreement.parties.len(), loaded.signers.len());
-        if expected == found { Ok(loaded) } else { Err(JwsError::SignatureCount { expected, found }.into()) }
+        if expected == found {
+            Ok(loaded)
+        } else {
+            Err(JwsError::SignatureCount { expected, found }.into())
+        }
     }
 }
 
@@ -73,7 +83,10 @@ impl VerifiedWithdrawal {
     /// What to store.
     #[must_use]
     pub fn record(&self) -> RecordedWithdrawal {
-        RecordedWithdrawal { received: self.received().to_owned(), key: self.key().clone() }
+        RecordedWithdrawal {
+            received: self.received().to_owned(),
+            key: self.key().clone(),
+        }
     }
 }
 

@@ -59,23 +59,40 @@ impl Agreements {
     /// Takes what was verified or adopted. An agreement given twice counts once.
     #[must_use]
     pub fn new(agreements: Vec<VerifiedAgreement>, withdrawals: Vec<VerifiedWithdrawal>) -> Self {
-        let mut set = Self { withdrawals, ..Self::default() };
+        let mut set = Self {
+            withdrawals,
+            ..Self::default()
+        };
         let mut seen = BTreeSet::new();
-        set.all = agreements.into_iter().filter(|one| seen.insert(*one.digest())).collect();
+        set.all = agreements
+            .into_iter()
+            .filter(|one| seen.insert(*one.digest()))
+            .collect();
         // A stable order whatever the order of loading.
         set.all.sort_by(|a, b| key(a).cmp(&key(b)));
         for (at, one) in set.all.iter().enumerate() {
-            set.versions.entry(one.agreement().id.clone()).or_default().push(at);
+            set.versions
+                .entry(one.agreement().id.clone())
+                .or_default()
+                .push(at);
             for a in &one.agreement().parties {
                 for b in one.agreement().parties.iter().filter(|b| b.entity != a.entity) {
-                    let ids = set.pairs.entry(a.entity.clone()).or_default().entry(b.entity.clone()).or_default();
+                    let ids = set
+                        .pairs
+                        .entry(a.entity.clone())
+                        .or_default()
+                        .entry(b.entity.clone())
+                        .or_default();
                     ids.insert(one.agreement().id.clone());
                 }
             }
         }
         for one in &set.withdrawals {
             let from = one.withdrawal().effective_from;
-            let day = set.withdrawn.entry(one.withdrawal().agreement.digest).or_insert(from);
+            let day = set
+                .withdrawn
+                .entry(one.withdrawal().agreement.digest)
+                .or_insert(from);
             *day = from.min(*day);
         }
         set.void = void(&set.all, &set.versions);
@@ -110,7 +127,10 @@ impl Agreements {
         if let Some(at) = in_force.last() {
             return Coverage::InForce(&self.all[*at]);
         }
-        let newest = self.ids(issuer, recogniser).filter_map(|id| self.newest(id, issuer, recogniser)).max_by_key(from);
+        let newest = self
+            .ids(issuer, recogniser)
+            .filter_map(|id| self.newest(id, issuer, recogniser))
+            .max_by_key(from);
         newest.map_or(Coverage::None, |at| Coverage::NotInForce {
             agreement: &self.all[at],
             because: self.because(at, on),
@@ -124,7 +144,8 @@ impl Agreements {
         recogniser: &'a EntityId,
         on: LocalDate,
     ) -> impl Iterator<Item = &'a VerifiedAgreement> {
-        self.places_in_force(issuer, recogniser, on).map(|at| &self.all[at])
+        self.places_in_force(issuer, recogniser, on)
+            .map(|at| &self.all[at])
     }
 
     fn ids<'a>(&'a self, a: &EntityId, b: &EntityId) -> impl Iterator<Item = &'a AgreementId> {
@@ -146,7 +167,9 @@ impl Agreements {
     /// The version of an id that rules on a day: the highest that has taken effect, whatever became of it since.
     fn ruling(&self, id: &AgreementId, on: LocalDate) -> Option<usize> {
         let versions = self.versions.get(id)?.iter().rev().copied();
-        versions.filter(|at| !self.void.contains(at)).find(|at| self.all[*at].agreement().effective_from <= on)
+        versions
+            .filter(|at| !self.void.contains(at))
+            .find(|at| self.all[*at].agreement().effective_from <= on)
     }
 
     fn holds(&self, at: usize, on: LocalDate) -> bool {
@@ -159,7 +182,10 @@ impl Agreements {
     fn newest(&self, id: &AgreementId, issuer: &EntityId, recogniser: &EntityId) -> Option<usize> {
         let versions = || self.versions.get(id).into_iter().flatten().rev().copied();
         let with_both = |at: &usize| has(&self.all[*at], issuer, recogniser);
-        versions().filter(|at| !self.void.contains(at)).find(with_both).or_else(|| versions().find(with_both))
+        versions()
+            .filter(|at| !self.void.contains(at))
+            .find(with_both)
+            .or_else(|| versions().find(with_both))
     }
 
     fn because(&self, at: usize, on: LocalDate) -> Because {
@@ -177,14 +203,25 @@ impl Agreements {
         match one.effective_until {
             Some(until) if until < on => Because::Ended(until),
             // In force by itself, so a later version without this party took its place.
-            _ => Because::Ended(self.successor_from(at).and_then(|d| d.plus_days(-1).ok()).unwrap_or(on)),
+            _ => Because::Ended(
+                self.successor_from(at)
+                    .and_then(|d| d.plus_days(-1).ok())
+                    .unwrap_or(on),
+            ),
         }
     }
 
     fn successor_from(&self, at: usize) -> Option<LocalDate> {
         let one = self.all[at].agreement();
-        let later = self.versions.get(&one.id)?.iter().filter(|other| !self.void.contains(other));
-        later.map(|other| self.all[*other].agreement()).find(|a| a.version > one.version).map(|a| a.effective_from)
+        let later = self
+            .versions
+            .get(&one.id)?
+            .iter()
+            .filter(|other| !self.void.contains(other));
+        later
+            .map(|other| self.all[*other].agreement())
+            .find(|a| a.version > one.version)
+            .map(|a| a.effective_from)
     }
 }
 
@@ -214,7 +251,9 @@ fn void(all: &[VerifiedAgreement], versions: &BTreeMap<AgreementId, Vec<usize>>)
         // By rising version: a predecessor is judged before its successor.
         for at in places {
             let one = all[*at].agreement();
-            let before = places.iter().filter(|b| all[**b].agreement().version.checked_add(1) == Some(one.version));
+            let before = places
+                .iter()
+                .filter(|b| all[**b].agreement().version.checked_add(1) == Some(one.version));
             let mut held = before.peekable();
             if held.peek().is_some() {
                 let rests = held.any(|b| Some(*all[*b].digest()) == one.prev && !void.contains(b));

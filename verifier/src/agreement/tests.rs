@@ -31,12 +31,19 @@ fn parties() -> [ed25519_dalek::SigningKey; 2] {
 }
 
 fn verify(payload: &Value) -> Result<VerifiedAgreement, AgreementError> {
-    verify_signed(&sign_agreement(payload, &parties(), now()), &demo().trust(), now())
+    verify_signed(
+        &sign_agreement(payload, &parties(), now()),
+        &demo().trust(),
+        now(),
+    )
 }
 
 fn ids() -> (EntityId, EntityId) {
     let federation = demo();
-    (federation.counties[0].entity.clone(), federation.counties[1].entity.clone())
+    (
+        federation.counties[0].entity.clone(),
+        federation.counties[1].entity.clone(),
+    )
 }
 
 #[test]
@@ -48,7 +55,10 @@ fn signed_by_both_it_holds_both_ways() {
     assert!(one.service_for(b, a, &code("BPS-1")).is_some());
     assert!(one.service_for(a, a, &code("BPS-1")).is_none());
     assert!(one.service_for(a, b, &code("BPS-3")).is_none());
-    assert!(one.service_for(a, b, &code("EDU-COMPULSORY")).is_none(), "no silent widening");
+    assert!(
+        one.service_for(a, b, &code("EDU-COMPULSORY")).is_none(),
+        "no silent widening"
+    );
     let tier = |text: &str| Tier::parse(text).expect("a tier");
     assert_eq!(one.tier_for(a, b, &tier("ORDINARY")), Some(&tier("ORDINARY")));
     assert_eq!(one.tier_for(a, b, &tier("SKILLED")), None);
@@ -58,10 +68,13 @@ fn signed_by_both_it_holds_both_ways() {
 #[test]
 fn a_one_way_row_holds_one_way_and_named_providers_are_the_only_ones() {
     let mut contents = payload(&demo());
-    merge(&mut contents["services"][0], json!({
-        "direction": { "issuer": "361123", "recogniser": "330822" },
-        "providers": [{ "id": "school-1", "region": "330822", "name": { "zh": "示例小学", "en": "Example school" } }],
-    }));
+    merge(
+        &mut contents["services"][0],
+        json!({
+            "direction": { "issuer": "361123", "recogniser": "330822" },
+            "providers": [{ "id": "school-1", "region": "330822", "name": { "zh": "示例小学", "en": "Example school" } }],
+        }),
+    );
     let one = verify(&contents).expect("holds");
     let (a, b) = ("361123".parse().expect("code"), "330822".parse().expect("code"));
     let code = "BPS-1".parse().expect("a code");
@@ -77,10 +90,11 @@ fn a_one_way_row_holds_one_way_and_named_providers_are_the_only_ones() {
 
 #[test]
 fn contents_that_can_be_read_in_two_ways_are_refused_by_name() {
-    let deep = (0..8).fold(json!({ "endorsement_current": true }), |inner, _| json!({ "not": inner }));
-    let service = |more: Value| {
-        move |p: &mut Value| merge(&mut p["services"][0], more)
-    };
+    let deep = (0..8).fold(
+        json!({ "endorsement_current": true }),
+        |inner, _| json!({ "not": inner }),
+    );
+    let service = |more: Value| move |p: &mut Value| merge(&mut p["services"][0], more);
     let top = |more: Value| move |p: &mut Value| merge(p, more);
     let kid = thumbprint(&key("361123/federation"));
     let provider = |region: &str| json!({ "id": "p", "region": region, "name": { "zh": "示例", "en": "x" } });
@@ -88,43 +102,146 @@ fn contents_that_can_be_read_in_two_ways_are_refused_by_name() {
     let cases: Vec<(&str, Change)> = vec![
         ("agreement.version", Box::new(top(json!({ "version": 0 })))),
         ("agreement.version", Box::new(top(json!({ "version": 2 })))),
-        ("agreement.dates", Box::new(top(json!({ "effective_until": today(-11) })))),
-        ("agreement.freshness", Box::new(top(json!({ "freshness": { "fresh_seconds": 86_401, "usable_seconds": 90_000 } })))),
-        ("agreement.freshness", Box::new(top(json!({ "freshness": { "fresh_seconds": 3600, "usable_seconds": 259_201 } })))),
-        ("agreement.freshness", Box::new(top(json!({ "freshness": { "fresh_seconds": 3600, "usable_seconds": 60 } })))),
-        ("agreement.party-count", Box::new(|p: &mut Value| { p["parties"].as_array_mut().expect("array").pop(); })),
-        ("agreement.party-twice", Box::new(|p: &mut Value| p["parties"][1]["region"] = json!("361123"))),
-        ("agreement.party-without-key", Box::new(|p: &mut Value| p["parties"][1]["federation_keys"] = json!([]))),
-        ("agreement.key-twice", Box::new(move |p: &mut Value| p["parties"][1]["federation_keys"] = json!([kid]))),
-        ("agreement.service-count", Box::new(top(json!({ "services": [] })))),
-        ("agreement.service-twice", Box::new(|p: &mut Value| p["services"][1]["code"] = json!("BPS-1"))),
-        ("agreement.unknown-service", Box::new(service(json!({ "code": "BPS-99" })))),
-        ("agreement.direction-missing", Box::new(top(json!({ "reciprocal": false })))),
-        ("agreement.direction", Box::new(service(json!({ "direction": { "issuer": "361123", "recogniser": "361123" } })))),
-        ("agreement.direction", Box::new(service(json!({ "direction": { "issuer": "361123", "recogniser": "330824" } })))),
-        ("agreement.providers", Box::new(service(json!({ "providers": [] })))),
-        ("agreement.providers", Box::new(service(json!({ "providers": [provider("330822"), provider("330822")] })))),
-        ("agreement.provider-region", Box::new(service(json!({ "providers": [provider("330824")] })))),
-        ("agreement.claim-twice", Box::new(service(json!({ "claims": ["name", "name"] })))),
-        ("agreement.retention", Box::new(service(json!({ "retention_days": 0 })))),
-        ("agreement.condition-depth", Box::new(service(json!({ "conditions": [deep] })))),
-        ("agreement.condition", Box::new(service(json!({ "conditions": [{ "all": [] }] })))),
-        ("agreement.condition", Box::new(service(json!({ "conditions": [{ "age_between": { "min": 9, "max": 6 } }] })))),
-        ("agreement.tier-row", Box::new(|p: &mut Value| p["tier_map"][1]["issuer"] = json!("361123"))),
-        ("agreement.tier-row", Box::new(|p: &mut Value| p["tier_map"][0]["map"] = json!({}))),
-        ("agreement.signatory", Box::new(top(json!({ "signatories": [{ "region": "110000", "office": { "zh": "示例", "en": "x" } }] })))),
-        ("agreement.empty-text", Box::new(top(json!({ "impact_assessment": " " })))),
+        (
+            "agreement.dates",
+            Box::new(top(json!({ "effective_until": today(-11) }))),
+        ),
+        (
+            "agreement.freshness",
+            Box::new(top(
+                json!({ "freshness": { "fresh_seconds": 86_401, "usable_seconds": 90_000 } }),
+            )),
+        ),
+        (
+            "agreement.freshness",
+            Box::new(top(
+                json!({ "freshness": { "fresh_seconds": 3600, "usable_seconds": 259_201 } }),
+            )),
+        ),
+        (
+            "agreement.freshness",
+            Box::new(top(
+                json!({ "freshness": { "fresh_seconds": 3600, "usable_seconds": 60 } }),
+            )),
+        ),
+        (
+            "agreement.party-count",
+            Box::new(|p: &mut Value| {
+                p["parties"].as_array_mut().expect("array").pop();
+            }),
+        ),
+        (
+            "agreement.party-twice",
+            Box::new(|p: &mut Value| p["parties"][1]["region"] = json!("361123")),
+        ),
+        (
+            "agreement.party-without-key",
+            Box::new(|p: &mut Value| p["parties"][1]["federation_keys"] = json!([])),
+        ),
+        (
+            "agreement.key-twice",
+            Box::new(move |p: &mut Value| p["parties"][1]["federation_keys"] = json!([kid])),
+        ),
+        (
+            "agreement.service-count",
+            Box::new(top(json!({ "services": [] }))),
+        ),
+        (
+            "agreement.service-twice",
+            Box::new(|p: &mut Value| p["services"][1]["code"] = json!("BPS-1")),
+        ),
+        (
+            "agreement.unknown-service",
+            Box::new(service(json!({ "code": "BPS-99" }))),
+        ),
+        (
+            "agreement.direction-missing",
+            Box::new(top(json!({ "reciprocal": false }))),
+        ),
+        (
+            "agreement.direction",
+            Box::new(service(
+                json!({ "direction": { "issuer": "361123", "recogniser": "361123" } }),
+            )),
+        ),
+        (
+            "agreement.direction",
+            Box::new(service(
+                json!({ "direction": { "issuer": "361123", "recogniser": "330824" } }),
+            )),
+        ),
+        (
+            "agreement.providers",
+            Box::new(service(json!({ "providers": [] }))),
+        ),
+        (
+            "agreement.providers",
+            Box::new(service(
+                json!({ "providers": [provider("330822"), provider("330822")] }),
+            )),
+        ),
+        (
+            "agreement.provider-region",
+            Box::new(service(json!({ "providers": [provider("330824")] }))),
+        ),
+        (
+            "agreement.claim-twice",
+            Box::new(service(json!({ "claims": ["name", "name"] }))),
+        ),
+        (
+            "agreement.retention",
+            Box::new(service(json!({ "retention_days": 0 }))),
+        ),
+        (
+            "agreement.condition-depth",
+            Box::new(service(json!({ "conditions": [deep] }))),
+        ),
+        (
+            "agreement.condition",
+            Box::new(service(json!({ "conditions": [{ "all": [] }] }))),
+        ),
+        (
+            "agreement.condition",
+            Box::new(service(
+                json!({ "conditions": [{ "age_between": { "min": 9, "max": 6 } }] }),
+            )),
+        ),
+        (
+            "agreement.tier-row",
+            Box::new(|p: &mut Value| p["tier_map"][1]["issuer"] = json!("361123")),
+        ),
+        (
+            "agreement.tier-row",
+            Box::new(|p: &mut Value| p["tier_map"][0]["map"] = json!({})),
+        ),
+        (
+            "agreement.signatory",
+            Box::new(top(
+                json!({ "signatories": [{ "region": "110000", "office": { "zh": "示例", "en": "x" } }] }),
+            )),
+        ),
+        (
+            "agreement.empty-text",
+            Box::new(top(json!({ "impact_assessment": " " }))),
+        ),
     ];
     for (rule, change) in cases {
         let mut contents = payload(&demo());
         change(&mut contents);
-        let agreement: Agreement = serde_json::from_value(contents.clone()).expect("the shape of an agreement");
+        let agreement: Agreement =
+            serde_json::from_value(contents.clone()).expect("the shape of an agreement");
         let found: Vec<_> = defects(&agreement).iter().map(ContentDefect::rule).collect();
         assert!(found.contains(&rule), "{rule}: {found:?}");
-        assert!(matches!(verify(&contents), Err(AgreementError::Contents(_))), "{rule}");
+        assert!(
+            matches!(verify(&contents), Err(AgreementError::Contents(_))),
+            "{rule}"
+        );
     }
     assert!(defects(&serde_json::from_value(payload(&demo())).expect("shape")).is_empty());
-    let allowed = (0..7).fold(json!({ "endorsement_current": true }), |inner, _| json!({ "not": inner }));
+    let allowed = (0..7).fold(
+        json!({ "endorsement_current": true }),
+        |inner, _| json!({ "not": inner }),
+    );
     let mut contents = payload(&demo());
     contents["services"][0]["conditions"] = json!([allowed]);
     contents["services"][1]["code"] = json!("LOCAL-330822-07");
@@ -151,23 +268,47 @@ fn every_party_signs_once_by_a_key_that_is_pinned_and_in_the_chain() {
     };
     let contents = payload(&federation);
     assert!(signed(&contents, &[b.clone(), a.clone()]).is_ok(), "in any order");
-    assert_eq!(signed(&contents, std::slice::from_ref(&a)), Err("jws.signature-count"));
-    assert_eq!(signed(&contents, &[a.clone(), a.clone()]), Err("jws.party-signed-twice"));
-    assert_eq!(signed(&contents, &[a.clone(), key("stranger")]), Err("jws.unknown-key"));
-    assert_eq!(signed(&contents, &[a.clone(), key("330822/status")]), Err("jws.unknown-key"));
-    assert_eq!(signed(&contents, &[a.clone(), key("zhejiang")]), Err("jws.unknown-key"));
+    assert_eq!(
+        signed(&contents, std::slice::from_ref(&a)),
+        Err("jws.signature-count")
+    );
+    assert_eq!(
+        signed(&contents, &[a.clone(), a.clone()]),
+        Err("jws.party-signed-twice")
+    );
+    assert_eq!(
+        signed(&contents, &[a.clone(), key("stranger")]),
+        Err("jws.unknown-key")
+    );
+    assert_eq!(
+        signed(&contents, &[a.clone(), key("330822/status")]),
+        Err("jws.unknown-key")
+    );
+    assert_eq!(
+        signed(&contents, &[a.clone(), key("zhejiang")]),
+        Err("jws.unknown-key")
+    );
     // Pinned and not in the chain; in the chain and not pinned.
     let mut other = contents.clone();
     other["parties"][1]["federation_keys"] = json!([thumbprint(&key("other"))]);
-    assert_eq!(signed(&other, &[a.clone(), key("other")]), Err("agreement.key-not-in-chain"));
-    assert_eq!(signed(&other, &[a.clone(), b.clone()]), Err("agreement.key-not-pinned"));
+    assert_eq!(
+        signed(&other, &[a.clone(), key("other")]),
+        Err("agreement.key-not-in-chain")
+    );
+    assert_eq!(
+        signed(&other, &[a.clone(), b.clone()]),
+        Err("agreement.key-not-pinned")
+    );
     // Another payload under the same signatures.
     let mut moved = sign_agreement(&contents, &parties(), now());
     moved.payload = sign_agreement(&other, &parties(), now()).payload;
     assert!(verify_signed(&moved, &trust, now()).is_err());
     // From the future.
     let late = sign_agreement(&contents, &parties(), now().plus_saturating(61));
-    assert_eq!(verify_signed(&late, &trust, now()).map_err(|e| e.rule()), Err("agreement.clock-doubt"));
+    assert_eq!(
+        verify_signed(&late, &trust, now()).map_err(|e| e.rule()),
+        Err("agreement.clock-doubt")
+    );
     // The chain says otherwise.
     let mut region = contents.clone();
     region["parties"][1]["region"] = json!("330824");
@@ -200,7 +341,10 @@ fn what_was_adopted_loads_after_a_rotation_and_not_after_a_change() {
     assert_eq!(loaded, demo().verified_agreement());
     let mut changed = record.clone();
     changed.digest = Digest::of("something else");
-    assert_eq!(changed.adopted().map_err(|e| e.rule()), Err("agreement.record-changed"));
+    assert_eq!(
+        changed.adopted().map_err(|e| e.rule()),
+        Err("agreement.record-changed")
+    );
     let mut contents = payload(&demo());
     contents["notice_days"] = json!(1);
     let mut changed = record.clone();
@@ -232,15 +376,25 @@ fn a_withdrawal_names_its_agreement_and_gives_notice() {
     assert_eq!(check(&good, "jiangxi"), Err("jws.unknown-key"));
     assert_eq!(check(&good, "361123/exchange"), Err("jws.unknown-key"));
     for (rule, more) in [
-        ("withdrawal.notice-too-short", json!({ "effective_from": today(29) })),
+        (
+            "withdrawal.notice-too-short",
+            json!({ "effective_from": today(29) }),
+        ),
         ("withdrawal.not-a-party", json!({ "iss": "https://x.example" })),
-        ("withdrawal.clock-doubt", json!({ "iat": now().plus_saturating(61) })),
+        (
+            "withdrawal.clock-doubt",
+            json!({ "iat": now().plus_saturating(61) }),
+        ),
     ] {
         let mut claims = good.clone();
         merge(&mut claims, more);
         assert_eq!(check(&claims, signer), Err(rule));
     }
-    for (member, value) in [("version", json!(2)), ("id", json!("AGR-OTHER")), ("digest", json!(Digest::of("x")))] {
+    for (member, value) in [
+        ("version", json!(2)),
+        ("id", json!("AGR-OTHER")),
+        ("digest", json!(Digest::of("x"))),
+    ] {
         let mut claims = good.clone();
         claims["agreement"][member] = value;
         assert_eq!(check(&claims, signer), Err("withdrawal.other-agreement"));
@@ -268,12 +422,15 @@ fn it_is_in_force_from_its_first_day_to_its_last() {
 
 fn successor(of: &VerifiedAgreement, from: i64, notice: u32) -> VerifiedAgreement {
     let mut contents = payload(&demo());
-    merge(&mut contents, json!({
-        "version": of.agreement().version + 1,
-        "prev": of.digest(),
-        "effective_from": today(from),
-        "notice_days": notice,
-    }));
+    merge(
+        &mut contents,
+        json!({
+            "version": of.agreement().version + 1,
+            "prev": of.digest(),
+            "effective_from": today(from),
+            "notice_days": notice,
+        }),
+    );
     verify(&contents).expect("holds")
 }
 
@@ -291,11 +448,18 @@ fn a_version_holds_until_the_next_and_a_withdrawal_ends_one() {
     assert_eq!((version(&set, 2), version(&set, 3)), (1, 2));
 
     let claims = federation.withdrawal(&federation.counties[1], &second.reference(), today(40));
-    let token = sign(&federation.counties[1].key(KeyPurpose::Federation), Typ::Withdrawal, &claims);
+    let token = sign(
+        &federation.counties[1].key(KeyPurpose::Federation),
+        Typ::Withdrawal,
+        &claims,
+    );
     let withdrawal = verify_withdrawal(&token, &second, &federation.trust(), now()).expect("holds");
     let set = Agreements::new(vec![first, second.clone()], vec![withdrawal]);
     assert_eq!((version(&set, 39), version(&set, 40)), (2, 0));
-    let ended = Coverage::NotInForce { agreement: &second, because: Because::Withdrawn(today(40)) };
+    let ended = Coverage::NotInForce {
+        agreement: &second,
+        because: Because::Withdrawn(today(40)),
+    };
     assert_eq!(set.between(&a, &b, today(40)), ended);
 }
 
@@ -307,12 +471,26 @@ fn two_successors_of_one_version_void_both_and_what_rests_on_them() {
     let (a, b) = ids();
     let set = Agreements::new(vec![first.clone(), one.clone(), other.clone(), third], Vec::new());
     for day in [0, 3, 5] {
-        assert_eq!(set.between(&a, &b, today(day)), Coverage::InForce(&first), "the version before holds on");
+        assert_eq!(
+            set.between(&a, &b, today(day)),
+            Coverage::InForce(&first),
+            "the version before holds on"
+        );
     }
     let set = Agreements::new(vec![one.clone(), other], Vec::new());
-    assert!(matches!(set.between(&a, &b, today(4)), Coverage::NotInForce { because: Because::Void, .. }));
+    assert!(matches!(
+        set.between(&a, &b, today(4)),
+        Coverage::NotInForce {
+            because: Because::Void,
+            ..
+        }
+    ));
     let set = Agreements::new(vec![one.clone(), one.clone()], Vec::new());
-    assert_eq!(set.between(&a, &b, today(4)), Coverage::InForce(&one), "the same one twice is no contradiction");
+    assert_eq!(
+        set.between(&a, &b, today(4)),
+        Coverage::InForce(&one),
+        "the same one twice is no contradiction"
+    );
 }
 
 #[test]
@@ -328,7 +506,9 @@ fn a_key_that_only_a_province_vouches_for_does_not_speak_under_the_agreement() {
     let mut drafts = federation.drafts();
     let entity = &federation.counties[0].entity;
     for iss in [&federation.counties[0].superior, entity] {
-        let draft = drafts.get_mut(&(iss.clone(), entity.clone())).expect("a statement");
+        let draft = drafts
+            .get_mut(&(iss.clone(), entity.clone()))
+            .expect("a statement");
         draft.claims["jwks"] = json!({ "keys": [jwk(&stolen)] });
         if iss == entity {
             draft.key = stolen.clone();

@@ -113,9 +113,16 @@ pub fn verify_withdrawal(
     check(token, agreement, now, |party| match trust.standing(party, now) {
         Standing::Active(county) => {
             let keys = agreement.counting_keys(county);
-            if keys.entries().is_empty() { Err(WithdrawalError::NoCountingKey(party.clone())) } else { Ok(keys) }
+            if keys.entries().is_empty() {
+                Err(WithdrawalError::NoCountingKey(party.clone()))
+            } else {
+                Ok(keys)
+            }
         }
-        other => Err(WithdrawalError::PartyNotActive { party: party.clone(), standing: other.rule() }),
+        other => Err(WithdrawalError::PartyNotActive {
+            party: party.clone(),
+            standing: other.rule(),
+        }),
     })
 }
 
@@ -123,12 +130,22 @@ pub fn verify_withdrawal(
 ///
 /// # Errors
 /// [`WithdrawalError::Jws`].
-pub(crate) fn unverified_reference(token: &str) -> Result<comity_spec::agreement::AgreementRef, WithdrawalError> {
-    Ok(parse(token, &mut Budget::new(super::LIMITS))?.claims::<Withdrawal>()?.agreement)
+pub(crate) fn unverified_reference(
+    token: &str,
+) -> Result<comity_spec::agreement::AgreementRef, WithdrawalError> {
+    Ok(parse(token, &mut Budget::new(super::LIMITS))?
+        .claims::<Withdrawal>()?
+        .agreement)
 }
 
 fn parse(token: &str, budget: &mut Budget) -> Result<Unverified, JwsError> {
-    Unverified::parse(token.as_bytes(), Profile::Comity { typ: Typ::Withdrawal.as_str() }, budget)
+    Unverified::parse(
+        token.as_bytes(),
+        Profile::Comity {
+            typ: Typ::Withdrawal.as_str(),
+        },
+        budget,
+    )
 }
 
 pub(super) fn check(
@@ -139,7 +156,11 @@ pub(super) fn check(
 ) -> Result<VerifiedWithdrawal, WithdrawalError> {
     let mut budget = Budget::new(super::LIMITS);
     let unverified = parse(token, &mut budget)?;
-    let Withdrawal { iss, agreement: named, .. } = unverified.claims()?;
+    let Withdrawal {
+        iss,
+        agreement: named,
+        ..
+    } = unverified.claims()?;
     if named != agreement.reference() {
         return Err(WithdrawalError::OtherAgreement);
     }
@@ -155,9 +176,15 @@ pub(super) fn check(
         return Err(WithdrawalError::ClockDoubt { iat: withdrawal.iat });
     }
     let notice = i64::from(agreement.agreement().notice_days);
-    let earliest = LocalDate::of(withdrawal.iat).plus_days(notice).unwrap_or(LocalDate::MAX);
+    let earliest = LocalDate::of(withdrawal.iat)
+        .plus_days(notice)
+        .unwrap_or(LocalDate::MAX);
     if withdrawal.effective_from < earliest {
         return Err(WithdrawalError::NoticeTooShort { earliest });
     }
-    Ok(VerifiedWithdrawal { withdrawal, received: token.to_owned(), key: Jwk::ed25519(&public) })
+    Ok(VerifiedWithdrawal {
+        withdrawal,
+        received: token.to_owned(),
+        key: Jwk::ed25519(&public),
+    })
 }

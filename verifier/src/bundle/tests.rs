@@ -14,7 +14,12 @@ fn now() -> UnixSeconds {
 }
 
 fn opened(bundle: &Value) -> Result<OpenedBundle, BundleError> {
-    open(bundle.to_string().as_bytes(), &Federation::demo(now()).anchor(), &Floors::default(), now())
+    open(
+        bundle.to_string().as_bytes(),
+        &Federation::demo(now()).anchor(),
+        &Floors::default(),
+        now(),
+    )
 }
 
 #[test]
@@ -25,9 +30,19 @@ fn the_demo_opens_without_findings() {
     let (a, b) = (&federation.counties[0], &federation.counties[1]);
     assert!(one.trust.standing(&a.entity, now()).active().is_some());
     let today = LocalDate::of(now());
-    assert!(matches!(one.agreements.between(&a.entity, &b.entity, today), Coverage::InForce(_)));
+    assert!(matches!(
+        one.agreements.between(&a.entity, &b.entity, today),
+        Coverage::InForce(_)
+    ));
     assert_eq!(one.status.lists().count(), 2);
-    assert_eq!((one.summary.statements, one.summary.agreements, one.summary.status_lists), (9, 1, 2));
+    assert_eq!(
+        (
+            one.summary.statements,
+            one.summary.agreements,
+            one.summary.status_lists
+        ),
+        (9, 1, 2)
+    );
 }
 
 #[test]
@@ -38,7 +53,10 @@ fn under_another_anchor_nothing_holds() {
     let bytes = federation.bundle().to_string();
     let one = open(bytes.as_bytes(), &other.anchor(), &Floors::default(), now()).expect("a bundle");
     assert_eq!(one.trust.counties().count(), 0);
-    assert!(matches!(one.trust.standing(&federation.counties[0].entity, now()), Standing::Incomplete { .. }));
+    assert!(matches!(
+        one.trust.standing(&federation.counties[0].entity, now()),
+        Standing::Incomplete { .. }
+    ));
     assert!(one.agreements.all().is_empty());
     assert_eq!(one.status.lists().count(), 0);
     for kind in [Kind::Trust, Kind::Agreement, Kind::StatusList] {
@@ -53,18 +71,32 @@ fn one_bad_object_is_named_and_the_others_stand() {
     let reference = federation.verified_agreement().reference();
     let from = LocalDate::of(now()).plus_days(1).expect("a date");
     let claims = federation.withdrawal(&federation.counties[0], &reference, from);
-    let too_soon = sign(&crate::testing::key("361123/federation"), Typ::Withdrawal, &claims);
+    let too_soon = sign(
+        &crate::testing::key("361123/federation"),
+        Typ::Withdrawal,
+        &claims,
+    );
     bundle["withdrawals"] = json!([too_soon, "not a token"]);
     bundle["status_lists"][1] = bundle["statements"][0].clone();
-    bundle["agreements"].as_array_mut().expect("array").push(json!({ "payload": "e30", "signatures": [] }));
+    bundle["agreements"]
+        .as_array_mut()
+        .expect("array")
+        .push(json!({ "payload": "e30", "signatures": [] }));
     let one = opened(&bundle).expect("a bundle");
-    let rules: Vec<_> = one.findings.iter().map(|f| (f.kind, f.object.as_str(), f.rule)).collect();
-    assert_eq!(rules, [
-        (Kind::Agreement, "#1", "jws.structure"),
-        (Kind::Withdrawal, "#0", "withdrawal.notice-too-short"),
-        (Kind::Withdrawal, "#1", "jws.structure"),
-        (Kind::StatusList, "#1", "jws.typ"),
-    ]);
+    let rules: Vec<_> = one
+        .findings
+        .iter()
+        .map(|f| (f.kind, f.object.as_str(), f.rule))
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            (Kind::Agreement, "#1", "jws.structure"),
+            (Kind::Withdrawal, "#0", "withdrawal.notice-too-short"),
+            (Kind::Withdrawal, "#1", "jws.structure"),
+            (Kind::StatusList, "#1", "jws.typ"),
+        ]
+    );
     assert_eq!((one.agreements.all().len(), one.status.lists().count()), (1, 1));
 }
 
@@ -80,9 +112,16 @@ fn a_file_that_is_no_bundle_is_refused() {
     assert_eq!(with("surprise", json!(1)), Err("json.shape"));
     assert_eq!(with("created", json!("today")), Err("json.shape"));
     let anchor = Federation::demo(now()).anchor();
-    let open = |bytes: &[u8]| super::open(bytes, &anchor, &Floors::default(), now()).map(|_| ()).map_err(|e| e.rule());
+    let open = |bytes: &[u8]| {
+        super::open(bytes, &anchor, &Floors::default(), now())
+            .map(|_| ())
+            .map_err(|e| e.rule())
+    };
     assert_eq!(open(b"PK\x03\x04"), Err("json.syntax"));
-    assert_eq!(open(br#"{"version":1,"version":1,"created":1}"#), Err("json.duplicate-name"));
+    assert_eq!(
+        open(br#"{"version":1,"version":1,"created":1}"#),
+        Err("json.duplicate-name")
+    );
     assert_eq!(open(&vec![b' '; MAX_BYTES + 1]), Err("bundle.too-large"));
     assert_eq!(open(br#"{"version":1,"created":1}"#), Ok(()));
 }
@@ -99,7 +138,13 @@ fn the_fixture_of_the_command_line_is_the_demo() {
     }
     let anchor = Anchor::parse(&std::fs::read(&anchor).expect("a fixture")).expect("an anchor file");
     assert_eq!(anchor, federation.anchor());
-    let one = open(&std::fs::read(&bundle).expect("a fixture"), &anchor, &Floors::default(), now()).expect("a bundle");
+    let one = open(
+        &std::fs::read(&bundle).expect("a fixture"),
+        &anchor,
+        &Floors::default(),
+        now(),
+    )
+    .expect("a bundle");
     assert!(one.findings.is_empty(), "{:?}", one.findings);
     let of_demo = opened(&federation.bundle()).expect("a bundle");
     assert_eq!(one.summary, of_demo.summary);

@@ -74,24 +74,48 @@ pub fn accept_statement(token: &str, trust: &Trust, now: UnixSeconds) -> Result<
         && let (Some(node), Some(prefix)) = (node(&checked), authority.and_then(|a| a.prefix))
         && !node.region.is_within(prefix)
     {
-        return Err(Refusal::RegionOutsidePrefix { region: node.region, prefix });
+        return Err(Refusal::RegionOutsidePrefix {
+            region: node.region,
+            prefix,
+        });
     }
     if now >= claims.exp {
-        return Err(Refusal::Expired { link, exp: claims.exp });
+        return Err(Refusal::Expired {
+            link,
+            exp: claims.exp,
+        });
     }
     if let Some(held) = trust.held.get(&(iss.clone(), sub.clone())) {
-        compare(claims.iat.get(), held.iat.get(), checked.held.payload == held.payload)?;
+        compare(
+            claims.iat.get(),
+            held.iat.get(),
+            checked.held.payload == held.payload,
+        )?;
     }
-    Ok(AcceptedStatement { iss, sub, iat: claims.iat, exp: claims.exp, payload: checked.held.payload })
+    Ok(AcceptedStatement {
+        iss,
+        sub,
+        iat: claims.iat,
+        exp: claims.exp,
+        payload: checked.held.payload,
+    })
 }
 
 /// Checks one fetched member list against the picture at hand.
 ///
 /// # Errors
 /// As for [`accept_statement`].
-pub fn accept_member_list(token: &str, trust: &Trust, now: UnixSeconds) -> Result<AcceptedMemberList, Refusal> {
+pub fn accept_member_list(
+    token: &str,
+    trust: &Trust,
+    now: UnixSeconds,
+) -> Result<AcceptedMemberList, Refusal> {
     let candidate = members::Candidate::parse(token)?;
-    let authority = trust.authorities.iter().find(|a| a.entity == candidate.iss).ok_or(Refusal::NoPath)?;
+    let authority = trust
+        .authorities
+        .iter()
+        .find(|a| a.entity == candidate.iss)
+        .ok_or(Refusal::NoPath)?;
     let list = candidate.check(&authority.keys, candidate.iss == trust.anchor, now)?;
     if now >= list.exp {
         return Err(Refusal::ListExpired { exp: list.exp });
@@ -100,14 +124,27 @@ pub fn accept_member_list(token: &str, trust: &Trust, now: UnixSeconds) -> Resul
         let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
         compare(number(list.seq), number(held.seq), list.payload == held.payload)?;
     }
-    Ok(AcceptedMemberList { iss: candidate.iss, iat: list.iat, exp: list.exp, seq: list.seq, payload: list.payload })
+    Ok(AcceptedMemberList {
+        iss: candidate.iss,
+        iat: list.iat,
+        exp: list.exp,
+        seq: list.seq,
+        payload: list.payload,
+    })
 }
 
 const fn compare(offered: i64, held: i64, same_payload: bool) -> Result<(), Refusal> {
     if offered < held {
-        return Err(Refusal::RolledBack { iat: offered, floor: held });
+        return Err(Refusal::RolledBack {
+            iat: offered,
+            floor: held,
+        });
     }
-    if offered == held && !same_payload { Err(Refusal::Fork { iat: offered }) } else { Ok(()) }
+    if offered == held && !same_payload {
+        Err(Refusal::Fork { iat: offered })
+    } else {
+        Ok(())
+    }
 }
 
 /// The federation keys that may sign a statement of `iss` on `sub`.

@@ -65,10 +65,22 @@ impl Anchor {
     /// [`AnchorError`], for the first rule broken.
     pub fn parse(contents: &[u8]) -> Result<Self, AnchorError> {
         let mut budget = Budget::new(Limits::PRESENTATION);
-        let File { entity, jwks, environment } = json::read(contents, Numbers::Integers, &mut budget)?;
+        let File {
+            entity,
+            jwks,
+            environment,
+        } = json::read(contents, Numbers::Integers, &mut budget)?;
         let mut budget = Budget::new(Limits::TRUST_CHAIN);
         let mut keys = KeySet::new();
         keys.add_jwks(KeyPurpose::Federation, &jwks.keys, &mut budget)?;
-        if keys.entries().is_empty() { Err(AnchorError::NoKeys) } else { Ok(Self { entity, keys, environment }) }
+        if keys.entries().is_empty() {
+            Err(AnchorError::NoKeys)
+        } else {
+            Ok(Self {
+                entity,
+                keys,
+                environment,
+            })
+        }
     }
 }

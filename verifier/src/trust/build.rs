@@ -88,13 +88,13 @@ enum Newest {
 
 impl Newest {
     /// What to record of an entity for which the statement was not found.
-    fn missing(self, link: Link) -> Result<Checked, Record> {
-        match self {
-            Self::Found(checked) => Ok(*checked),
-            Self::Doubt => Err(Record::ClockDoubt),
-            Self::Refused(rule) => Err(Record::Refused(rule)),
-            Self::Nothing => Err(Record::Incomplete(link)),
-        }
+    fn missing(self, link: Link) -> Result<Checked, Box<Record>> {
+        Err(Box::new(match self {
+            Self::Found(checked) => return Ok(*checked),
+            Self::Doubt => Record::ClockDoubt,
+            Self::Refused(rule) => Record::Refused(rule),
+            Self::Nothing => Record::Incomplete(link),
+        }))
     }
 }
 
@@ -104,26 +104,45 @@ impl Builder<'_> {
     }
 
     fn refuse_statement(&mut self, iss: &EntityId, sub: &EntityId, refusal: Refusal) {
-        self.refuse(Subject::Statement { iss: iss.clone(), sub: sub.clone() }, refusal);
+        self.refuse(
+            Subject::Statement {
+                iss: iss.clone(),
+                sub: sub.clone(),
+            },
+            refusal,
+        );
     }
 
     /// Reads every object far enough to know whose it says it is.
     fn sort(&mut self, objects: &TrustObjects<'_>) {
         for (at, token) in objects.statements.iter().enumerate() {
             if at >= MAX_STATEMENTS {
-                self.refuse(Subject::UnreadableStatement(at), Refusal::TooMany { limit: MAX_STATEMENTS });
+                self.refuse(
+                    Subject::UnreadableStatement(at),
+                    Refusal::TooMany {
+                        limit: MAX_STATEMENTS,
+                    },
+                );
                 break;
             }
             match Candidate::parse(token) {
                 Ok(one) => {
-                    self.statements.entry((one.iss.clone(), one.sub.clone())).or_default().push(one);
+                    self.statements
+                        .entry((one.iss.clone(), one.sub.clone()))
+                        .or_default()
+                        .push(one);
                 }
                 Err(refusal) => self.refuse(Subject::UnreadableStatement(at), refusal),
             }
         }
         for (at, token) in objects.member_lists.iter().enumerate() {
             if at >= MAX_STATEMENTS {
-                self.refuse(Subject::UnreadableMemberList(at), Refusal::TooMany { limit: MAX_STATEMENTS });
+                self.refuse(
+                    Subject::UnreadableMemberList(at),
+                    Refusal::TooMany {
+                        limit: MAX_STATEMENTS,
+                    },
+                );
                 break;
             }
             match members::Candidate::parse(token) {
@@ -162,7 +181,10 @@ impl Builder<'_> {
             entity,
             prefix: None,
             keys,
-            valid_until: Validity { until: own.claims.exp, link },
+            valid_until: Validity {
+                until: own.claims.exp,
+                link,
+            },
             state: MemberState::Active,
             members,
         });
@@ -174,7 +196,9 @@ impl Builder<'_> {
         let candidates = self.lists.get(entity)?;
         let floor = self.floors.member_lists.get(entity).copied();
         let mut refusals = Vec::new();
-        let list = members::newest(candidates, keys, is_anchor, floor, self.now, |refusal| refusals.push(refusal));
+        let list = members::newest(candidates, keys, is_anchor, floor, self.now, |refusal| {
+            refusals.push(refusal)
+        });
         if let Some(list) = &list {
             self.trust.max_iat = self.trust.max_iat.max(Some(list.iat));
             if self.now >= list.exp {
@@ -218,7 +242,10 @@ impl Builder<'_> {
         if let Newest::Found(checked) = &newest
             && self.now >= checked.claims.exp
         {
-            refusals.push(Refusal::Expired { link, exp: checked.claims.exp });
+            refusals.push(Refusal::Expired {
+                link,
+                exp: checked.claims.exp,
+            });
         }
         for refusal in refusals {
             self.refuse_statement(iss, sub, refusal);
@@ -237,14 +264,25 @@ impl Builder<'_> {
             if refusals.iter().any(|r| matches!(r, Refusal::ClockDoubt { .. })) {
                 return Newest::Doubt;
             }
-            return refusals.iter().find(|r| r.is_signers()).map_or(Newest::Nothing, |r| Newest::Refused(r.rule()));
+            return refusals
+                .iter()
+                .find(|r| r.is_signers())
+                .map_or(Newest::Nothing, |r| Newest::Refused(r.rule()));
         };
         let iat = best.held.iat;
-        let floor = self.floors.statements.get(pair).copied().filter(|floor| iat < *floor);
+        let floor = self
+            .floors
+            .statements
+            .get(pair)
+            .copied()
+            .filter(|floor| iat < *floor);
         let against = if forked == Some(iat) {
             Some(Refusal::Fork { iat: iat.get() })
         } else {
-            floor.map(|floor| Refusal::RolledBack { iat: iat.get(), floor: floor.get() })
+            floor.map(|floor| Refusal::RolledBack {
+                iat: iat.get(),
+                floor: floor.get(),
+            })
         };
         if let Some(refusal) = against {
             let rule = refusal.rule();
@@ -259,17 +297,31 @@ impl Builder<'_> {
     /// Evidence of rotation from every configuration of an entity at hand.
     fn vouches(&self, entity: &EntityId) -> Vec<Vouch> {
         let own = self.statements.get(&(entity.clone(), entity.clone()));
-        own.into_iter().flatten().rev().take(MAX_VOUCHES).filter_map(Candidate::vouch).collect()
+        own.into_iter()
+            .flatten()
+            .rev()
+            .take(MAX_VOUCHES)
+            .filter_map(Candidate::vouch)
+            .collect()
     }
 
     /// Names what no chain led to.
     fn unreached(&mut self) {
-        let statements: Vec<_> =
-            self.statements.keys().filter(|pair| !self.visited.contains(*pair)).cloned().collect();
+        let statements: Vec<_> = self
+            .statements
+            .keys()
+            .filter(|pair| !self.visited.contains(*pair))
+            .cloned()
+            .collect();
         for (iss, sub) in statements {
             self.refuse(Subject::Statement { iss, sub }, Refusal::NoPath);
         }
-        let lists: Vec<_> = self.lists.keys().filter(|iss| !self.visited_lists.contains(*iss)).cloned().collect();
+        let lists: Vec<_> = self
+            .lists
+            .keys()
+            .filter(|iss| !self.visited_lists.contains(*iss))
+            .cloned()
+            .collect();
         for iss in lists {
             self.refuse(Subject::MemberList { iss }, Refusal::NoPath);
         }
@@ -281,12 +333,21 @@ fn anchor_keys(given: &KeySet, own: &Checked) -> Result<KeySet, Refusal> {
     if own.claims.comity_state.is_some() || own.claims.comity_region_prefix.is_some() {
         return Err(Refusal::OwnStanding);
     }
-    if own.claims.authority_hints.as_ref().is_some_and(|hints| !hints.is_empty()) {
+    if own
+        .claims
+        .authority_hints
+        .as_ref()
+        .is_some_and(|hints| !hints.is_empty())
+    {
         return Err(Refusal::AuthorityHints);
     }
     let listed = county::stated_keys(&own.claims.jwks.keys)?;
     let keys = county::common(given, &listed)?;
-    if county::holds(&keys, &own.signer) { Ok(keys) } else { Err(Refusal::SignerDropped) }
+    if county::holds(&keys, &own.signer) {
+        Ok(keys)
+    } else {
+        Err(Refusal::SignerDropped)
+    }
 }
 
 fn stopped(
@@ -296,5 +357,11 @@ fn stopped(
     validity: Validity,
     facts: MemberFacts,
 ) -> Record {
-    Record::Stopped { state, by: by.clone(), as_of, validity, facts }
+    Record::Stopped {
+        state,
+        by: by.clone(),
+        as_of,
+        validity,
+        facts,
+    }
 }

@@ -104,15 +104,22 @@ pub(super) fn join(
         }
     }
     if stated.environment != expected {
-        return Err(Refusal::Environment { found: stated.environment, expected });
+        return Err(Refusal::Environment {
+            found: stated.environment,
+            expected,
+        });
     }
     if stated.endpoints.public != own.claims.sub {
         return Err(Refusal::PublicEndpoint);
     }
     let federation_keys = common_federation_keys(above, own)?;
     let keys = common_keys(stated, claimed, &federation_keys)?;
-    let pins: BTreeSet<SpkiPin> =
-        stated.tls_pins.iter().filter(|pin| claimed.tls_pins.contains(pin)).copied().collect();
+    let pins: BTreeSet<SpkiPin> = stated
+        .tls_pins
+        .iter()
+        .filter(|pin| claimed.tls_pins.contains(pin))
+        .copied()
+        .collect();
     let validity = validity
         .and(above.claims.exp, Link::CountyStatement)
         .and(own.claims.exp, Link::CountyConfiguration);
@@ -127,7 +134,10 @@ pub(super) fn join(
         federation_keys,
         pins: pins.into_iter().collect(),
         valid_until: validity.until,
-        contact: stated.contact.clone().filter(|c| claimed.contact.as_ref() == Some(c)),
+        contact: stated
+            .contact
+            .clone()
+            .filter(|c| claimed.contact.as_ref() == Some(c)),
         superior: above.claims.iss.clone(),
         signed_by: own.signer,
         vouches,
@@ -143,17 +153,32 @@ pub(super) fn node(statement: &Checked) -> Option<&NodeMetadata> {
 /// The federation keys in both statements; the configuration must be signed by one of them.
 pub(super) fn common_federation_keys(above: &Checked, own: &Checked) -> Result<KeySet, Refusal> {
     let mut keys = KeySet::new();
-    import_common(&mut keys, KeyPurpose::Federation, &above.claims.jwks.keys, &own.claims.jwks.keys)?;
+    import_common(
+        &mut keys,
+        KeyPurpose::Federation,
+        &above.claims.jwks.keys,
+        &own.claims.jwks.keys,
+    )?;
     if keys.entries().is_empty() {
         return Err(Refusal::NoCommonKey);
     }
-    if holds(&keys, &own.signer) { Ok(keys) } else { Err(Refusal::SignerDropped) }
+    if holds(&keys, &own.signer) {
+        Ok(keys)
+    } else {
+        Err(Refusal::SignerDropped)
+    }
 }
 
-fn common_keys(stated: &NodeMetadata, claimed: &NodeMetadata, federation: &KeySet) -> Result<KeySet, Refusal> {
+fn common_keys(
+    stated: &NodeMetadata,
+    claimed: &NodeMetadata,
+    federation: &KeySet,
+) -> Result<KeySet, Refusal> {
     let mut keys = KeySet::new();
     for (purpose, jwks) in &stated.keys {
-        let Some(own) = claimed.keys.get(purpose) else { continue };
+        let Some(own) = claimed.keys.get(purpose) else {
+            continue;
+        };
         match purpose {
             // They stand in `jwks`; here they could only blur what a key is for.
             KeyPurpose::Federation => return Err(Refusal::KeyTwoPurposes),
@@ -176,12 +201,18 @@ fn import_common(into: &mut KeySet, purpose: KeyPurpose, one: &[Jwk], other: &[J
     let mut budget = budget();
     budget.spend(Resource::Steps, one.len().saturating_mul(other.len().max(1)))?;
     let same = |a: &Jwk, b: &Jwk| a.kty == b.kty && a.crv == b.crv && a.x == b.x;
-    let common: Vec<Jwk> = one.iter().filter(|key| other.iter().any(|o| same(key, o))).cloned().collect();
+    let common: Vec<Jwk> = one
+        .iter()
+        .filter(|key| other.iter().any(|o| same(key, o)))
+        .cloned()
+        .collect();
     Ok(into.add_jwks(purpose, &common, &mut budget)?)
 }
 
 pub(super) fn holds(keys: &KeySet, thumbprint: &Thumbprint) -> bool {
-    keys.entries().iter().any(|entry| entry.key.thumbprint() == thumbprint)
+    keys.entries()
+        .iter()
+        .any(|entry| entry.key.thumbprint() == thumbprint)
 }
 
 /// The federation keys of one statement, imported for verifying what its subject signs.
@@ -191,11 +222,14 @@ pub(super) fn stated_keys(jwks: &[Jwk]) -> Result<KeySet, KeyError> {
     Ok(keys)
 }
 
-
 /// The keys of `one` that `other` has too.
 pub(super) fn common(one: &KeySet, other: &KeySet) -> Result<KeySet, Refusal> {
     let kept = filtered(one, |thumbprint| holds(other, thumbprint));
-    if kept.entries().is_empty() { Err(Refusal::NoCommonKey) } else { Ok(kept) }
+    if kept.entries().is_empty() {
+        Err(Refusal::NoCommonKey)
+    } else {
+        Ok(kept)
+    }
 }
 
 /// The Ed25519 keys of a set that a rule keeps.

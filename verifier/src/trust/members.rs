@@ -40,7 +40,10 @@ impl Members {
     /// The provinces that have not left.
     pub(super) fn provinces(&self) -> impl Iterator<Item = &EntityId> {
         let staying = |line: &Line| !line.is_county && line.state != MemberState::Removed;
-        self.lines.iter().filter(move |(_, line)| staying(line)).map(|(entity, _)| entity)
+        self.lines
+            .iter()
+            .filter(move |(_, line)| staying(line))
+            .map(|(entity, _)| entity)
     }
 }
 
@@ -57,7 +60,9 @@ impl Candidate {
         struct Names {
             iss: EntityId,
         }
-        let profile = Profile::Comity { typ: Typ::MemberList.as_str() };
+        let profile = Profile::Comity {
+            typ: Typ::MemberList.as_str(),
+        };
         let jws = Unverified::parse(token.as_bytes(), profile, &mut Budget::new(Limits::TRUST_CHAIN))?;
         let Names { iss } = jws.claims()?;
         Ok(Self { iss, jws })
@@ -71,7 +76,10 @@ impl Candidate {
         now: UnixSeconds,
     ) -> Result<Members, Refusal> {
         let mut budget = Budget::new(Limits::TRUST_CHAIN);
-        let verified = self.jws.clone().verify::<MemberList>(keys, KeyPurpose::Federation, &mut budget)?;
+        let verified = self
+            .jws
+            .clone()
+            .verify::<MemberList>(keys, KeyPurpose::Federation, &mut budget)?;
         let payload = Sha256::digest(verified.payload()).into();
         let list = verified.into_value();
         check_lifetime(list.iat, list.exp, MEMBER_LIST_LIFETIME)?;
@@ -81,18 +89,38 @@ impl Candidate {
             let is_county = match (member.region, member.region_prefix) {
                 (Some(_), None) => true,
                 (None, Some(_)) if may_list_provinces => false,
-                _ => return Err(Refusal::MemberLine { entity: member.entity }),
+                _ => {
+                    return Err(Refusal::MemberLine {
+                        entity: member.entity,
+                    });
+                }
             };
-            let facts = MemberFacts { region: member.region, name: Some(member.name), contact: None };
-            let line = Line { state: member.state, is_county, facts };
+            let facts = MemberFacts {
+                region: member.region,
+                name: Some(member.name),
+                contact: None,
+            };
+            let line = Line {
+                state: member.state,
+                is_county,
+                facts,
+            };
             if member.entity == list.iss || lines.insert(member.entity.clone(), line).is_some() {
-                return Err(Refusal::MemberLine { entity: member.entity });
+                return Err(Refusal::MemberLine {
+                    entity: member.entity,
+                });
             }
         }
         if list.iat.since(now) > SKEW {
             return Err(Refusal::ClockDoubt { iat: list.iat });
         }
-        Ok(Members { iat: list.iat, exp: list.exp, seq: list.seq, payload, lines })
+        Ok(Members {
+            iat: list.iat,
+            exp: list.exp,
+            seq: list.seq,
+            payload,
+            lines,
+        })
     }
 }
 
@@ -124,11 +152,16 @@ pub(super) fn newest(
     let best = best?;
     let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
     if forked == Some(best.seq) {
-        refuse(Refusal::Fork { iat: number(best.seq) });
+        refuse(Refusal::Fork {
+            iat: number(best.seq),
+        });
         return None;
     }
     if let Some(floor) = floor.filter(|floor| best.seq < *floor) {
-        refuse(Refusal::RolledBack { iat: number(best.seq), floor: number(floor) });
+        refuse(Refusal::RolledBack {
+            iat: number(best.seq),
+            floor: number(floor),
+        });
         return None;
     }
     Some(best)

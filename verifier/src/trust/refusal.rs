@@ -175,7 +175,9 @@ pub enum Refusal {
         floor: i64,
     },
     /// Two objects of one signer for one subject at one time, with different contents: an alarm.
-    #[error("同一时间签发了两份不同内容 ({iat}),请报警核查 / two different objects of the same time: raise the alarm")]
+    #[error(
+        "同一时间签发了两份不同内容 ({iat}),请报警核查 / two different objects of the same time: raise the alarm"
+    )]
     Fork {
         /// Their common `iat` (or `seq`).
         iat: i64,

@@ -102,15 +102,23 @@ pub(super) fn of<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> S
         return Standing::Authority;
     }
     match trust.records.get(entity) {
-        Some(Record::County(county)) if now >= county.valid_until => {
-            Standing::Expired { what: county.first_to_end, exp: county.valid_until }
-        }
+        Some(Record::County(county)) if now >= county.valid_until => Standing::Expired {
+            what: county.first_to_end,
+            exp: county.valid_until,
+        },
         Some(Record::County(county)) => Standing::Active(county),
         Some(Record::Authority) => Standing::Authority,
-        Some(Record::Stopped { validity, .. }) if now >= validity.until => {
-            Standing::Expired { what: validity.link, exp: validity.until }
-        }
-        Some(Record::Stopped { state, by, as_of, facts, .. }) => stopped(*state, by, *as_of, facts),
+        Some(Record::Stopped { validity, .. }) if now >= validity.until => Standing::Expired {
+            what: validity.link,
+            exp: validity.until,
+        },
+        Some(Record::Stopped {
+            state,
+            by,
+            as_of,
+            facts,
+            ..
+        }) => stopped(*state, by, *as_of, facts),
         Some(Record::Refused(rule)) => Standing::Refused { rule },
         Some(Record::Incomplete(missing)) => Standing::Incomplete { missing: *missing },
         Some(Record::ClockDoubt) => Standing::ClockDoubt,
@@ -134,10 +142,15 @@ const fn stopped<'a>(
 /// No chain object names the entity: what do the member lists say?
 fn from_lists<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> Standing<'a> {
     let Some(anchor) = trust.authorities.first() else {
-        return Standing::Incomplete { missing: Link::AnchorConfiguration };
+        return Standing::Incomplete {
+            missing: Link::AnchorConfiguration,
+        };
     };
     if now >= anchor.valid_until.until {
-        return Standing::Expired { what: anchor.valid_until.link, exp: anchor.valid_until.until };
+        return Standing::Expired {
+            what: anchor.valid_until.link,
+            exp: anchor.valid_until.until,
+        };
     }
     if let Some(found) = listed(trust, entity, now) {
         return found;
@@ -149,9 +162,14 @@ fn from_lists<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> Stan
             continue;
         }
         let Some(members) = current(authority, now) else {
-            return Standing::NoCurrentMemberList { of: &authority.entity };
+            return Standing::NoCurrentMemberList {
+                of: &authority.entity,
+            };
         };
-        if let Some(province) = members.provinces().find(|entity| !is_reached(&trust.authorities, entity)) {
+        if let Some(province) = members
+            .provinces()
+            .find(|entity| !is_reached(&trust.authorities, entity))
+        {
             return Standing::NoCurrentMemberList { of: province };
         }
         as_of = as_of.min(members.iat);
@@ -165,15 +183,22 @@ fn listed<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> Option<S
         let members = current(authority, now)?;
         let line = members.lines.get(entity)?;
         Some(match line.state {
-            MemberState::Active if line.is_county => Standing::Incomplete { missing: Link::CountyStatement },
-            MemberState::Active => Standing::Incomplete { missing: Link::ProvinceStatement },
+            MemberState::Active if line.is_county => Standing::Incomplete {
+                missing: Link::CountyStatement,
+            },
+            MemberState::Active => Standing::Incomplete {
+                missing: Link::ProvinceStatement,
+            },
             state => stopped(state, &authority.entity, members.iat, &line.facts),
         })
     })
 }
 
 fn current(authority: &Authority, now: UnixSeconds) -> Option<&Members> {
-    authority.members.as_ref().filter(|list| now < list.exp && now < authority.valid_until.until)
+    authority
+        .members
+        .as_ref()
+        .filter(|list| now < list.exp && now < authority.valid_until.until)
 }
 
 fn is_reached(authorities: &[Authority], entity: &EntityId) -> bool {

@@ -19,7 +19,10 @@ use crate::jws::{Profile, Unverified};
 /// The only claim that `crit` may name.
 const PREFIX_CLAIM: &str = "comity_region_prefix";
 /// What one statement may cost: a poisoned one must not eat what the others need.
-const STATEMENT: Limits = Limits { signatures: 192, ..Limits::TRUST_CHAIN };
+const STATEMENT: Limits = Limits {
+    signatures: 192,
+    ..Limits::TRUST_CHAIN
+};
 
 /// A statement of which nothing is believed yet.
 #[derive(Clone, Debug)]
@@ -49,7 +52,9 @@ impl Candidate {
             iss: EntityId,
             sub: EntityId,
         }
-        let profile = Profile::Comity { typ: Typ::EntityStatement.as_str() };
+        let profile = Profile::Comity {
+            typ: Typ::EntityStatement.as_str(),
+        };
         let jws = Unverified::parse(token.as_bytes(), profile, &mut budget())?;
         let Names { iss, sub } = jws.claims()?;
         Ok(Self { iss, sub, jws })
@@ -60,21 +65,36 @@ impl Candidate {
         let claims: EntityStatement = self.jws.claims().ok()?;
         let listed = stated_keys(&claims.jwks.keys).ok()?;
         let signer = self.check_timeless(&listed).ok()?.signer;
-        Some(Vouch { signer, keys: listed.entries().iter().map(|entry| *entry.key.thumbprint()).collect() })
+        Some(Vouch {
+            signer,
+            keys: listed
+                .entries()
+                .iter()
+                .map(|entry| *entry.key.thumbprint())
+                .collect(),
+        })
     }
 
     /// Verifies by federation keys and applies the rules of every statement, the clock last.
     pub(super) fn check(&self, keys: &KeySet, now: UnixSeconds) -> Result<Checked, Refusal> {
         let checked = self.check_timeless(keys)?;
         if checked.claims.iat.since(now) > SKEW {
-            return Err(Refusal::ClockDoubt { iat: checked.claims.iat });
+            return Err(Refusal::ClockDoubt {
+                iat: checked.claims.iat,
+            });
         }
         Ok(checked)
     }
 
     fn check_timeless(&self, keys: &KeySet) -> Result<Checked, Refusal> {
-        let verified = self.jws.clone().verify::<EntityStatement>(keys, KeyPurpose::Federation, &mut budget())?;
-        let held = Held { iat: verified.value().iat, payload: Sha256::digest(verified.payload()).into() };
+        let verified =
+            self.jws
+                .clone()
+                .verify::<EntityStatement>(keys, KeyPurpose::Federation, &mut budget())?;
+        let held = Held {
+            iat: verified.value().iat,
+            payload: Sha256::digest(verified.payload()).into(),
+        };
         let signer = *verified.signer();
         let claims = verified.into_value();
         check_members(&claims)?;
@@ -96,7 +116,9 @@ fn check_members(claims: &EntityStatement) -> Result<(), Refusal> {
             [one] if one == PREFIX_CLAIM && prefix.is_some() => Ok(()),
             names => {
                 let strange = names.iter().find(|name| *name != PREFIX_CLAIM).or(names.first());
-                Err(Refusal::Crit { name: strange.map_or_else(String::new, |n| shorten(n)) })
+                Err(Refusal::Crit {
+                    name: strange.map_or_else(String::new, |n| shorten(n)),
+                })
             }
         },
     }
@@ -127,5 +149,9 @@ impl Role {
 /// Checks that a thing lives, and not longer than its kind may.
 pub(super) const fn check_lifetime(iat: UnixSeconds, exp: UnixSeconds, max: i64) -> Result<(), Refusal> {
     let seconds = exp.since(iat);
-    if seconds <= 0 || seconds > max { Err(Refusal::Lifetime { seconds, max }) } else { Ok(()) }
+    if seconds <= 0 || seconds > max {
+        Err(Refusal::Lifetime { seconds, max })
+    } else {
+        Ok(())
+    }
 }

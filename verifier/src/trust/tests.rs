@@ -72,15 +72,27 @@ fn a_federation_without_defects_has_its_counties_and_nothing_to_say() {
     assert_eq!(county.environment, Environment::Sandbox);
     assert_eq!(county.superior, jiangxi());
     assert!(county.contact.is_some());
-    assert_eq!(trust.county_by_region(county.region).map(|c| &c.entity), Some(&yushan()));
-    assert_eq!(trust.county_by_pin(&county.pins[0]).map(|c| &c.entity), Some(&yushan()));
+    assert_eq!(
+        trust.county_by_region(county.region).map(|c| &c.entity),
+        Some(&yushan())
+    );
+    assert_eq!(
+        trust.county_by_pin(&county.pins[0]).map(|c| &c.entity),
+        Some(&yushan())
+    );
     assert_eq!((trust.counties().count(), trust.pins().count()), (2, 2));
     assert_eq!(trust.max_iat(), Some(NOW));
     assert_eq!(trust.standing(&jiangxi(), NOW), Standing::Authority);
     assert_eq!(trust.standing(&anchor(), NOW), Standing::Authority);
-    for purpose in KeyPurpose::NODE.into_iter().filter(|p| *p != KeyPurpose::Federation) {
+    for purpose in KeyPurpose::NODE
+        .into_iter()
+        .filter(|p| *p != KeyPurpose::Federation)
+    {
         let kid = thumbprint(&federation.county("361123").key(purpose)).to_string();
-        assert!(matches!(county.keys.find(&kid, purpose), Found::Key(_)), "{purpose:?}");
+        assert!(
+            matches!(county.keys.find(&kid, purpose), Found::Key(_)),
+            "{purpose:?}"
+        );
     }
 }
 
@@ -89,60 +101,154 @@ fn one_defect_refuses_one_county_by_its_rule_and_leaves_the_other() {
     let own = |more: Value| move |d: &mut Drafts| merge(&mut draft(d, yushan(), yushan()).claims, more);
     let above = |more: Value| move |d: &mut Drafts| merge(&mut draft(d, jiangxi(), yushan()).claims, more);
     let node = |of: fn() -> EntityId, more: Value| {
-        move |d: &mut Drafts| merge(&mut draft(d, of(), yushan()).claims["metadata"]["comity_node"], more)
+        move |d: &mut Drafts| {
+            merge(
+                &mut draft(d, of(), yushan()).claims["metadata"]["comity_node"],
+                more,
+            )
+        }
     };
     let both = |more: Value| {
         move |d: &mut Drafts| {
             for iss in [jiangxi(), yushan()] {
-                merge(&mut draft(d, iss, yushan()).claims["metadata"]["comity_node"], more.clone());
+                merge(
+                    &mut draft(d, iss, yushan()).claims["metadata"]["comity_node"],
+                    more.clone(),
+                );
             }
         }
     };
     let two_purposes = json!({ "keys": [jwk(&key("361123/status"))] });
     type Change = Box<dyn FnOnce(&mut Drafts)>;
     let cases: Vec<(&str, Change)> = vec![
-        ("trust.metadata-policy", Box::new(above(json!({ "metadata_policy": {} })))),
-        ("trust.metadata-policy", Box::new(own(json!({ "metadata_policy": {} })))),
-        ("trust.constraints", Box::new(above(json!({ "constraints": { "max_path_length": 1 } })))),
-        ("trust.crit", Box::new(above(json!({ "crit": ["somebody_elses_claim"] })))),
-        ("trust.crit", Box::new(own(json!({ "crit": ["comity_region_prefix"] })))),
+        (
+            "trust.metadata-policy",
+            Box::new(above(json!({ "metadata_policy": {} }))),
+        ),
+        (
+            "trust.metadata-policy",
+            Box::new(own(json!({ "metadata_policy": {} }))),
+        ),
+        (
+            "trust.constraints",
+            Box::new(above(json!({ "constraints": { "max_path_length": 1 } }))),
+        ),
+        (
+            "trust.crit",
+            Box::new(above(json!({ "crit": ["somebody_elses_claim"] }))),
+        ),
+        (
+            "trust.crit",
+            Box::new(own(json!({ "crit": ["comity_region_prefix"] }))),
+        ),
         ("trust.crit", Box::new(own(json!({ "crit": [] })))),
-        ("trust.lifetime", Box::new(above(json!({ "exp": at(10 * DAY + 1) })))),
-        ("trust.lifetime", Box::new(own(json!({ "exp": at(10 * DAY + 1) })))),
+        (
+            "trust.lifetime",
+            Box::new(above(json!({ "exp": at(10 * DAY + 1) }))),
+        ),
+        (
+            "trust.lifetime",
+            Box::new(own(json!({ "exp": at(10 * DAY + 1) }))),
+        ),
         ("trust.lifetime", Box::new(own(json!({ "exp": NOW })))),
-        ("trust.state-missing", Box::new(above(json!({ "comity_state": null })))),
-        ("trust.own-standing", Box::new(own(json!({ "comity_state": "active" })))),
-        ("trust.own-standing", Box::new(own(json!({ "comity_region_prefix": "36", "crit": ["comity_region_prefix"] })))),
-        ("trust.prefix-not-critical", Box::new(own(json!({ "comity_region_prefix": "36" })))),
-        ("trust.authority-hints", Box::new(own(json!({ "authority_hints": ["https://other.example"] })))),
-        ("trust.authority-hints", Box::new(own(json!({ "authority_hints": null })))),
-        ("trust.double-assertion", Box::new(node(yushan, json!({ "region": "361124" })))),
-        ("trust.double-assertion", Box::new(node(jiangxi, json!({ "region": "361124" })))),
-        ("trust.double-assertion", Box::new(node(yushan, json!({ "environment": "PRODUCTION" })))),
+        (
+            "trust.state-missing",
+            Box::new(above(json!({ "comity_state": null }))),
+        ),
+        (
+            "trust.own-standing",
+            Box::new(own(json!({ "comity_state": "active" }))),
+        ),
+        (
+            "trust.own-standing",
+            Box::new(own(
+                json!({ "comity_region_prefix": "36", "crit": ["comity_region_prefix"] }),
+            )),
+        ),
+        (
+            "trust.prefix-not-critical",
+            Box::new(own(json!({ "comity_region_prefix": "36" }))),
+        ),
+        (
+            "trust.authority-hints",
+            Box::new(own(json!({ "authority_hints": ["https://other.example"] }))),
+        ),
+        (
+            "trust.authority-hints",
+            Box::new(own(json!({ "authority_hints": null }))),
+        ),
         (
             "trust.double-assertion",
-            Box::new(node(yushan, json!({ "endpoints": { "public": yushan(), "federation": "https://x.example" } }))),
+            Box::new(node(yushan, json!({ "region": "361124" }))),
         ),
-        ("trust.environment", Box::new(both(json!({ "environment": "PRODUCTION" })))),
-        ("trust.region-outside-prefix", Box::new(both(json!({ "region": "330824" })))),
+        (
+            "trust.double-assertion",
+            Box::new(node(jiangxi, json!({ "region": "361124" }))),
+        ),
+        (
+            "trust.double-assertion",
+            Box::new(node(yushan, json!({ "environment": "PRODUCTION" }))),
+        ),
+        (
+            "trust.double-assertion",
+            Box::new(node(
+                yushan,
+                json!({ "endpoints": { "public": yushan(), "federation": "https://x.example" } }),
+            )),
+        ),
+        (
+            "trust.environment",
+            Box::new(both(json!({ "environment": "PRODUCTION" }))),
+        ),
+        (
+            "trust.region-outside-prefix",
+            Box::new(both(json!({ "region": "330824" }))),
+        ),
         (
             "trust.public-endpoint",
-            Box::new(both(json!({ "endpoints": { "public": "https://x.example", "federation": "https://x.example" } }))),
+            Box::new(both(
+                json!({ "endpoints": { "public": "https://x.example", "federation": "https://x.example" } }),
+            )),
         ),
-        ("trust.key-two-purposes", Box::new(both(json!({ "keys": { "status": two_purposes, "exchange": two_purposes } })))),
-        ("trust.no-common-key", Box::new(own(json!({ "jwks": { "keys": [jwk(&key("new"))] } })))),
-        ("trust.depth", Box::new(|d: &mut Drafts| {
-            let claims = &mut draft(d, jiangxi(), yushan()).claims;
-            merge(claims, json!({ "metadata": null, "comity_region_prefix": "3611", "crit": ["comity_region_prefix"] }));
-        })),
+        (
+            "trust.key-two-purposes",
+            Box::new(both(
+                json!({ "keys": { "status": two_purposes, "exchange": two_purposes } }),
+            )),
+        ),
+        (
+            "trust.no-common-key",
+            Box::new(own(json!({ "jwks": { "keys": [jwk(&key("new"))] } }))),
+        ),
+        (
+            "trust.depth",
+            Box::new(|d: &mut Drafts| {
+                let claims = &mut draft(d, jiangxi(), yushan()).claims;
+                merge(
+                    claims,
+                    json!({ "metadata": null, "comity_region_prefix": "3611", "crit": ["comity_region_prefix"] }),
+                );
+            }),
+        ),
         ("trust.role", Box::new(above(json!({ "metadata": null })))),
     ];
     for (rule, change) in cases {
         let (trust, findings) = changed(change);
         assert!(rules(&findings).contains(&rule), "{rule}: {findings:?}");
-        assert_eq!(trust.standing(&yushan(), NOW), Standing::Refused { rule }, "{rule}");
-        assert!(trust.county_by_region("361123".parse().expect("a code")).is_none());
-        assert!(trust.standing(&changshan(), NOW).active().is_some(), "{rule}: the other county stands");
+        assert_eq!(
+            trust.standing(&yushan(), NOW),
+            Standing::Refused { rule },
+            "{rule}"
+        );
+        assert!(
+            trust
+                .county_by_region("361123".parse().expect("a code"))
+                .is_none()
+        );
+        assert!(
+            trust.standing(&changshan(), NOW).active().is_some(),
+            "{rule}: the other county stands"
+        );
     }
 }
 
@@ -153,7 +259,10 @@ fn what_is_not_signed_by_the_level_above_is_nobodys_word() {
         for iss in [jiangxi(), yushan()] {
             let (trust, findings) = changed(|d| draft(d, iss.clone(), yushan()).key = signer.clone());
             assert!(rules(&findings).contains(&"jws.unknown-key"), "{findings:?}");
-            assert!(matches!(trust.standing(&yushan(), NOW), Standing::Incomplete { .. }));
+            assert!(matches!(
+                trust.standing(&yushan(), NOW),
+                Standing::Incomplete { .. }
+            ));
         }
     }
     let federation = Federation::demo(NOW);
@@ -163,7 +272,12 @@ fn what_is_not_signed_by_the_level_above_is_nobodys_word() {
         .map(|token| format!("{}A{}", &token[..token.len() - 5], &token[token.len() - 4..]))
         .collect();
     let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
-    assert_eq!(trust.standing(&yushan(), NOW), Standing::Incomplete { missing: Link::AnchorConfiguration });
+    assert_eq!(
+        trust.standing(&yushan(), NOW),
+        Standing::Incomplete {
+            missing: Link::AnchorConfiguration
+        }
+    );
 }
 
 #[test]
@@ -178,7 +292,11 @@ fn a_superior_cannot_plant_and_a_county_can_drop() {
         });
         assert!(findings.is_empty(), "{findings:?}");
         let county = trust.county(&yushan()).expect("still a county");
-        let find = |name| county.keys.find(&thumbprint(&key(name)).to_string(), KeyPurpose::Attestation);
+        let find = |name| {
+            county
+                .keys
+                .find(&thumbprint(&key(name)).to_string(), KeyPurpose::Attestation)
+        };
         assert_eq!(matches!(find("planted"), Found::Key(_)), in_both);
         assert!(matches!(find("361123/attestation"), Found::Key(_)));
         assert!(!county.pins.contains(&pin));
@@ -186,8 +304,14 @@ fn a_superior_cannot_plant_and_a_county_can_drop() {
     // A federation key that the county still signs with but no longer lists.
     let (trust, findings) = changed(|d| {
         let next = jwk(&key("next"));
-        merge(&mut draft(d, jiangxi(), yushan()).claims, json!({ "jwks": { "keys": [jwk(&key("361123/federation")), next] } }));
-        merge(&mut draft(d, yushan(), yushan()).claims, json!({ "jwks": { "keys": [next] } }));
+        merge(
+            &mut draft(d, jiangxi(), yushan()).claims,
+            json!({ "jwks": { "keys": [jwk(&key("361123/federation")), next] } }),
+        );
+        merge(
+            &mut draft(d, yushan(), yushan()).claims,
+            json!({ "jwks": { "keys": [next] } }),
+        );
     });
     assert_eq!(rules(&findings), ["trust.signer-dropped"]);
     assert!(trust.county(&yushan()).is_none());
@@ -196,35 +320,59 @@ fn a_superior_cannot_plant_and_a_county_can_drop() {
 #[test]
 fn a_chain_holds_to_its_last_second_and_then_names_the_link_that_ended() {
     let federation = Federation::demo(NOW);
-    let (trust, _) = changed(|d| merge(&mut draft(d, anchor(), jiangxi()).claims, json!({ "exp": at(DAY) })));
+    let (trust, _) = changed(|d| {
+        merge(
+            &mut draft(d, anchor(), jiangxi()).claims,
+            json!({ "exp": at(DAY) }),
+        )
+    });
     assert!(trust.standing(&yushan(), at(DAY - 1)).active().is_some());
-    let ended = Standing::Expired { what: Link::ProvinceStatement, exp: at(DAY) };
+    let ended = Standing::Expired {
+        what: Link::ProvinceStatement,
+        exp: at(DAY),
+    };
     assert_eq!(trust.standing(&yushan(), at(DAY)), ended);
     assert!(trust.standing(&changshan(), at(DAY)).active().is_some());
     // Built when it has already ended: the same answer, and a finding.
     let mut drafts = federation.drafts();
-    merge(&mut draft(&mut drafts, anchor(), jiangxi()).claims, json!({ "exp": at(DAY) }));
+    merge(
+        &mut draft(&mut drafts, anchor(), jiangxi()).claims,
+        json!({ "exp": at(DAY) }),
+    );
     let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
     let (trust, findings) = federation.build(&statements, &federation.member_lists(), at(DAY));
     assert_eq!(rules(&findings), ["trust.chain-expired"]);
     assert_eq!(trust.standing(&yushan(), at(DAY)), ended);
-    assert!(trust.county_by_region("361123".parse().expect("a code")).is_none());
+    assert!(
+        trust
+            .county_by_region("361123".parse().expect("a code"))
+            .is_none()
+    );
 }
 
 #[test]
 fn the_future_is_a_doubt_and_never_a_forgery() {
     let future = |seconds: i64| {
         changed(move |d| {
-            merge(&mut draft(d, yushan(), yushan()).claims, json!({ "iat": at(seconds), "exp": at(seconds + DAY) }));
+            merge(
+                &mut draft(d, yushan(), yushan()).claims,
+                json!({ "iat": at(seconds), "exp": at(seconds + DAY) }),
+            );
         })
     };
     assert!(future(SKEW).0.standing(&yushan(), NOW).active().is_some());
     let (trust, findings) = future(SKEW + 1);
     assert_eq!(rules(&findings), ["trust.clock-doubt"]);
     assert_eq!(trust.standing(&yushan(), NOW), Standing::ClockDoubt);
-    assert!(trust.standing(&changshan(), NOW).active().is_some(), "one county's clock does not stop the others");
+    assert!(
+        trust.standing(&changshan(), NOW).active().is_some(),
+        "one county's clock does not stop the others"
+    );
     let (trust, _) = changed(|d| {
-        merge(&mut draft(d, anchor(), anchor()).claims, json!({ "iat": at(61), "exp": at(DAY) }));
+        merge(
+            &mut draft(d, anchor(), anchor()).claims,
+            json!({ "iat": at(61), "exp": at(DAY) }),
+        );
     });
     assert!(!trust.clock_ok(NOW));
     assert_eq!(trust.standing(&changshan(), NOW), Standing::ClockDoubt);
@@ -236,14 +384,28 @@ fn a_clock_behind_what_was_kept_answers_nothing() {
     let trust = federation.trust();
     assert!(trust.clock_ok(at(-CLOCK_FLOOR_SLACK)));
     assert!(!trust.clock_ok(at(-CLOCK_FLOOR_SLACK - 1)));
-    assert_eq!(trust.standing(&yushan(), at(-CLOCK_FLOOR_SLACK - 1)), Standing::ClockDoubt);
+    assert_eq!(
+        trust.standing(&yushan(), at(-CLOCK_FLOOR_SLACK - 1)),
+        Standing::ClockDoubt
+    );
     // The store remembers something newer than any object at hand.
-    let floors = Floors { newest_iat: Some(at(500)), ..Floors::default() };
+    let floors = Floors {
+        newest_iat: Some(at(500)),
+        ..Floors::default()
+    };
     let (statements, member_lists) = (federation.statements(), federation.member_lists());
-    let objects = TrustObjects { statements: &statements, member_lists: &member_lists };
+    let objects = TrustObjects {
+        statements: &statements,
+        member_lists: &member_lists,
+    };
     let (trust, _) = Trust::build(&federation.anchor(), &objects, &floors, NOW);
     assert_eq!(trust.standing(&yushan(), NOW), Standing::ClockDoubt);
-    assert!(trust.standing(&yushan(), at(500 - CLOCK_FLOOR_SLACK)).active().is_some());
+    assert!(
+        trust
+            .standing(&yushan(), at(500 - CLOCK_FLOOR_SLACK))
+            .active()
+            .is_some()
+    );
 }
 
 #[test]
@@ -259,7 +421,11 @@ fn the_newest_counts_older_is_rolled_back_and_a_fork_counts_for_nobody() {
     statements.push(old.clone());
     let (trust, findings) = federation.build(&statements, &federation.member_lists(), NOW);
     assert!(findings.is_empty());
-    assert_eq!(trust.county(&yushan()).map(|c| c.pins.len()), Some(1), "the newest counts, in whatever order");
+    assert_eq!(
+        trust.county(&yushan()).map(|c| c.pins.len()),
+        Some(1),
+        "the newest counts, in whatever order"
+    );
     // Kept before, and now only the older one is offered.
     let floors = trust.floors();
     let mut drafts = federation.drafts();
@@ -267,10 +433,18 @@ fn the_newest_counts_older_is_rolled_back_and_a_fork_counts_for_nobody() {
     let mut statements: Vec<String> = drafts.values().map(Draft::sign).collect();
     statements.push(old);
     let member_lists = federation.member_lists();
-    let objects = TrustObjects { statements: &statements, member_lists: &member_lists };
+    let objects = TrustObjects {
+        statements: &statements,
+        member_lists: &member_lists,
+    };
     let (trust, findings) = Trust::build(&federation.anchor(), &objects, &floors, NOW);
     assert_eq!(rules(&findings), ["trust.rolled-back"]);
-    assert_eq!(trust.standing(&yushan(), NOW), Standing::Refused { rule: "trust.rolled-back" });
+    assert_eq!(
+        trust.standing(&yushan(), NOW),
+        Standing::Refused {
+            rule: "trust.rolled-back"
+        }
+    );
     // Same second, other contents.
     let mut other = federation.drafts();
     let other = draft(&mut other, yushan(), yushan());
@@ -279,23 +453,49 @@ fn the_newest_counts_older_is_rolled_back_and_a_fork_counts_for_nobody() {
     statements.push(other.sign());
     let (trust, findings) = federation.build(&statements, &member_lists, NOW);
     assert_eq!(rules(&findings), ["trust.fork"]);
-    assert_eq!(trust.standing(&yushan(), NOW), Standing::Refused { rule: "trust.fork" });
+    assert_eq!(
+        trust.standing(&yushan(), NOW),
+        Standing::Refused { rule: "trust.fork" }
+    );
 }
 
 #[test]
 fn only_the_superior_stops_a_county_and_either_of_its_objects_does() {
-    let (trust, findings) =
-        changed(|d| merge(&mut draft(d, jiangxi(), yushan()).claims, json!({ "comity_state": "suspended" })));
+    let (trust, findings) = changed(|d| {
+        merge(
+            &mut draft(d, jiangxi(), yushan()).claims,
+            json!({ "comity_state": "suspended" }),
+        )
+    });
     assert!(findings.is_empty());
-    let Standing::Suspended { by, facts, .. } = trust.standing(&yushan(), NOW) else { panic!("suspended") };
-    assert_eq!((by, facts.region.map(|r| r.to_string())), (&jiangxi(), Some("361123".into())));
-    assert!(matches!(trust.standing(&yushan(), at(10 * DAY)), Standing::Expired { .. }));
-    let (trust, _) =
-        changed(|d| merge(&mut draft(d, jiangxi(), yushan()).claims, json!({ "comity_state": "removed" })));
+    let Standing::Suspended { by, facts, .. } = trust.standing(&yushan(), NOW) else {
+        panic!("suspended")
+    };
+    assert_eq!(
+        (by, facts.region.map(|r| r.to_string())),
+        (&jiangxi(), Some("361123".into()))
+    );
+    assert!(matches!(
+        trust.standing(&yushan(), at(10 * DAY)),
+        Standing::Expired { .. }
+    ));
+    let (trust, _) = changed(|d| {
+        merge(
+            &mut draft(d, jiangxi(), yushan()).claims,
+            json!({ "comity_state": "removed" }),
+        )
+    });
     assert!(matches!(trust.standing(&yushan(), NOW), Standing::Removed { .. }));
-    let (trust, _) =
-        changed(|d| merge(&mut draft(d, anchor(), jiangxi()).claims, json!({ "comity_state": "suspended" })));
-    assert!(matches!(trust.standing(&yushan(), NOW), Standing::Suspended { .. }), "with its province");
+    let (trust, _) = changed(|d| {
+        merge(
+            &mut draft(d, anchor(), jiangxi()).claims,
+            json!({ "comity_state": "suspended" }),
+        )
+    });
+    assert!(
+        matches!(trust.standing(&yushan(), NOW), Standing::Suspended { .. }),
+        "with its province"
+    );
     assert!(trust.standing(&changshan(), NOW).active().is_some());
 
     // The member list says so before a new statement does; an older one does not undo anything.
@@ -311,12 +511,29 @@ fn only_the_superior_stops_a_county_and_either_of_its_objects_does() {
         lists.push(sign(&key("jiangxi"), Typ::MemberList, &list));
         federation.build(&federation.statements(), &lists, at(60))
     };
-    assert!(matches!(listed(0, Some("suspended")).0.standing(&yushan(), at(60)), Standing::Suspended { .. }));
-    assert!(matches!(listed(10, Some("removed")).0.standing(&yushan(), at(60)), Standing::Removed { .. }));
-    assert!(listed(-10, Some("suspended")).0.standing(&yushan(), at(60)).active().is_some());
+    assert!(matches!(
+        listed(0, Some("suspended")).0.standing(&yushan(), at(60)),
+        Standing::Suspended { .. }
+    ));
+    assert!(matches!(
+        listed(10, Some("removed")).0.standing(&yushan(), at(60)),
+        Standing::Removed { .. }
+    ));
+    assert!(
+        listed(-10, Some("suspended"))
+            .0
+            .standing(&yushan(), at(60))
+            .active()
+            .is_some()
+    );
     let (trust, findings) = listed(10, None);
     assert_eq!(rules(&findings), ["trust.not-listed"]);
-    assert_eq!(trust.standing(&yushan(), at(60)), Standing::Refused { rule: "trust.not-listed" });
+    assert_eq!(
+        trust.standing(&yushan(), at(60)),
+        Standing::Refused {
+            rule: "trust.not-listed"
+        }
+    );
 }
 
 #[test]
@@ -324,13 +541,25 @@ fn not_a_member_is_only_said_from_current_lists_of_everybody() {
     let federation = Federation::demo(NOW);
     let stranger = id("https://stranger.example");
     let trust = federation.trust();
-    assert_eq!(trust.standing(&stranger, NOW), Standing::NotAMember { as_of: NOW });
-    assert!(matches!(trust.standing(&stranger, at(10 * DAY)), Standing::NoCurrentMemberList { .. }));
+    assert_eq!(
+        trust.standing(&stranger, NOW),
+        Standing::NotAMember { as_of: NOW }
+    );
+    assert!(matches!(
+        trust.standing(&stranger, at(10 * DAY)),
+        Standing::NoCurrentMemberList { .. }
+    ));
     for missing in 0..3 {
         let mut lists = federation.member_lists();
         lists.remove(missing);
         let (trust, _) = federation.build(&federation.statements(), &lists, NOW);
-        assert!(matches!(trust.standing(&stranger, NOW), Standing::NoCurrentMemberList { .. }), "{missing}");
+        assert!(
+            matches!(
+                trust.standing(&stranger, NOW),
+                Standing::NoCurrentMemberList { .. }
+            ),
+            "{missing}"
+        );
         assert!(trust.standing(&yushan(), NOW).active().is_some());
     }
     // A province of which nothing but its line in the anchor's list is known.
@@ -338,13 +567,21 @@ fn not_a_member_is_only_said_from_current_lists_of_everybody() {
     drafts.retain(|(iss, sub), _| *iss != jiangxi() && *sub != jiangxi());
     let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
     let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
-    assert_eq!(trust.standing(&stranger, NOW), Standing::NoCurrentMemberList { of: &jiangxi() });
+    assert_eq!(
+        trust.standing(&stranger, NOW),
+        Standing::NoCurrentMemberList { of: &jiangxi() }
+    );
     // A member of which no statement was received is no stranger.
     let mut drafts = federation.drafts();
     drafts.retain(|(_, sub), _| *sub != yushan());
     let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
     let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
-    assert_eq!(trust.standing(&yushan(), NOW), Standing::Incomplete { missing: Link::CountyStatement });
+    assert_eq!(
+        trust.standing(&yushan(), NOW),
+        Standing::Incomplete {
+            missing: Link::CountyStatement
+        }
+    );
 }
 
 #[test]
@@ -354,7 +591,10 @@ fn a_member_list_that_does_not_hold_counts_for_nothing() {
     let line = good["members"][0].clone();
     let cases = [
         ("trust.member-line", json!({ "members": [line, line] })),
-        ("trust.member-line", json!({ "members": [{ "entity": "https://p.example", "region_prefix": "36", "name": { "zh": "示例", "en": "x" }, "state": "active" }] })),
+        (
+            "trust.member-line",
+            json!({ "members": [{ "entity": "https://p.example", "region_prefix": "36", "name": { "zh": "示例", "en": "x" }, "state": "active" }] }),
+        ),
         ("trust.lifetime", json!({ "exp": at(36 * DAY) })),
         ("trust.clock-doubt", json!({ "iat": at(61) })),
         ("jws.claims", json!({ "surprise": 1 })),
@@ -367,7 +607,11 @@ fn a_member_list_that_does_not_hold_counts_for_nothing() {
         let (trust, findings) = federation.build(&federation.statements(), &lists, NOW);
         assert_eq!(rules(&findings), [rule]);
         let stranger = id("https://stranger.example");
-        assert_eq!(trust.standing(&stranger, NOW), Standing::NoCurrentMemberList { of: &jiangxi() }, "{rule}");
+        assert_eq!(
+            trust.standing(&stranger, NOW),
+            Standing::NoCurrentMemberList { of: &jiangxi() },
+            "{rule}"
+        );
     }
 }
 
@@ -379,7 +623,12 @@ fn two_of_one_region_or_one_tls_key_are_both_refused() {
     let (trust, findings) = federation.build(&federation.statements(), &federation.member_lists(), NOW);
     assert_eq!(rules(&findings), ["trust.duplicate-region"; 2]);
     for county in [&federation.counties[0], &federation.counties[2]] {
-        assert_eq!(trust.standing(&county.entity, NOW), Standing::Refused { rule: "trust.duplicate-region" });
+        assert_eq!(
+            trust.standing(&county.entity, NOW),
+            Standing::Refused {
+                rule: "trust.duplicate-region"
+            }
+        );
     }
     assert!(trust.standing(&changshan(), NOW).active().is_some());
 
@@ -416,23 +665,41 @@ fn a_fetched_statement_is_taken_once_renewed_and_never_turned_back() {
     let trust = federation.trust();
     let mut drafts = federation.drafts();
     let own = draft(&mut drafts, yushan(), yushan());
-    assert!(accept_statement(&own.sign(), &trust, NOW).is_ok(), "the same again");
+    assert!(
+        accept_statement(&own.sign(), &trust, NOW).is_ok(),
+        "the same again"
+    );
     own.claims["exp"] = json!(at(DAY));
-    assert_eq!(accept_statement(&own.sign(), &trust, NOW), Err(Refusal::Fork { iat: NOW.get() }));
+    assert_eq!(
+        accept_statement(&own.sign(), &trust, NOW),
+        Err(Refusal::Fork { iat: NOW.get() })
+    );
     own.claims["iat"] = json!(at(-1));
-    assert_eq!(accept_statement(&own.sign(), &trust, NOW).map_err(|e| e.rule()), Err("trust.rolled-back"));
+    assert_eq!(
+        accept_statement(&own.sign(), &trust, NOW).map_err(|e| e.rule()),
+        Err("trust.rolled-back")
+    );
     own.claims["iat"] = json!(at(1));
     let accepted = accept_statement(&own.sign(), &trust, NOW).expect("a renewal");
     assert_eq!((accepted.iat, accepted.exp), (at(1), at(DAY)));
-    assert_eq!(accept_statement(&own.sign(), &trust, at(DAY)).map_err(|e| e.rule()), Err("trust.chain-expired"));
+    assert_eq!(
+        accept_statement(&own.sign(), &trust, at(DAY)).map_err(|e| e.rule()),
+        Err("trust.chain-expired")
+    );
     own.key = key("stranger");
-    assert_eq!(accept_statement(&own.sign(), &trust, NOW).map_err(|e| e.rule()), Err("jws.unknown-key"));
+    assert_eq!(
+        accept_statement(&own.sign(), &trust, NOW).map_err(|e| e.rule()),
+        Err("jws.unknown-key")
+    );
     // Before anything is known, only the anchor's own configuration finds a key.
     let (empty, _) = federation.build(&[], &[], NOW);
     let configuration = drafts[&(anchor(), anchor())].sign();
     assert!(accept_statement(&configuration, &empty, NOW).is_ok());
     let configuration = drafts[&(yushan(), yushan())].sign();
-    assert_eq!(accept_statement(&configuration, &empty, NOW), Err(Refusal::NoPath));
+    assert_eq!(
+        accept_statement(&configuration, &empty, NOW),
+        Err(Refusal::NoPath)
+    );
 }
 
 #[test]
@@ -445,10 +712,22 @@ fn a_fetched_member_list_rises() {
         sign(&key("jiangxi"), Typ::MemberList, &list)
     };
     assert!(accept_member_list(&list(1, 10 * DAY), &trust, NOW).is_ok());
-    assert_eq!(accept_member_list(&list(2, DAY), &trust, NOW).map(|l| l.seq), Ok(2));
-    assert_eq!(accept_member_list(&list(1, DAY), &trust, NOW), Err(Refusal::Fork { iat: 1 }));
-    assert_eq!(accept_member_list(&list(0, DAY), &trust, NOW), Err(Refusal::RolledBack { iat: 0, floor: 1 }));
-    assert_eq!(accept_member_list(&list(2, DAY), &trust, at(DAY)), Err(Refusal::ListExpired { exp: at(DAY) }));
+    assert_eq!(
+        accept_member_list(&list(2, DAY), &trust, NOW).map(|l| l.seq),
+        Ok(2)
+    );
+    assert_eq!(
+        accept_member_list(&list(1, DAY), &trust, NOW),
+        Err(Refusal::Fork { iat: 1 })
+    );
+    assert_eq!(
+        accept_member_list(&list(0, DAY), &trust, NOW),
+        Err(Refusal::RolledBack { iat: 0, floor: 1 })
+    );
+    assert_eq!(
+        accept_member_list(&list(2, DAY), &trust, at(DAY)),
+        Err(Refusal::ListExpired { exp: at(DAY) })
+    );
 }
 
 #[test]
@@ -458,7 +737,10 @@ fn an_anchor_file_is_exact() {
     let text = String::from_utf8(good).expect("UTF-8");
     assert!(Anchor::parse(text.replacen('{', r#"{"more":1,"#, 1).as_bytes()).is_err());
     let no_keys = json!({ "entity": anchor(), "jwks": { "keys": [] }, "environment": "SANDBOX" });
-    assert_eq!(Anchor::parse(no_keys.to_string().as_bytes()), Err(AnchorError::NoKeys));
+    assert_eq!(
+        Anchor::parse(no_keys.to_string().as_bytes()),
+        Err(AnchorError::NoKeys)
+    );
     let private = text.replacen(r#""kty""#, r#""d":"AA","kty""#, 1);
     assert!(Anchor::parse(private.as_bytes()).is_err());
 }
@@ -470,10 +752,16 @@ fn a_new_key_counts_when_an_old_one_vouched_for_it() {
     let pinned = [thumbprint(&old)];
     let rotated = |vouched: bool| {
         let mut drafts = federation.drafts();
-        merge(&mut draft(&mut drafts, jiangxi(), yushan()).claims, json!({ "jwks": { "keys": [jwk(&new)] } }));
+        merge(
+            &mut draft(&mut drafts, jiangxi(), yushan()).claims,
+            json!({ "jwks": { "keys": [jwk(&new)] } }),
+        );
         let own = draft(&mut drafts, yushan(), yushan());
         let mut before = own.clone();
-        merge(&mut before.claims, json!({ "iat": at(-DAY), "exp": NOW, "jwks": { "keys": [jwk(&old), jwk(&new)] } }));
+        merge(
+            &mut before.claims,
+            json!({ "iat": at(-DAY), "exp": NOW, "jwks": { "keys": [jwk(&old), jwk(&new)] } }),
+        );
         own.key = new.clone();
         merge(&mut own.claims, json!({ "jwks": { "keys": [jwk(&new)] } }));
         let mut statements: Vec<String> = drafts.values().map(Draft::sign).collect();
@@ -481,10 +769,17 @@ fn a_new_key_counts_when_an_old_one_vouched_for_it() {
             statements.push(before.sign());
         }
         let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
-        trust.standing(&yushan(), NOW).active().expect("the chain alone is satisfied").clone()
+        trust
+            .standing(&yushan(), NOW)
+            .active()
+            .expect("the chain alone is satisfied")
+            .clone()
     };
     assert!(rotated(true).counting_keys(&pinned).contains(&thumbprint(&new)));
-    assert!(!rotated(false).counting_keys(&pinned).contains(&thumbprint(&new)), "a province alone cannot replace a key");
+    assert!(
+        !rotated(false).counting_keys(&pinned).contains(&thumbprint(&new)),
+        "a province alone cannot replace a key"
+    );
 }
 
 proptest! {

@@ -26,7 +26,13 @@ fn says_what_holds_chinese_first() {
     let output = files(DEMO, ANCHOR).run(&arguments(SIGNED));
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for line in ["成员 / members  2", "361123  玉山县(示例)", "生效中 / in force", "状态列表 / status lists  2", "被拒绝 / refused  0"] {
+    for line in [
+        "成员 / members  2",
+        "361123  玉山县(示例)",
+        "生效中 / in force",
+        "状态列表 / status lists  2",
+        "被拒绝 / refused  0",
+    ] {
         assert!(said.contains(line), "{line}\n{said}");
     }
 }
@@ -48,7 +54,9 @@ fn json_names_what_was_refused_and_keeps_the_rest() {
 fn nothing_holds_too_late_or_under_another_anchor() {
     files(DEMO, ANCHOR).fails("[bundle.nothing-holds]", "trust.chain-expired", &arguments(ENDED));
     let key = comity_spec::jose::Jwk::ed25519(
-        ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key().as_bytes(),
+        ed25519_dalek::SigningKey::from_bytes(&[9; 32])
+            .verifying_key()
+            .as_bytes(),
     );
     let mut anchor: Value = serde_json::from_str(ANCHOR).unwrap();
     anchor["jwks"]["keys"][0] = serde_json::to_value(key).unwrap();
@@ -61,7 +69,10 @@ fn a_file_that_is_no_bundle_or_no_anchor_is_refused() {
     files(DEMO, "{}").refused("json.shape", &arguments(SIGNED));
     let no_anchor = files(DEMO, ANCHOR);
     assert_eq!(no_anchor.code(&["bundle", "demo.comity"]), Some(64));
-    assert_eq!(no_anchor.code(&["bundle", "missing.comity", "--anchor", "anchor.json"]), Some(2));
+    assert_eq!(
+        no_anchor.code(&["bundle", "missing.comity", "--anchor", "anchor.json"]),
+        Some(2)
+    );
 }
 
 impl Files {

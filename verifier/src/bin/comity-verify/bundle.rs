@@ -35,9 +35,16 @@ pub(crate) fn run(args: &Args) -> Result<String, Failure> {
     let anchor = Anchor::parse(&input::read(&args.anchor)?)?;
     let opened = bundle::open(&input::read(&args.file)?, &anchor, &Floors::default(), now)?;
     let contents = Contents::of(&opened);
-    let text = if args.json { input::pretty(&contents.json(&opened, now))? } else { contents.text(&opened, now) };
+    let text = if args.json {
+        input::pretty(&contents.json(&opened, now))?
+    } else {
+        contents.text(&opened, now)
+    };
     if contents.counties.is_empty() {
-        return Err(Failure::Refused { rule: "bundle.nothing-holds", reason: format!("没有可信的成员 / no member holds\n{text}") });
+        return Err(Failure::Refused {
+            rule: "bundle.nothing-holds",
+            reason: format!("没有可信的成员 / no member holds\n{text}"),
+        });
     }
     Ok(text)
 }
@@ -55,7 +62,11 @@ impl<'a> Contents<'a> {
         counties.sort_by_key(|county| county.region);
         let mut lists: Vec<_> = opened.status.lists().collect();
         lists.sort_by_key(|list| list.uri().to_owned());
-        Self { counties, agreements: opened.agreements.all().iter().collect(), lists }
+        Self {
+            counties,
+            agreements: opened.agreements.all().iter().collect(),
+            lists,
+        }
     }
 
     fn text(&self, opened: &OpenedBundle, now: UnixSeconds) -> String {
@@ -68,18 +79,38 @@ impl<'a> Contents<'a> {
 
     fn write(&self, out: &mut String, opened: &OpenedBundle, now: UnixSeconds) -> std::fmt::Result {
         let trust = &opened.trust;
-        writeln!(out, "信任锚 / anchor  {}  {}", trust.anchor(), trust.environment().as_str())?;
+        writeln!(
+            out,
+            "信任锚 / anchor  {}  {}",
+            trust.anchor(),
+            trust.environment().as_str()
+        )?;
         writeln!(out, "成员 / members  {}", self.counties.len())?;
         for county in &self.counties {
             let (region, name, left) = (county.region, &county.name, county.valid_until.since(now) / 3600);
-            writeln!(out, "  {region}  {name}  {}  有效至 {left} 小时后 / valid for {left} h", county.entity)?;
+            writeln!(
+                out,
+                "  {region}  {name}  {}  有效至 {left} 小时后 / valid for {left} h",
+                county.entity
+            )?;
         }
         writeln!(out, "协议 / agreements  {}", self.agreements.len())?;
         for one in &self.agreements {
             let agreement = one.agreement();
             let regions: Vec<String> = agreement.parties.iter().map(|p| p.region.to_string()).collect();
-            let state = if in_force(opened, one, now) { "生效中 / in force" } else { "未生效 / not in force" };
-            writeln!(out, "  {} v{}  {}  {state}  {}", agreement.id, agreement.version, regions.join("–"), agreement.title)?;
+            let state = if in_force(opened, one, now) {
+                "生效中 / in force"
+            } else {
+                "未生效 / not in force"
+            };
+            writeln!(
+                out,
+                "  {} v{}  {}  {state}  {}",
+                agreement.id,
+                agreement.version,
+                regions.join("–"),
+                agreement.title
+            )?;
         }
         writeln!(out, "状态列表 / status lists  {}", self.lists.len())?;
         for list in &self.lists {
@@ -88,7 +119,14 @@ impl<'a> Contents<'a> {
         }
         writeln!(out, "被拒绝 / refused  {}", opened.findings.len())?;
         for finding in &opened.findings {
-            writeln!(out, "  [{}] {} {}  {}", finding.rule, finding.kind.as_str(), finding.object, finding.text)?;
+            writeln!(
+                out,
+                "  [{}] {} {}  {}",
+                finding.rule,
+                finding.kind.as_str(),
+                finding.object,
+                finding.text
+            )?;
         }
         Ok(())
     }
@@ -143,8 +181,13 @@ impl<'a> Contents<'a> {
 
 fn in_force(opened: &OpenedBundle, one: &VerifiedAgreement, now: UnixSeconds) -> bool {
     let parties = &one.agreement().parties;
-    let (Some(a), Some(b)) = (parties.first(), parties.get(1)) else { return false };
+    let (Some(a), Some(b)) = (parties.first(), parties.get(1)) else {
+        return false;
+    };
     let on = LocalDate::of(now);
     // Several can be in force between two parties; is this among them?
-    opened.agreements.in_force(&a.entity, &b.entity, on).any(|held| held == one)
+    opened
+        .agreements
+        .in_force(&a.entity, &b.entity, on)
+        .any(|held| held == one)
 }

@@ -16,7 +16,10 @@ impl Builder<'_> {
             if let Record::County(county) = record
                 && self.now < county.valid_until
             {
-                regions.entry(county.region).or_default().push(county.entity.clone());
+                regions
+                    .entry(county.region)
+                    .or_default()
+                    .push(county.entity.clone());
                 for pin in &county.pins {
                     pins.entry(*pin).or_default().push(county.entity.clone());
                 }
@@ -24,7 +27,10 @@ impl Builder<'_> {
         }
         for (region, entities) in &mut regions {
             entities.sort();
-            self.clash(entities, |other| Refusal::DuplicateRegion { region: *region, other });
+            self.clash(entities, |other| Refusal::DuplicateRegion {
+                region: *region,
+                other,
+            });
         }
         for (pin, entities) in &mut pins {
             entities.sort();
@@ -53,7 +59,9 @@ impl Builder<'_> {
         for (at, entity) in entities.iter().enumerate() {
             let other = &entities[usize::from(at == 0)];
             let refusal = refusal(other.clone());
-            self.trust.records.insert(entity.clone(), Record::Refused(refusal.rule()));
+            self.trust
+                .records
+                .insert(entity.clone(), Record::Refused(refusal.rule()));
             self.refuse(Subject::Entity(entity.clone()), refusal);
         }
     }

@@ -20,7 +20,10 @@ impl Builder<'_> {
         let mut claims: Vec<(EntityId, Claim)> = Vec::new();
         let anchor = self.trust.anchor.clone();
         self.subjects_of(&anchor, &mut claims);
-        let provinces: Vec<EntityId> = self.trust.authorities[1..].iter().map(|a| a.entity.clone()).collect();
+        let provinces: Vec<EntityId> = self.trust.authorities[1..]
+            .iter()
+            .map(|a| a.entity.clone())
+            .collect();
         for province in provinces {
             self.subjects_of(&province, &mut claims);
         }
@@ -28,7 +31,15 @@ impl Builder<'_> {
     }
 
     fn subjects_of(&mut self, superior: &EntityId, claims: &mut Vec<(EntityId, Claim)>) {
-        let Some(authority) = self.trust.authorities.iter().find(|a| a.entity == *superior).cloned() else { return };
+        let Some(authority) = self
+            .trust
+            .authorities
+            .iter()
+            .find(|a| a.entity == *superior)
+            .cloned()
+        else {
+            return;
+        };
         let subjects: Vec<EntityId> = self
             .statements
             .keys()
@@ -37,7 +48,13 @@ impl Builder<'_> {
             .collect();
         for sub in subjects {
             if let Some(record) = self.subject(&authority, &sub) {
-                claims.push((sub, Claim { superior: superior.clone(), record }));
+                claims.push((
+                    sub,
+                    Claim {
+                        superior: superior.clone(),
+                        record,
+                    },
+                ));
             }
         }
     }
@@ -50,10 +67,16 @@ impl Builder<'_> {
         }
         let is_anchor = authority.entity == self.trust.anchor;
         let role = |statement: &Checked| role_of(statement, authority, is_anchor);
-        let newest = self.newest(&authority.entity, sub, &authority.keys, Link::CountyStatement, role);
+        let newest = self.newest(
+            &authority.entity,
+            sub,
+            &authority.keys,
+            Link::CountyStatement,
+            role,
+        );
         let above = match newest.missing(Link::CountyStatement) {
             Ok(above) => above,
-            Err(record) => return Some(record),
+            Err(record) => return Some(*record),
         };
         // Whatever becomes of it, a chain reached the signer of its configuration.
         self.visited.insert((sub.clone(), sub.clone()));
@@ -100,7 +123,11 @@ impl Builder<'_> {
         above: &Checked,
         state: MemberState,
     ) -> Result<MemberState, Refusal> {
-        let Some(list) = authority.members.as_ref().filter(|list| list.iat >= above.claims.iat) else {
+        let Some(list) = authority
+            .members
+            .as_ref()
+            .filter(|list| list.iat >= above.claims.iat)
+        else {
             return Ok(state);
         };
         match list.lines.get(&above.claims.sub) {
@@ -123,7 +150,13 @@ impl Builder<'_> {
         let mut keys = KeySet::new();
         let mut record = Record::Authority;
         if state == MemberState::Removed {
-            record = stopped(state, &anchor.entity, above.claims.iat, validity, MemberFacts::default());
+            record = stopped(
+                state,
+                &anchor.entity,
+                above.claims.iat,
+                validity,
+                MemberFacts::default(),
+            );
         } else {
             let link = Link::ProvinceConfiguration;
             let newest = self.newest(&entity, &entity, stated, link, |_| Ok(Role::Province));
@@ -136,17 +169,27 @@ impl Builder<'_> {
                     Err(refusal) => record = self.refused(&entity, &entity, refusal),
                 },
                 Err(other) => {
-                    if matches!(other, Record::Incomplete(_)) {
+                    if matches!(*other, Record::Incomplete(_)) {
                         self.refuse(Subject::Entity(entity.clone()), Refusal::Incomplete { link });
                     }
-                    record = other;
+                    record = *other;
                 }
             }
             if state == MemberState::Suspended {
-                record = stopped(state, &anchor.entity, above.claims.iat, validity, MemberFacts::default());
+                record = stopped(
+                    state,
+                    &anchor.entity,
+                    above.claims.iat,
+                    validity,
+                    MemberFacts::default(),
+                );
             }
         }
-        let members = if keys.entries().is_empty() { None } else { self.members_of(&entity, &keys, false) };
+        let members = if keys.entries().is_empty() {
+            None
+        } else {
+            self.members_of(&entity, &keys, false)
+        };
         self.trust.records.insert(entity.clone(), record);
         self.trust.authorities.push(Authority {
             entity,
@@ -158,7 +201,13 @@ impl Builder<'_> {
         });
     }
 
-    fn county(&mut self, authority: &Authority, above: &Checked, state: MemberState, stated: &KeySet) -> Record {
+    fn county(
+        &mut self,
+        authority: &Authority,
+        above: &Checked,
+        state: MemberState,
+        stated: &KeySet,
+    ) -> Record {
         let sub = above.claims.sub.clone();
         let validity = authority.valid_until.and(above.claims.exp, Link::CountyStatement);
         let facts = node(above).map_or_else(MemberFacts::default, |node| MemberFacts {
@@ -178,17 +227,23 @@ impl Builder<'_> {
         let own = match newest.missing(link) {
             Ok(own) => own,
             Err(record) => {
-                if matches!(record, Record::Incomplete(_)) {
+                if matches!(*record, Record::Incomplete(_)) {
                     self.refuse(Subject::Entity(sub), Refusal::Incomplete { link });
                 }
-                return record;
+                return *record;
             }
         };
         if !acknowledges(&own, &authority.entity) {
             return self.refused(&sub, &sub, Refusal::AuthorityHints);
         }
         let vouches = self.vouches(&sub);
-        match county::join(above, &own, vouches, authority.valid_until, self.trust.environment) {
+        match county::join(
+            above,
+            &own,
+            vouches,
+            authority.valid_until,
+            self.trust.environment,
+        ) {
             Ok(county) => Record::County(Box::new(county)),
             Err(refusal) => self.refused(&sub, &sub, refusal),
         }
@@ -197,7 +252,8 @@ impl Builder<'_> {
     /// One record per entity. The anchor's word to stop outranks everything; otherwise two superiors that the county itself
     /// acknowledges contradict the rule that one vouches for it.
     fn settle_claims(&mut self, claims: Vec<(EntityId, Claim)>) {
-        let mut by_entity: std::collections::BTreeMap<EntityId, Vec<Claim>> = std::collections::BTreeMap::new();
+        let mut by_entity: std::collections::BTreeMap<EntityId, Vec<Claim>> =
+            std::collections::BTreeMap::new();
         for (entity, claim) in claims {
             by_entity.entry(entity).or_default().push(claim);
         }
@@ -218,8 +274,9 @@ impl Builder<'_> {
         if let Some(at) = claims.iter().position(|c| stopped(c) && c.superior == *anchor) {
             return claims.swap_remove(at).record;
         }
-        let accepted: Vec<usize> =
-            (0..claims.len()).filter(|at| matches!(claims[*at].record, Record::County(_))).collect();
+        let accepted: Vec<usize> = (0..claims.len())
+            .filter(|at| matches!(claims[*at].record, Record::County(_)))
+            .collect();
         match accepted.as_slice() {
             [only] => claims.swap_remove(*only).record,
             [] => {
@@ -243,9 +300,10 @@ fn role_of(statement: &Checked, authority: &Authority, is_anchor: bool) -> Resul
         (Some(_), None) if is_anchor => Ok(Role::Province),
         (Some(_), None) => Err(Refusal::Depth),
         (None, Some(node)) => match authority.prefix {
-            Some(prefix) if !node.region.is_within(prefix) => {
-                Err(Refusal::RegionOutsidePrefix { region: node.region, prefix })
-            }
+            Some(prefix) if !node.region.is_within(prefix) => Err(Refusal::RegionOutsidePrefix {
+                region: node.region,
+                prefix,
+            }),
             _ => Ok(Role::County),
         },
         // Of somebody who has left, nothing more needs to be said.
@@ -263,8 +321,14 @@ fn province_keys(
     if own.claims.comity_state.is_some() {
         return Err(Refusal::OwnStanding);
     }
-    if own.claims.comity_region_prefix.is_some_and(|claimed| claimed != prefix) {
-        return Err(Refusal::Disagreement { what: "comity_region_prefix" });
+    if own
+        .claims
+        .comity_region_prefix
+        .is_some_and(|claimed| claimed != prefix)
+    {
+        return Err(Refusal::Disagreement {
+            what: "comity_region_prefix",
+        });
     }
     if !acknowledges(own, &anchor.entity) {
         return Err(Refusal::AuthorityHints);
@@ -273,7 +337,10 @@ fn province_keys(
 }
 
 fn acknowledges(own: &Checked, superior: &EntityId) -> bool {
-    own.claims.authority_hints.as_ref().is_some_and(|hints| hints.contains(superior))
+    own.claims
+        .authority_hints
+        .as_ref()
+        .is_some_and(|hints| hints.contains(superior))
 }
 
 const fn more_restrictive(one: MemberState, other: MemberState) -> MemberState {
