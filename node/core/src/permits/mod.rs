@@ -4,6 +4,8 @@
 //! commit, together with the status bits that it sets. A lapse is never written, it follows from the date. Decree 663, articles 4
 //! and 8 to 11 and 21; spec chapters on attestation and status.
 
+pub mod import_register;
+pub mod register_file;
 pub mod synthetic;
 
 use comity_spec::time::endorsement::EndorsementProfile;
@@ -28,3 +30,6 @@ pub struct Bureau<'a> {
     /// The county's rules.
     pub policy: PermitPolicy,
 }
+
+#[cfg(test)]
+mod tests;

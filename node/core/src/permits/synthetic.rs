@@ -6,9 +6,10 @@
 //! without exchanging anything.
 
 use comity_spec::attestation::{Basis, CredentialClass, IdType, InsuredMonths, ResidencePeriod, Tier};
-use comity_spec::ids::{CitizenNumber, PermitNumber, Region};
-use comity_spec::time::LocalDate;
+use comity_spec::ids::{CitizenNumber, Digest, PermitNumber, Region, Sex};
+use comity_spec::time::{LocalDate, LocalDateError, UnixSeconds, endorsement};
 
+use super::register_file::{Column, Kind};
 use crate::ports::permits::PermitDetails;
 
 /// Most residents that are told apart by their numbers: one per day of birth and sequence.
@@ -86,6 +87,91 @@ pub fn resident(region: Region, today: LocalDate, place: usize) -> Option<Permit
         elc_id: None,
         id_number,
     })
+}
+
+/// A register file (CSV in UTF-8) and its manifest, as a register would export these permits; each endorsed for its current year.
+/// `source_event` names the event of a row by its position, empty for none.
+///
+/// # Errors
+/// When a date lies at the end of the calendar.
+pub fn register_file(
+    permits: &[PermitDetails],
+    kind: Kind,
+    sequence: u64,
+    source_as_of: UnixSeconds,
+    source_event: impl Fn(usize) -> &'static str,
+) -> Result<(Vec<u8>, Vec<u8>), LocalDateError> {
+    let today = LocalDate::of(source_as_of);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let done = "writing to a Vec does not fail, and every record has the header's width";
+    writer
+        .write_record(Column::ALL.iter().map(|column| column.label().en))
+        .expect(done);
+    for (place, permit) in permits.iter().enumerate() {
+        let mut until = endorsement::endorsed_until(permit.issue_date)?;
+        while until < today {
+            until = until.plus_days(1)?.plus_years_permit_rule(1)?.plus_days(-1)?;
+        }
+        writer
+            .write_record(
+                Column::ALL
+                    .iter()
+                    .map(|column| field(*column, permit, until, source_event(place))),
+            )
+            .expect(done);
+    }
+    let file = writer.into_inner().expect(done);
+    let sha256: String = Digest::of(&file)
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let manifest = serde_json::json!({
+        "comity_register": 1,
+        "kind": match kind { Kind::Full => "full", Kind::Delta => "delta" },
+        "sequence": sequence,
+        "rows": permits.len(),
+        "sha256": sha256,
+        "source_as_of": jiff::Timestamp::from_second(source_as_of.get()).unwrap_or_default().to_string(),
+    });
+    Ok((file, manifest.to_string().into_bytes()))
+}
+
+fn field(column: Column, permit: &PermitDetails, until: LocalDate, event: &str) -> String {
+    match column {
+        Column::PermitNumber => permit.permit_number.to_string(),
+        Column::Name => permit.name.clone(),
+        Column::Sex => match permit.sex {
+            Sex::Male => "男".to_owned(),
+            Sex::Female => "女".to_owned(),
+        },
+        Column::Ethnicity => permit.ethnicity.clone(),
+        Column::BirthDate => permit.birth_date.to_string(),
+        Column::IdNumber => permit.id_number.to_string(),
+        Column::HukouAddress => permit.hukou_address.clone(),
+        Column::ResidenceAddress => permit.residence_address.clone(),
+        Column::ResidenceRegion => permit.residence_region.to_string(),
+        Column::IssuingAuthority => permit.issuing_authority.clone(),
+        Column::IssueDate => permit.issue_date.to_string(),
+        Column::Tier => permit.tier.to_string(),
+        Column::Basis => permit.basis.as_str().to_owned(),
+        Column::ResidenceSince => permit.residence_since.to_string(),
+        Column::EndorsedUntil => until.to_string(),
+        Column::InsuredMonths => permit
+            .insured_months
+            .map_or(String::new(), |months| format!("{}@{}", months.n, months.as_of)),
+        Column::PointsStandardMet => permit.points_standard_met.map_or(String::new(), |points| {
+            format!("{}@{}", if points.met { "YES" } else { "NO" }, points.as_of)
+        }),
+        Column::PreviousIds => permit.previous_ids.join(";"),
+        Column::CardValidUntil => permit
+            .card_valid_until
+            .map_or(String::new(), |day| day.to_string()),
+        Column::ElcId => permit.elc_id.clone().unwrap_or_default(),
+        Column::SourceEvent => event.to_owned(),
+        // Left to their defaults.
+        Column::IdType | Column::CredentialClass => String::new(),
+    }
 }
 
 /// Area codes of the samples: Guangfeng, Kecheng, Liwan, Rui'an, and Yushan and Changshan before their codes changed.

@@ -160,7 +160,7 @@ pub struct StoredEvent {
 /// A register file that was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportMark {
-    /// SHA-256 of the file.
+    /// Names the file by its SHA-256 and its sequence number together: a register without changes exports the same bytes again.
     pub digest: Digest,
     /// Whole register, or changes only.
     pub full: bool,

@@ -1,0 +1,4 @@
+//! What a county does with its permits: for each thing that is accepted, the like of it that is refused.
+
+mod import;
+mod register_file;
