@@ -31,6 +31,7 @@ mod verdict;
 
 pub use coverage::{AgreementScope, covering_row};
 use verdict::Verdict;
+pub use verdict::not_ready;
 
 /// Everything on which a decision rests.
 #[derive(Clone, Copy, Debug)]

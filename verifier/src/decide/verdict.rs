@@ -5,10 +5,11 @@ use comity_spec::agreement::AgreementRef;
 use comity_spec::attestation::StatusReference;
 use comity_spec::decision::{Advisory, Channel, Confirmation, Decision, MissingCondition, TierGrant};
 use comity_spec::entity::Environment;
+use comity_spec::ids::{ProviderId, Region, ServiceCode};
 use comity_spec::outcome::{Outcome, Particular};
 use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
-use comity_spec::time::LocalDate;
+use comity_spec::time::{LocalDate, UnixSeconds};
 
 use super::{Clerk, DecideInput, Lookup, Network, Refusal, Source, Step};
 use crate::agreement::{Because, VerifiedAgreement};
@@ -335,6 +336,39 @@ impl Verdict {
             );
         }
         list
+    }
+}
+
+/// The decision of an office that cannot check anything, because it knows of no federation it could believe: it has no anchor, or
+/// does not find itself in what the anchor vouches for. Grey, whatever was presented.
+#[must_use]
+pub fn not_ready(
+    cause: &'static str,
+    recogniser: Region,
+    service: &ServiceCode,
+    provider: Option<&ProviderId>,
+    now: UnixSeconds,
+) -> Decision {
+    Decision {
+        outcome: Outcome::NodeNotReady,
+        confirmation: Confirmation::Pending,
+        channel: Channel::Presented,
+        decided_at: now,
+        service: service.clone(),
+        provider: provider.cloned(),
+        recogniser,
+        issuer: None,
+        issuer_region: None,
+        agreement: None,
+        tier: None,
+        endorsed_until: None,
+        date: None,
+        status_age_seconds: None,
+        cause: Some(cause.to_owned()),
+        missing: Vec::new(),
+        advisories: Vec::new(),
+        text: Outcome::NodeNotReady.text().into(),
+        next_step: Outcome::NodeNotReady.next_step().into(),
     }
 }
 
