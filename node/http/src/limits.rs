@@ -192,18 +192,27 @@ impl InFlight {
     }
 }
 
+/// The place of one request, in its extensions. Whoever goes on working after the caller hung up takes a clone
+/// along: otherwise hanging up would be a way to have any number of requests worked on at once.
+#[derive(Debug, Clone)]
+pub struct Place(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
+
 async fn take_place(
     State((places, listener, lane)): State<(InFlight, &'static str, Lane)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(_place) = places.enter(lane) else {
+    let Some(place) = places.enter(lane) else {
         record_refusal(listener, "overloaded");
         return Problem::of(ProblemType::Overloaded)
             .retry_after(Duration::from_secs(1))
             .into_response();
     };
-    next.run(request).await
+    let place = Place(Arc::new(place));
+    request.extensions_mut().insert(place.clone());
+    let answer = next.run(request).await;
+    drop(place);
+    answer
 }
 
 #[cfg(test)]
