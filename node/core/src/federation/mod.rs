@@ -6,4 +6,8 @@
 //! Protocol §4, §5, §7 (push) and §11.
 
 pub mod authority;
+pub mod intake;
+pub mod load_view;
 pub mod own_configuration;
+pub mod refresh;
+mod stored;

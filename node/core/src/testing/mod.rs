@@ -5,7 +5,9 @@
 
 mod county;
 mod memory_store;
+mod peers;
 mod tables;
+mod world;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -15,6 +17,8 @@ use sha2::{Digest as _, Sha256};
 pub use crate::permits::synthetic::residents;
 pub use county::County;
 pub use memory_store::MemoryStore;
+pub use peers::{Posted, ScriptedPeers};
+pub use world::{TestNode, World, signer};
 
 use crate::ports::{Clock, Rng};
 
