@@ -228,7 +228,8 @@ impl Work {
             if let Err(fault) = &result
                 && !matches!(fault, Fault::Conflict(_))
             {
-                tracing::warn!(transaction = job.name(), %fault, "transaction not committed");
+                let error: &dyn std::error::Error = fault;
+                tracing::warn!(transaction = job.name(), error, "transaction not committed");
             }
             job.answer(result);
         }

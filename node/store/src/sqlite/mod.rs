@@ -27,6 +27,8 @@ use crate::verdict::{BeginError, Meaning, Settled};
     reason = "one text of every aggregate, compiled once per driver"
 )]
 mod shared;
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 use crate::harness::Sqlite as Backing;
