@@ -16,6 +16,8 @@ use crate::jws::Verified;
 
 mod coverage;
 mod error;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use error::{RequestError, ResponseError};

@@ -18,6 +18,8 @@ use crate::sd_jwt::HolderProof;
 
 mod open;
 pub mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use open::open;
 pub use refusal::PresentationError;

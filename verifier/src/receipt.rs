@@ -21,6 +21,9 @@ use crate::jws::{JwsError, Profile, Unverified, Verified};
 use crate::symbol::{self, SymbolError};
 use crate::trust::{SKEW, Standing, Trust};
 
+#[cfg(test)]
+mod tests;
+
 /// Why a receipt is not relied on.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ReceiptError {

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod tokens;
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -27,6 +28,10 @@ impl Files {
         let path = self.0.path().join(name);
         std::fs::write(&path, content).unwrap();
         path
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

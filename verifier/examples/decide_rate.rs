@@ -1,0 +1,180 @@
+//! How many strict Ed25519 verifications, and how many whole off-line decisions, one core makes a second.
+//!
+//! `cargo run --release -p comity-verifier --features testing --example decide_rate [SECONDS] [ROUNDS]`
+//!
+//! A decision is everything between the bytes of a code and the verdict: digits, strict parsing, the chain's standing, one strict
+//! signature, disclosures, typed claims, agreement, status and conditions; nothing is cached between permits. The two
+//! measurements are interleaved, since only their ratio means anything on a shared machine. The goal is a ratio of 1.4 at most.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use comity_spec::time::UnixSeconds;
+use comity_verifier::agreement::{Agreements, verify_signed};
+use comity_verifier::budget::{Budget, Limits};
+use comity_verifier::decide::{
+    Clerk, Context, DecideInput, Evidence, Lookup, Network, Recogniser, Source, Step, decide,
+};
+use comity_verifier::presentation;
+use comity_verifier::sd_jwt::Binding;
+use comity_verifier::symbol;
+use comity_verifier::testing::Federation;
+use ed25519_dalek::Signer as _;
+
+/// Different permits, so that no branch and no cache line learns one by heart.
+const PERMITS: u64 = 256;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let seconds = arguments
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1.0_f64);
+    let rounds = arguments
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(5_usize)
+        .max(1);
+    let window = Window::new();
+    let slice = Duration::from_secs_f64(seconds);
+    let mut measured = Vec::new();
+    for _ in 0..rounds {
+        let raw = rate(slice, |i| window.verify_raw(i));
+        let text = rate(slice, |i| window.decide(&window.tokens, i));
+        let digits = rate(slice, |i| window.decide(&window.digits, i));
+        measured.push((raw, text, digits));
+        println!(
+            "verify_strict {raw:>8.0}/s   decide {text:>8.0}/s   from digits {digits:>8.0}/s   ratio {:.3}",
+            raw / text
+        );
+    }
+    let median = |of: fn(&(f64, f64, f64)) -> f64| {
+        let mut all: Vec<f64> = measured.iter().map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    println!(
+        "median: a decision costs {:.3} strict verifications, from digits {:.3}",
+        median(|m| m.0 / m.1),
+        median(|m| m.0 / m.2)
+    );
+}
+
+struct Window {
+    federation: Federation,
+    trust: comity_verifier::trust::Trust,
+    agreements: Agreements,
+    status: comity_verifier::status_view::StatusView,
+    tokens: Vec<String>,
+    digits: Vec<String>,
+    raw: Vec<(String, ed25519_dalek::Signature)>,
+    key: ed25519_dalek::VerifyingKey,
+    service: comity_spec::ids::ServiceCode,
+}
+
+impl Window {
+    fn new() -> Self {
+        let now = UnixSeconds::new(1_790_000_000).expect("a second within range");
+        let federation = Federation::demo(now);
+        let trust = federation.trust();
+        let (a, b) = (&federation.counties[0], &federation.counties[1]);
+        let mut agreement = federation.agreement(a, b);
+        for service in &mut agreement.services {
+            service.conditions = vec![comity_spec::agreement::Condition::MinResidenceMonths(6)];
+        }
+        let signed = federation.signed(&agreement, &[a, b]);
+        let verified = verify_signed(&signed, &trust, now).expect("an agreement without defects");
+        let tokens: Vec<String> = (0..PERMITS).map(|idx| federation.permit(a, idx).sign()).collect();
+        let digits = tokens
+            .iter()
+            .map(|t| symbol::encode(t).expect("a card fits a symbol"))
+            .collect();
+        let signer = a.key(comity_spec::jose::KeyPurpose::Attestation);
+        let raw = tokens
+            .iter()
+            .map(|token| {
+                let signed = token
+                    .split('~')
+                    .next()
+                    .and_then(|jwt| jwt.rsplit_once('.'))
+                    .expect("a JWS")
+                    .0
+                    .to_owned();
+                let signature = signer.sign(signed.as_bytes());
+                (signed, signature)
+            })
+            .collect();
+        Self {
+            agreements: Agreements::new(vec![verified], Vec::new()),
+            status: federation.status_view(),
+            key: signer.verifying_key(),
+            service: "BPS-2".parse().expect("a service code"),
+            federation,
+            trust,
+            tokens,
+            digits,
+            raw,
+        }
+    }
+
+    fn verify_raw(&self, i: usize) {
+        let (message, signature) = &self.raw[i % self.raw.len()];
+        let verified =
+            black_box(&self.key).verify_strict(black_box(message.as_bytes()), black_box(signature));
+        assert!(verified.is_ok(), "its own signature");
+    }
+
+    fn decide(&self, presented: &[String], i: usize) {
+        let bytes = black_box(presented[i % presented.len()].as_bytes());
+        let mut budget = Budget::new(Limits::PRESENTATION);
+        let opened = presentation::open(
+            bytes,
+            &self.trust,
+            Binding::Optional,
+            self.federation.now,
+            &mut budget,
+        );
+        let recogniser = &self.federation.counties[1];
+        let step = decide(&DecideInput {
+            context: &Context::default(),
+            recogniser: Recogniser {
+                entity: &recogniser.entity,
+                region: recogniser.region,
+                network: Network::OffLine,
+            },
+            evidence: Evidence {
+                source: match &opened {
+                    Ok(presented) => Source::Presented(presented),
+                    Err(refusal) => Source::Refused(refusal),
+                },
+                lookup: Lookup::NotAsked,
+                typed_name: None,
+            },
+            trust: &self.trust,
+            agreements: &self.agreements,
+            status: &self.status,
+            status_refreshed: false,
+            clerk: Clerk::Confirmed,
+            service: &self.service,
+            provider: None,
+            now: self.federation.now,
+        });
+        let Step::Decision(decision) = black_box(step) else {
+            return;
+        };
+        assert_eq!(decision.outcome.code(), "RECOGNISED", "{:?}", decision.cause);
+    }
+}
+
+/// Calls a second.
+fn rate(slice: Duration, mut work: impl FnMut(usize)) -> f64 {
+    let started = Instant::now();
+    let mut done = 0_usize;
+    while started.elapsed() < slice {
+        for _ in 0..64 {
+            work(done);
+            done += 1;
+        }
+    }
+    done as f64 / started.elapsed().as_secs_f64()
+}
