@@ -1,4 +1,5 @@
 //! What a county does with its permits: for each thing that is accepted, the like of it that is refused.
 
 mod import;
+mod local;
 mod register_file;

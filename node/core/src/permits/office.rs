@@ -1,0 +1,178 @@
+//! What the use cases of this folder share: the office's ports and rules, reading a permit, carrying out a change with its
+//! attestations in one commit, and the serial of permit numbers.
+
+use comity_spec::ids::{OfficerId, PermitNumber};
+use comity_spec::time::endorsement::EndorsementProfile;
+use comity_spec::time::{LocalDate, UnixSeconds};
+
+use super::lifecycle::Act;
+use super::refusal::{PermitError, Refusal};
+use crate::attestations::issue_for_permit::{sign_forms, writes};
+use crate::attestations::{IssueError, Issuer};
+use crate::ports::attestations::Issuance;
+use crate::ports::permits::{Permit, PermitChange, PermitId};
+use crate::ports::store::{Conflict, StoreError, Write};
+
+/// Name of the setting with the serial of the last permit number given here.
+const SERIAL: &str = "permit_serial";
+/// How often a change is tried when another process took the same index or number.
+const ATTEMPTS: u32 = 4;
+
+/// Fee of a first issue, in fen: none (Decree 663, article 21).
+pub const FIRST_ISSUE_FEE_FEN: u32 = 0;
+/// Fee of an endorsement, in fen: none (Decree 663, article 21).
+pub const ENDORSEMENT_FEE_FEN: u32 = 0;
+
+/// What the county adds to the national rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PermitPolicy {
+    /// Whether permits are issued here. Only for a county without a register of its own: with one, the register alone changes
+    /// permits, and this node mirrors it.
+    pub local_issuing: bool,
+    /// Late endorsement.
+    pub endorsement: EndorsementProfile,
+    /// Months for which a card is good, where local rules limit it (`None` = no limit).
+    pub card_validity_months: Option<u16>,
+}
+
+/// The office that keeps the permits of a county, with its ports and rules.
+#[derive(Clone, Copy)]
+pub struct Bureau<'a> {
+    /// Who issues, and the ports.
+    pub issuer: Issuer<'a>,
+    /// The county's rules.
+    pub policy: PermitPolicy,
+}
+
+/// A change that was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The permit as it is now.
+    pub permit: Permit,
+    /// Attestations issued with the change, both forms; empty when what the permit says did not change.
+    pub attestations: Vec<Issuance>,
+}
+
+impl Bureau<'_> {
+    /// Refuses where the county's register keeps the permits.
+    pub(super) fn must_issue_here(&self) -> Result<(), Refusal> {
+        if self.policy.local_issuing {
+            Ok(())
+        } else {
+            Err(Refusal::LocalIssuingOff)
+        }
+    }
+
+    pub(super) async fn permit(&self, id: PermitId) -> Result<Permit, PermitError> {
+        let permit = self.issuer.store.permit(id).await?;
+        Ok(permit.ok_or(Refusal::NotFound)?)
+    }
+
+    pub(super) fn act<'o>(&self, officer: &'o OfficerId) -> Act<'o> {
+        Act {
+            officer,
+            at: self.now(),
+        }
+    }
+
+    pub(super) fn now(&self) -> UnixSeconds {
+        self.issuer.clock.now()
+    }
+
+    pub(super) fn today(&self) -> LocalDate {
+        LocalDate::of(self.now())
+    }
+
+    /// Writes a change that alters nothing an attestation says.
+    pub(super) async fn record(
+        &self,
+        name: &'static str,
+        change: PermitChange,
+        also: Vec<Write>,
+    ) -> Result<Done, PermitError> {
+        let permit = change.permit.clone();
+        let mut writes = also;
+        writes.push(Write::Permit(Box::new(change)));
+        self.issuer.store.commit(name, writes).await?;
+        Ok(Done {
+            permit,
+            attestations: Vec::new(),
+        })
+    }
+
+    /// Writes changes and the attestations of the last one's permit in one commit.
+    pub(super) async fn record_and_attest(
+        &self,
+        name: &'static str,
+        changes: impl Fn(&PermitNumber) -> Result<Vec<PermitChange>, Refusal> + Send + Sync,
+        numbering: Numbering,
+    ) -> Result<Done, PermitError> {
+        let mut tries = 1;
+        loop {
+            match self.attempt(name, &changes, numbering).await {
+                Err(PermitError::Store(StoreError::Conflict(Conflict::Exists(
+                    "status index" | "permit number" | "status list",
+                )))) if tries < ATTEMPTS => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        name: &'static str,
+        changes: &(impl Fn(&PermitNumber) -> Result<Vec<PermitChange>, Refusal> + Send + Sync),
+        numbering: Numbering,
+    ) -> Result<Done, PermitError> {
+        let issuer = &self.issuer;
+        // The lease also keeps others of this process from the serial until the commit is answered.
+        let mut lease = issuer
+            .allocator
+            .lease(issuer.store, issuer.rng, issuer.public_base)
+            .await?;
+        let serial = self
+            .last_serial()
+            .await?
+            .checked_add(1)
+            .ok_or(Refusal::OutOfNumbers)?;
+        let year = u16::try_from(self.today().year()).map_err(|_| Refusal::OutOfNumbers)?;
+        let number = PermitNumber::assign(issuer.region, year, serial).map_err(Refusal::from)?;
+        let changes = changes(&number)?;
+        let Some(permit) = changes.last().map(|change| change.permit.clone()) else {
+            return Err(Refusal::NotFound.into());
+        };
+        let attestations = sign_forms(issuer, &mut lease, std::slice::from_ref(&permit)).await?;
+        let mut all: Vec<_> = changes
+            .into_iter()
+            .map(|change| Write::Permit(Box::new(change)))
+            .collect();
+        if numbering == Numbering::New {
+            all.push(Write::Setting {
+                key: SERIAL,
+                value: serial.to_string(),
+            });
+        }
+        all.extend(writes(&attestations));
+        lease.commit(name, all).await.map_err(IssueError::from)?;
+        Ok(Done { permit, attestations })
+    }
+
+    async fn last_serial(&self) -> Result<u32, StoreError> {
+        match self.issuer.store.setting(SERIAL).await? {
+            None => Ok(0),
+            Some(text) => text.parse().map_err(|_| StoreError::Corrupt {
+                table: "setting",
+                reason: format!("{SERIAL} is not a number"),
+            }),
+        }
+    }
+}
+
+/// Whether a change gives out a permit number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbering {
+    /// It does.
+    New,
+    /// It does not.
+    Kept,
+}
