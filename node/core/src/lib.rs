@@ -14,11 +14,16 @@
 //! | `staff/` | officers, sessions, two-person acts |
 
 pub mod attestations;
+pub mod audit;
+pub mod exchange;
 pub mod federation;
+pub mod live;
 pub mod node;
 pub mod permits;
 pub mod ports;
+pub mod recognition;
 pub mod signing;
+pub mod staff;
 
 pub use node::{Identity, Node, Policy, View};
 

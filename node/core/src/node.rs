@@ -16,6 +16,7 @@ use comity_verifier::status_view::StatusView;
 use comity_verifier::trust::{Anchor, Floors, Trust, TrustObjects};
 
 use crate::attestations::{Issuer, StatusAllocator};
+use crate::live::Live;
 use crate::ports::peers::PeerClient;
 use crate::ports::signer::Signers;
 use crate::ports::store::Store;
@@ -54,8 +55,17 @@ impl View {
     /// loading it from the store.
     #[must_use]
     pub fn empty(anchor: &Anchor) -> Self {
-        let (trust, _) = Trust::build(anchor, &TrustObjects::default(), &Floors::default(), UnixSeconds::MIN);
-        Self { trust: Arc::new(trust), agreements: Arc::default(), status: Arc::default() }
+        let (trust, _) = Trust::build(
+            anchor,
+            &TrustObjects::default(),
+            &Floors::default(),
+            UnixSeconds::MIN,
+        );
+        Self {
+            trust: Arc::new(trust),
+            agreements: Arc::default(),
+            status: Arc::default(),
+        }
     }
 }
 
@@ -83,6 +93,8 @@ pub struct Node {
     pub allocator: StatusAllocator,
     /// What the operator set.
     pub policy: Policy,
+    /// What is under way in this process; [`Live::default`] at the start.
+    pub live: Live,
 }
 
 /// What the operator set, within what the protocol allows.
@@ -145,6 +157,9 @@ impl Node {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("identity", &self.identity).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("identity", &self.identity)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

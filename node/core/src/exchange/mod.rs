@@ -1,0 +1,10 @@
+//! Signed look-ups between counties (protocol §8.2): answering them as issuer, making them as recogniser.
+//!
+//! [`answer_lookup`] tells a peer about one person, after everything that an agreement asks was checked, and keeps what it told;
+//! [`ask_peer`] asks and verifies the answer. Nothing here decides whether somebody is recognised.
+
+pub mod answer_lookup;
+pub mod ask_peer;
+pub(crate) mod governing;
+pub mod in_flight;
+pub(crate) mod response;

@@ -1,0 +1,19 @@
+//! What is under way in this process and nowhere else: requests being answered, misses of officers, challenges of windows.
+//!
+//! Nothing here is a record and nothing durable rests on it: what must survive a restart is in the store. Losing it costs a
+//! holder one more scan or forgives an officer some misses, never an answer twice.
+
+use crate::exchange::in_flight::InFlight;
+use crate::recognition::challenges::Challenges;
+use crate::recognition::misses::Misses;
+
+/// The node's volatile state.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Requests that are being answered now.
+    pub in_flight: InFlight,
+    /// Look-ups of each officer that found nobody.
+    pub misses: Misses,
+    /// Nonces that windows gave to holders' wallets.
+    pub challenges: Challenges,
+}

@@ -1,0 +1,126 @@
+//! A named person looked at the holder: 人证一致, 人证不符, or somebody has to review (protocol §8, rules a and c).
+//!
+//! Only now does green count. A verdict is confirmed within half an hour, and not when a cancellation became known meanwhile.
+
+use comity_spec::decision::{Confirmation, Decision};
+use comity_spec::ids::TraceNumber;
+use comity_spec::outcome::Outcome;
+use comity_spec::time::UnixSeconds;
+use comity_verifier::status_view::StatusReading;
+
+use super::settle::{self, CONFIRM_WITHIN, Settlement, waits_for_holder};
+use super::{RecognitionView, SettleError};
+use crate::audit::Event;
+use crate::node::Node;
+use crate::ports::recognitions::Recognition;
+use crate::staff::Acting;
+
+/// What the person at the window found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// 人证一致
+    Same,
+    /// 人证不符
+    Different,
+    /// Details differ: somebody has to review.
+    Review,
+}
+
+/// A finding about one verification.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// Who looked.
+    pub acting: Acting,
+    /// The verification.
+    pub trace: TraceNumber,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// Settles a verification by what a person found, with a receipt. A repetition gives the same receipt.
+///
+/// # Errors
+/// [`SettleError`]; the verification then stands as it was.
+pub async fn confirm(node: &Node, command: &Confirm) -> Result<RecognitionView, SettleError> {
+    let Confirm {
+        acting,
+        trace,
+        finding,
+    } = command;
+    let by_finding = |found: &Recognition, now: UnixSeconds| judge(node, found, *finding, now);
+    settle::settle(node, acting, trace, Event::Confirmed, by_finding).await
+}
+
+fn judge(
+    node: &Node,
+    found: &Recognition,
+    finding: Finding,
+    now: UnixSeconds,
+) -> Result<Settlement, SettleError> {
+    let decision = &found.decision;
+    if found.receipt.is_some() {
+        return if says(decision, finding) {
+            Ok(Settlement::Same)
+        } else {
+            Err(SettleError::Settled(decision.outcome))
+        };
+    }
+    if !waits_for_holder(decision) {
+        return Err(SettleError::NothingToConfirm(decision.outcome));
+    }
+    if now.since(found.at) > CONFIRM_WITHIN {
+        return Err(SettleError::TooLate);
+    }
+    if finding == Finding::Same && was_cancelled(node, found, now) {
+        return Err(SettleError::StatusChanged);
+    }
+    Ok(Settlement::Now(Box::new(decided(decision.clone(), finding))))
+}
+
+/// Whether a settled decision is what this finding leads to.
+fn says(decision: &Decision, finding: Finding) -> bool {
+    match finding {
+        Finding::Same => decision.confirmation == Confirmation::Confirmed,
+        Finding::Different => decision.confirmation == Confirmation::Mismatch,
+        Finding::Review => {
+            decision.outcome == Outcome::ReviewRequired && decision.confirmation == Confirmation::Pending
+        }
+    }
+}
+
+fn decided(mut decision: Decision, finding: Finding) -> Decision {
+    let (outcome, cause) = match finding {
+        // Conditions that are still missing stay, and details that differ remain a matter for the department.
+        Finding::Same => {
+            decision.confirmation = Confirmation::Confirmed;
+            return decision;
+        }
+        Finding::Different => (Outcome::HolderMismatch, "clerk.mismatch"),
+        Finding::Review => (Outcome::ReviewRequired, "clerk.review"),
+    };
+    if finding == Finding::Different {
+        decision.confirmation = Confirmation::Mismatch;
+    }
+    if decision.outcome != outcome {
+        decision.outcome = outcome;
+        decision.cause = Some(cause.to_owned());
+        decision.text = outcome.text().into();
+        decision.next_step = outcome.next_step().into();
+    }
+    decision
+}
+
+/// Whether a permanent value for this code became known after the verdict.
+fn was_cancelled(node: &Node, found: &Recognition, now: UnixSeconds) -> bool {
+    let Some((uri, index)) = &found.status_ref else {
+        return false;
+    };
+    // A look-up outranks the code that was shown, which may be an old, replaced one.
+    let looked_up = found.evidence.iter().any(|evidence| evidence.kind == "response");
+    match node.view().status.read(uri, u64::from(*index), now) {
+        StatusReading::Tombstone(value) | StatusReading::Value { value, .. } if value.is_permanent() => {
+            value == comity_spec::status::StatusValue::Cancelled || !looked_up
+        }
+        _ => false,
+    }
+}
