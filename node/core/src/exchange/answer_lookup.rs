@@ -13,10 +13,8 @@ use comity_spec::problem::ProblemType;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::exchange::{Parties, RequestError, verify_request};
-use comity_verifier::jws::{Profile, Unverified, Verified};
-use serde::Deserialize;
+use comity_verifier::jws::Verified;
 
-use super::governing::Governing;
 use super::response::{Frame, matching, pad};
 use crate::audit::{Asked, Direction, Event, ForWhom, Line, salted};
 use crate::node::{Node, View};
@@ -69,11 +67,6 @@ pub enum AnswerError {
     /// What was asked may not be asked, or not so.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The peer's present keys are vouched for by no key that the agreement pins.
-    #[error(
-        "对方现用密钥未经协议所列密钥认可 / the peer's keys are vouched for by no key pinned in the agreement; sign it anew"
-    )]
-    KeyNotPinned,
     /// The `jti` was used for another request.
     #[error("同一编号的请求内容不同 / the jti was used for another request")]
     ReplayConflict,
@@ -97,7 +90,6 @@ impl AnswerError {
     pub const fn problem(&self) -> ProblemType {
         match self {
             Self::Request(error) => error.problem(),
-            Self::KeyNotPinned => ProblemType::SignatureInvalid,
             Self::ReplayConflict => ProblemType::ReplayConflict,
             Self::InProgress => ProblemType::InProgress,
             Self::Store(StoreError::Corrupt { .. }) | Self::Serialise(_) => ProblemType::Internal,
@@ -136,7 +128,7 @@ pub const CURRENT_AGREEMENT: &str = "current_agreement";
 pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<LookupAnswer, AnswerError> {
     let now = node.now();
     let view = node.view();
-    let (request, agreement) = may_ask(node, &view, received, now)?;
+    let request = may_ask(node, &view, received, now)?;
     let claims = request.value();
     let (scope, key) = (claims.iss.as_str(), claims.jti.to_string());
     let digest = Digest::of(&received.request);
@@ -152,7 +144,6 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
         me: &node.identity.entity,
         request: claims,
         request_digest: digest,
-        agreement: &agreement,
         source_as_of: node.issuer().source_as_of().await?,
         now,
     };
@@ -175,16 +166,7 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
             answer: response.clone(),
             keep_until: claims.exp.plus_saturating(SKEW),
         }),
-        line(
-            node,
-            claims,
-            &agreement,
-            result,
-            &received.request,
-            &response,
-            now,
-        )
-        .write()?,
+        line(node, claims, result, &received.request, &response, now).write()?,
     ];
     match node.store.commit("answer look-up", writes).await {
         Ok(()) => Ok(LookupAnswer {
@@ -207,44 +189,20 @@ fn may_ask(
     view: &View,
     received: &ReceivedLookup,
     now: UnixSeconds,
-) -> Result<(Verified<VerificationRequest>, AgreementRef), AnswerError> {
-    let me = &node.identity.entity;
-    let mut budget = Budget::new(Limits::PRESENTATION);
-    let named = agreement_named(&received.request, &mut budget)?;
-    let governing = Governing::named(&view.agreements, me, &received.channel, &named.id, now);
+) -> Result<Verified<VerificationRequest>, RequestError> {
     let parties = Parties {
-        me,
+        me: &node.identity.entity,
         channel: Some(&received.channel),
     };
-    // The finding is about the channel's county, and `verify_request` refuses any other.
-    let request = verify_request(
+    let mut budget = Budget::new(Limits::PRESENTATION);
+    verify_request(
         &received.request,
         &view.trust,
         parties,
-        |_| governing.finding(),
+        &view.agreements,
         now,
         &mut budget,
-    )?;
-    let peer = view.trust.county(&received.channel);
-    if !peer.is_some_and(|peer| governing.is_spoken_for_by(peer)) {
-        return Err(AnswerError::KeyNotPinned);
-    }
-    // In force and the one that the request names, or it would have been refused.
-    Ok((request, named))
-}
-
-/// Which agreement the request says it rests on; believed only once the signature is.
-fn agreement_named(request: &[u8], budget: &mut Budget) -> Result<AgreementRef, RequestError> {
-    #[derive(Deserialize)]
-    struct Names {
-        agreement: AgreementRef,
-    }
-    let profile = Profile::Comity {
-        typ: Typ::VerificationRequest.as_str(),
-    };
-    Ok(Unverified::parse(request, profile, budget)?
-        .claims::<Names>()?
-        .agreement)
+    )
 }
 
 /// What was answered under this key before.
@@ -267,7 +225,6 @@ async fn earlier(
 fn line(
     node: &Node,
     request: &VerificationRequest,
-    agreement: &AgreementRef,
     result: LookupResult,
     asked: &[u8],
     told: &[u8],
@@ -287,7 +244,7 @@ fn line(
             claims: request.claims.clone(),
         }),
         case_ref: Some(request.case_ref),
-        agreement: Some(agreement.clone()),
+        agreement: Some(request.agreement.clone()),
         outcome: Some(
             match result {
                 LookupResult::Match => "match",

@@ -5,6 +5,5 @@
 
 pub mod answer_lookup;
 pub mod ask_peer;
-pub(crate) mod governing;
 pub mod in_flight;
 pub(crate) mod response;

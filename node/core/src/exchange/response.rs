@@ -3,7 +3,6 @@
 //! A look-up that finds nobody and one with a wrong name end in the same content and size, after the same steps: one read by
 //! number, a comparison of names, one signature (protocol §8.2). Which of the two it was is said to nobody and kept nowhere.
 
-use comity_spec::agreement::AgreementRef;
 use comity_spec::attestation::ClaimName;
 use comity_spec::exchange::{
     LookupResult, PermitState, PermitStatus, RESPONSE_LIFETIME, RESPONSE_SIZE, SubjectNumber,
@@ -61,8 +60,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) request: &'a VerificationRequest,
     /// Its bytes' digest.
     pub(crate) request_digest: Digest,
-    /// The agreement in force.
-    pub(crate) agreement: &'a AgreementRef,
     /// When the register was last read completely.
     pub(crate) source_as_of: UnixSeconds,
     /// Now.
@@ -91,7 +88,7 @@ impl Frame<'_> {
             },
             permit_state: state,
             claims: permit.map(|permit| claims_of(&permit.details).limited_to(&self.request.claims)),
-            agreement: self.agreement.clone(),
+            agreement: self.request.agreement.clone(),
             // A register that was read after this answer began is not newer than the answer.
             source_as_of: self.source_as_of.min(self.now),
             environment: self.request.environment,

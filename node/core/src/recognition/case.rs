@@ -10,24 +10,22 @@ use comity_spec::agreement::AgreementRef;
 use comity_spec::attestation::{ClaimName, PermitClaims};
 use comity_spec::decision::Decision;
 use comity_spec::exchange::{LegalBasis, LookupResult, Subject, SubjectNumber};
-use comity_spec::ids::{EntityId, Jti, Region, TraceNumber};
+use comity_spec::ids::{EntityId, Jti, TraceNumber};
 use comity_spec::jose::KeyPurpose;
 use comity_spec::outcome::Outcome;
 use comity_spec::receipt::EvidenceDigest;
-use comity_spec::status::StatusValue;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use comity_verifier::decide::{
-    Actor, AgreementScope, Clerk, Consent, Context, DecideInput, Evidence, Health, ListFinding, Lookup,
-    Network, Quota, Recogniser, Refusal, Source, StatusFinding, Step, Wanted, decide,
+    Actor, Clerk, Consent, Context, DecideInput, Evidence, Health, Lookup, Network, Quota, Recogniser,
+    Refusal, Source, Step, Wanted, decide,
 };
 use comity_verifier::presentation::Presented;
-use comity_verifier::status_view::{StatusReading, VerifiedStatusList};
+use comity_verifier::status_view::{StatusReading, StatusView};
 
 use super::status_refresh::status_refresh;
 use super::{Inquiry, RecogniseError, RecognitionView};
 use crate::audit::{Asked, Direction, Event, ForWhom, Line, salted};
 use crate::exchange::ask_peer::{AskedPeer, Question, ask_peer};
-use crate::exchange::governing::Governing;
 use crate::node::{Node, View};
 use crate::ports::officers::Role;
 use crate::ports::recognitions::{Recognition, ShownHolder};
@@ -39,7 +37,6 @@ use crate::staff::idempotency;
 const MOST_QUESTIONS: usize = 3;
 
 /// What lies before the window.
-#[derive(Clone)]
 pub(super) enum Shown {
     /// A presentation that holds.
     Presented(Box<Presented>),
@@ -47,8 +44,9 @@ pub(super) enum Shown {
     Refused(Refusal, Vec<u8>),
     /// Number and name, with the county said to have issued the permit.
     Typed {
+        /// The county.
         issuer: EntityId,
-        region: Region,
+        /// Who is looked up.
         subject: Subject,
     },
 }
@@ -68,57 +66,22 @@ struct Gathered {
     case_ref: Jti,
     claims: Vec<ClaimName>,
     asked: Option<Result<AskedPeer, Refusal>>,
-    list: Option<VerifiedStatusList>,
+    status: Arc<StatusView>,
     refreshed: bool,
 }
 
 impl Case<'_> {
     /// Decides, records, and only then shows.
     pub(super) async fn run(self, shown: &Shown) -> Result<RecognitionView, RecogniseError> {
-        let shown = &self.only_pinned(shown);
         let mut gathered = Gathered {
             case_ref: Jti::from_bytes(self.node.rng.bytes::<16>()),
             claims: Vec::new(),
             asked: None,
-            list: None,
+            status: Arc::clone(&self.view.status),
             refreshed: false,
         };
         let decision = self.decide(shown, &mut gathered).await?;
         self.record(shown, &gathered, decision).await
-    }
-
-    /// A county whose present keys nobody pinned vouches for may be somebody else speaking in its name: grey, and nobody is asked.
-    fn only_pinned<'s>(&self, shown: &'s Shown) -> std::borrow::Cow<'s, Shown> {
-        use std::borrow::Cow;
-        let Some((issuer, region)) = shown.issuer() else {
-            return Cow::Borrowed(shown);
-        };
-        let governing = self.governing(issuer, region);
-        let county = self.view.trust.county(issuer);
-        if county.is_none_or(|county| governing.is_spoken_for_by(county)) {
-            return Cow::Borrowed(shown);
-        }
-        let refusal = Refusal::new(Outcome::IssuerSuspended, "agreement.key-not-pinned", issuer);
-        Cow::Owned(Shown::Refused(refusal, shown.bytes().to_vec()))
-    }
-
-    fn governing<'s>(&'s self, issuer: &'s EntityId, region: Region) -> Governing<'s> {
-        let identity = &self.node.identity;
-        let scope = AgreementScope {
-            issuer: (issuer, region),
-            recogniser: (&identity.entity, identity.region),
-            environment: identity.environment,
-        };
-        let Inquiry {
-            service, provider, ..
-        } = self.inquiry;
-        Governing::covering(
-            &self.view.agreements,
-            &scope,
-            service,
-            provider.as_ref(),
-            self.now,
-        )
     }
 
     fn context(&self) -> Context {
@@ -172,17 +135,11 @@ impl Case<'_> {
 
     fn step(&self, shown: &Shown, gathered: &Gathered, context: &Context, network: Network) -> Step {
         let identity = &self.node.identity;
-        let issuer = shown.issuer();
-        let governing = issuer.map(|(issuer, region)| self.governing(issuer, region));
-        let county = shown
-            .issuer_id()
-            .and_then(|issuer| self.view.trust.county(issuer));
         decide(&DecideInput {
             context,
             recogniser: Recogniser {
                 entity: &identity.entity,
                 region: identity.region,
-                environment: identity.environment,
                 network,
             },
             evidence: Evidence {
@@ -193,52 +150,16 @@ impl Case<'_> {
                     Some(Err(refusal)) => Lookup::Failed(refusal),
                 },
                 typed_name: self.typed_name,
-                issuer_contact: county.and_then(|county| county.contact.as_ref()),
             },
-            agreement: governing.as_ref().map_or(
-                comity_verifier::decide::AgreementFinding::None,
-                Governing::finding,
-            ),
-            status: self.status(shown, gathered),
+            trust: &self.view.trust,
+            agreements: &self.view.agreements,
+            status: &gathered.status,
+            status_refreshed: gathered.refreshed,
             clerk: Clerk::Pending,
             service: &self.inquiry.service,
             provider: self.inquiry.provider.as_ref(),
             now: self.now,
         })
-    }
-
-    fn status(&self, shown: &Shown, gathered: &Gathered) -> StatusFinding {
-        let Shown::Presented(presented) = shown else {
-            return StatusFinding::default();
-        };
-        let reference = presented.status();
-        let known = self.view.status.read(&reference.uri, reference.idx, self.now);
-        let tombstone = match known {
-            StatusReading::Tombstone(value) => Some(value),
-            _ => None,
-        };
-        // A list fetched for this case is newer than the view's, or it would have been refused.
-        let reading = gathered.list.as_ref().map_or(known, |list| {
-            let fresh = comity_verifier::status_view::StatusView::new([list.clone()], []);
-            fresh.read(&reference.uri, reference.idx, self.now)
-        });
-        let list = match reading {
-            StatusReading::NoList | StatusReading::Tombstone(_) => ListFinding::Absent,
-            StatusReading::Expired { .. } => ListFinding::Expired {
-                as_of: self
-                    .view
-                    .status
-                    .list(&reference.uri)
-                    .map_or(UnixSeconds::MIN, VerifiedStatusList::as_of),
-            },
-            StatusReading::Value { value, as_of, .. } => ListFinding::Read { value, as_of },
-            StatusReading::IndexOutOfRange => ListFinding::NoSuchIndex,
-        };
-        StatusFinding {
-            tombstone,
-            list,
-            refreshed: gathered.refreshed,
-        }
     }
 
     /// Asks for what the decision wants. Whatever fails is remembered as asked: nothing is asked twice.
@@ -247,7 +168,7 @@ impl Case<'_> {
             Wanted::StatusList { issuer, reference } => {
                 gathered.refreshed = true;
                 match status_refresh(self.node, &self.view, &issuer, &reference.uri).await {
-                    Ok(list) => gathered.list = Some(list),
+                    Ok(status) => gathered.status = status,
                     Err(error) => tracing::warn!(%issuer, %error, "status list not refreshed"),
                 }
             }
@@ -320,7 +241,7 @@ impl Case<'_> {
             Write::Recognition(Box::new(recognition.clone())),
             self.line(&recognition, gathered).write()?,
         ];
-        writes.extend(self.tombstone(shown, gathered, status_ref));
+        writes.extend(self.tombstone(gathered, status_ref));
         if let Some(keyed) = &inquiry.keyed {
             writes.push(idempotency::remember(
                 &inquiry.acting.officer,
@@ -344,8 +265,7 @@ impl Case<'_> {
         match shown {
             Shown::Presented(presented) => {
                 evidence.push(salted(salt, "attestation", presented.received()));
-                let uri = &presented.status().uri;
-                if let Some(list) = gathered.list.as_ref().or_else(|| self.view.status.list(uri)) {
+                if let Some(list) = gathered.status.list(&presented.status().uri) {
                     evidence.push(salted(salt, "status_list", list.payload_digest()));
                 }
             }
@@ -389,31 +309,18 @@ impl Case<'_> {
     }
 
     /// What was seen for good outlives the list in which it was seen.
-    fn tombstone(
-        &self,
-        shown: &Shown,
-        gathered: &Gathered,
-        status_ref: Option<(String, u32)>,
-    ) -> Option<Write> {
-        let finding = self.status(shown, gathered);
-        let ListFinding::Read { value, .. } = finding.list else {
-            return None;
-        };
+    fn tombstone(&self, gathered: &Gathered, status_ref: Option<(String, u32)>) -> Option<Write> {
         let (uri, index) = status_ref?;
-        let is_new = value.is_permanent() && finding.tombstone.is_none_or(|seen| becomes(seen, value));
-        is_new.then(|| {
-            Write::Tombstone(Tombstone {
+        match gathered.status.read(&uri, u64::from(index), self.now) {
+            StatusReading::Value { value, .. } if value.is_permanent() => Some(Write::Tombstone(Tombstone {
                 uri,
                 index,
                 status: value,
                 seen_at: self.now,
-            })
-        })
+            })),
+            _ => None,
+        }
     }
-}
-
-fn becomes(seen: StatusValue, value: StatusValue) -> bool {
-    seen != value && seen.may_become(value)
 }
 
 /// Who it is about, where the outcome is about a person: not where nothing was covered, and not where nobody was found.
@@ -454,39 +361,7 @@ impl Shown {
         match self {
             Self::Presented(presented) => Source::Presented(presented),
             Self::Refused(refusal, _) => Source::Refused(refusal),
-            Self::Typed {
-                issuer,
-                region,
-                subject,
-            } => Source::Typed {
-                issuer,
-                region: *region,
-                subject,
-            },
-        }
-    }
-
-    /// Issuer and region, where both are proven or chosen.
-    fn issuer(&self) -> Option<(&EntityId, Region)> {
-        match self {
-            Self::Presented(presented) => Some((presented.issuer(), presented.region())),
-            Self::Refused(..) => None,
-            Self::Typed { issuer, region, .. } => Some((issuer, *region)),
-        }
-    }
-
-    fn issuer_id(&self) -> Option<&EntityId> {
-        match self {
-            Self::Refused(refusal, _) => refusal.issuer.as_ref(),
-            Self::Presented(_) | Self::Typed { .. } => self.issuer().map(|(issuer, _)| issuer),
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Presented(presented) => presented.received(),
-            Self::Refused(_, bytes) => bytes,
-            Self::Typed { .. } => &[],
+            Self::Typed { issuer, subject } => Source::Typed { issuer, subject },
         }
     }
 

@@ -98,9 +98,8 @@ fn typed(node: &Node, view: &View, command: &LookUp) -> Shown {
         return Shown::Refused(refusal, Vec::new());
     };
     match view.trust.standing(&entity, node.now()) {
-        Standing::Active(county) => Shown::Typed {
+        Standing::Active(_) => Shown::Typed {
             issuer: entity,
-            region: county.region,
             subject: command.subject.clone(),
         },
         other => Shown::Refused(of_standing(&entity, &other), Vec::new()),

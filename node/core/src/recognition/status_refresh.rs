@@ -2,7 +2,7 @@
 //! minutes in which it did not.
 //!
 //! A list counts when it verifies, stands under the address that was asked for, and is not older than the one held. It is kept
-//! durably and put into the node's view; the case that asked uses it directly.
+//! durably and put into the node's view, from which the case that asked goes on.
 
 use std::sync::Arc;
 
@@ -39,13 +39,13 @@ pub(super) enum StatusRefreshError {
     Store(#[from] StoreError),
 }
 
-/// The newest version of a list. The address comes from an attestation whose issuer it stands under.
+/// The status view with the newest version of a list in it. The address comes from an attestation whose issuer it stands under.
 pub(super) async fn status_refresh(
     node: &Node,
     view: &View,
     issuer: &EntityId,
     uri: &str,
-) -> Result<VerifiedStatusList, StatusRefreshError> {
+) -> Result<Arc<StatusView>, StatusRefreshError> {
     let Fetched::Body { bytes, etag } = node.peers.get(uri, None, MAX_LIST_TOKEN).await? else {
         return Err(StatusRefreshError::NotNewer);
     };
@@ -55,7 +55,7 @@ pub(super) async fn status_refresh(
     }
     match node.view().status.list(uri).map(|held| list.succeeds(held)) {
         Some(Succession::Older | Succession::Fork) => return Err(StatusRefreshError::NotNewer),
-        Some(Succession::Same) => return Ok(list),
+        Some(Succession::Same) => return Ok(Arc::clone(&node.view().status)),
         Some(Succession::Newer) | None => {}
     }
     let row = PeerStatusRow {
@@ -77,7 +77,7 @@ pub(super) async fn status_refresh(
         Err(StoreError::Conflict(Conflict::Older(_))) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(list)
+    Ok(Arc::clone(&node.view().status))
 }
 
 async fn replace_in_view(node: &Node, list: &VerifiedStatusList) -> Result<(), StoreError> {

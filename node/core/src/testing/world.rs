@@ -165,6 +165,7 @@ impl World {
             rebuilding: tokio::sync::Mutex::default(),
             allocator: StatusAllocator::default(),
             policy: Policy { local_issuing: true, ..Policy::default() },
+            live: crate::live::Live::default(),
         };
         TestNode { node, store, publishing: publishing(county) }
     }
