@@ -11,12 +11,14 @@ use comity_spec::entity::{Endpoints, Environment};
 use comity_spec::ids::{EntityId, Region};
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
+use comity_spec::time::endorsement::EndorsementProfile;
 use comity_verifier::agreement::Agreements;
 use comity_verifier::status_view::StatusView;
 use comity_verifier::trust::{Anchor, Floors, Trust, TrustObjects};
 
 use crate::attestations::{Issuer, StatusAllocator};
 use crate::live::Live;
+use crate::permits::{Bureau, PermitPolicy};
 use crate::ports::peers::PeerClient;
 use crate::ports::signer::Signers;
 use crate::ports::store::Store;
@@ -104,6 +106,10 @@ pub struct Policy {
     pub require_key_binding: bool,
     /// Permits are issued and changed here, for a county without a register of its own.
     pub local_issuing: bool,
+    /// The county's rule for late endorsements (Decree 663 art. 22).
+    pub endorsement: EndorsementProfile,
+    /// Months for which a card issued here is good; `None` = no limit.
+    pub card_validity_months: Option<u16>,
     /// Look-ups without a match that one officer may make in ten minutes.
     pub misses_per_ten_minutes: u32,
     /// Seconds after which a window gives up a look-up and decides off line.
@@ -117,6 +123,8 @@ impl Default for Policy {
         Self {
             require_key_binding: false,
             local_issuing: false,
+            endorsement: EndorsementProfile::default(),
+            card_validity_months: None,
             misses_per_ten_minutes: 10,
             lookup_timeout_seconds: 3,
             holder_data_days: 30,
@@ -151,6 +159,19 @@ impl Node {
             rng: self.rng.as_ref(),
             signers: &self.signers,
             allocator: &self.allocator,
+        }
+    }
+
+    /// The office that keeps this county's permits, with its ports and rules.
+    #[must_use]
+    pub fn bureau(&self) -> Bureau<'_> {
+        Bureau {
+            issuer: self.issuer(),
+            policy: PermitPolicy {
+                local_issuing: self.policy.local_issuing,
+                endorsement: self.policy.endorsement,
+                card_validity_months: self.policy.card_validity_months,
+            },
         }
     }
 }

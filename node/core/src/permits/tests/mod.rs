@@ -2,4 +2,5 @@
 
 mod import;
 mod local;
+mod moves;
 mod register_file;
