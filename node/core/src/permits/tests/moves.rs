@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use crate::attestations::issue_for_permit::status_bits;
 use crate::attestations::issue_missing::issue_missing;
+use crate::permits::PermitError;
 use crate::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
 use crate::permits::endorse::endorse;
 use crate::permits::found::found;
@@ -18,7 +19,6 @@ use crate::permits::reinstate::reinstate;
 use crate::permits::replace::replace;
 use crate::permits::report_lost::report_lost;
 use crate::permits::suspend::suspend;
-use crate::permits::PermitError;
 use crate::ports::attestations::{AttestationReads as _, ListId};
 use crate::ports::permits::{Permit, PermitId, PermitReads as _};
 use crate::ports::store::{Store as _, Write};
@@ -92,30 +92,53 @@ async fn carry_out(county: &County, id: PermitId, step: Move, officer: &OfficerI
 async fn check(county: &County, permit: &Permit, seen: &mut BTreeMap<(ListId, u32), StatusValue>) {
     let events = county.store.events(permit.id).await.unwrap();
     let versions: Vec<_> = events.iter().map(|event| event.version).collect();
-    assert_eq!(versions, (1..=permit.version).collect::<Vec<_>>(), "an event for each version");
+    assert_eq!(
+        versions,
+        (1..=permit.version).collect::<Vec<_>>(),
+        "an event for each version"
+    );
     assert!(events.is_sorted_by_key(|event| event.at));
     let periods = &permit.details.residence_periods;
     assert_eq!(periods.last().unwrap().from, permit.details.residence_since);
     assert!(periods.last().unwrap().until.is_none());
     assert!(permit.anniversary <= permit.endorsed_until);
     for pair in periods.windows(2) {
-        assert!(pair[0].until.is_some_and(|until| until < pair[1].from), "{periods:?}");
+        assert!(
+            pair[0].until.is_some_and(|until| until < pair[1].from),
+            "{periods:?}"
+        );
     }
     let mut live = BTreeMap::new();
-    for issuance in county.store.attestations_of(permit.id, county.now()).await.unwrap() {
+    for issuance in county
+        .store
+        .attestations_of(permit.id, county.now())
+        .await
+        .unwrap()
+    {
         let place = (issuance.list, issuance.index);
         let before = seen.insert(place, issuance.status).unwrap_or_default();
-        assert!(before.may_become(issuance.status), "{before:?} became {:?}", issuance.status);
+        assert!(
+            before.may_become(issuance.status),
+            "{before:?} became {:?}",
+            issuance.status
+        );
         if issuance.status == StatusValue::Superseded {
             continue;
         }
-        assert_eq!(issuance.status, status_bits(permit.status), "the list shows what the permit is");
+        assert_eq!(
+            issuance.status,
+            status_bits(permit.status),
+            "the list shows what the permit is"
+        );
         if permit.status != PermitStatus::Cancelled {
             assert_eq!(issuance.exp, permit.endorsed_until.end_of_day());
             *live.entry(issuance.form as u8).or_insert(0) += 1;
         }
     }
-    assert!(live.values().all(|count| *count == 1), "at most one live attestation a form: {live:?}");
+    assert!(
+        live.values().all(|count| *count == 1),
+        "at most one live attestation a form: {live:?}"
+    );
 }
 
 proptest! {
