@@ -283,12 +283,12 @@ pub enum Wanted {
 pub fn decide(input: &DecideInput<'_>) -> Step {
     match first_that_applies(input) {
         Ok(verdict) => verdict.into_step(input),
-        Err(wanted) => Step::NeedStatus(wanted),
+        Err(wanted) => Step::NeedStatus(*wanted),
     }
 }
 
 /// The stages in the order of the closed list. `Err` asks for more before an answer.
-fn first_that_applies(input: &DecideInput<'_>) -> Result<Verdict, Wanted> {
+fn first_that_applies(input: &DecideInput<'_>) -> Result<Verdict, Box<Wanted>> {
     if let Some(verdict) = before_coverage(input) {
         return Ok(verdict);
     }

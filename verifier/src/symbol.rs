@@ -79,34 +79,35 @@ pub fn decode(digits: &str) -> Result<String, SymbolError> {
     if digits.len() > 3 * MAX_DIGITS + 64 {
         return Err(SymbolError::Length);
     }
-    let mut token = String::with_capacity(digits.len() / 2);
-    let mut tens: Option<u8> = None;
-    let mut read = 0_usize;
-    for (index, c) in digits.chars().enumerate() {
-        if c.is_whitespace() {
-            continue;
-        }
-        let value = digit(c).ok_or(SymbolError::NotDigits { at: index + 1 })?;
-        read += 1;
-        match tens.take() {
-            None => tens = Some(value),
-            Some(ten) => {
-                let code = FIRST + ten * 10 + value;
-                if code > LAST {
-                    return Err(SymbolError::OutOfRange { at: read / 2 });
-                }
-                token.push(char::from(code));
-            }
-        }
+    let text = digits.trim();
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return pairs(text.as_bytes());
     }
-    if tens.is_some() {
+    // What an input method or a scanner's line ends made of it.
+    let mut plain = Vec::with_capacity(text.len());
+    for (index, c) in digits.chars().enumerate().filter(|(_, c)| !c.is_whitespace()) {
+        plain.push(b'0' + digit(c).ok_or(SymbolError::NotDigits { at: index + 1 })?);
+    }
+    pairs(&plain)
+}
+
+/// Reads pairs of ASCII digits.
+fn pairs(digits: &[u8]) -> Result<String, SymbolError> {
+    if digits.is_empty() || digits.len() > MAX_DIGITS {
+        return Err(SymbolError::Length);
+    }
+    let (pairs, []) = digits.as_chunks::<2>() else {
         return Err(SymbolError::Incomplete);
+    };
+    let mut token = String::with_capacity(pairs.len());
+    for (index, [tens, ones]) in pairs.iter().enumerate() {
+        let code = FIRST + (tens - b'0') * 10 + (ones - b'0');
+        if code > LAST {
+            return Err(SymbolError::OutOfRange { at: index + 1 });
+        }
+        token.push(char::from(code));
     }
-    if token.is_empty() || read > MAX_DIGITS {
-        Err(SymbolError::Length)
-    } else {
-        Ok(token)
-    }
+    Ok(token)
 }
 
 /// The value of a digit, ASCII or full-width.

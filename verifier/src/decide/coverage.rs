@@ -3,6 +3,11 @@
 //!
 //! Issuer and recogniser use the same [`covering_row`], so that one never asks for what the other refuses.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "an early verdict is the answer, made once per decision, and no rare error"
+)]
+
 use comity_spec::agreement::{Agreement, Service};
 use comity_spec::entity::Environment;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};

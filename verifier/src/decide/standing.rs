@@ -6,6 +6,11 @@
 //! on fresh data; a presentation alone never proves that nobody endorsed since, so a passed date is put to the issuer and,
 //! where it cannot be asked, is STATUS_STALE.
 
+#![expect(
+    clippy::result_large_err,
+    reason = "an early verdict is the answer, made once per decision, and no rare error"
+)]
+
 use comity_spec::attestation::{ClaimName, PermitClaims, StatusReference};
 use comity_spec::decision::{MissingCondition, TierGrant, Truth};
 use comity_spec::exchange::{LookupResult, PermitState, PermitStatus, Subject, SubjectNumber};
@@ -39,18 +44,18 @@ enum Age {
     TooOld(i64),
 }
 
-pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Verdict, Wanted> {
+pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Verdict, Box<Wanted>> {
     let good = match (input.evidence.lookup, input.evidence.source) {
         (Lookup::Answered(answer), source) => looked_up(input, covered, source, answer),
         (Lookup::NotAsked | Lookup::Failed(_), Source::Presented(presented)) => {
             match from_presentation(input, covered, presented) {
                 Ok(found) => found,
-                Err(wanted) => return Err(*wanted),
+                Err(wanted) => return Err(wanted),
             }
         }
         (Lookup::Failed(refusal), _) => Err(Verdict::refused(refusal)),
         (Lookup::NotAsked, Source::Typed { subject, .. }) => match input.recogniser.network {
-            Network::OnLine => return Err(look_up(covered, subject.clone())),
+            Network::OnLine => return Err(Box::new(look_up(covered, subject.clone()))),
             Network::OffLine => Err(Verdict::because(Outcome::IssuerUnreachable, "lookup.off-line")),
         },
         // Told apart before coverage; here for totality.

@@ -365,7 +365,8 @@ fn every_one_of_the_27_comes_about_with_its_class_and_its_words() {
 #[test]
 fn of_two_that_apply_the_first_wins() {
     // Later ones are added to earlier ones where the two can stand together.
-    let stand_together: [(Outcome, fn(&mut Window)); 9] = [
+    type Set = fn(&mut Window);
+    let stand_together: [(Outcome, Set); 9] = [
         (Outcome::NotAuthorised, |w| w.context.actor = Actor::NotAuthorised),
         (Outcome::RateLimited, |w| {
             w.context.quota = Quota::Exceeded { minutes: 1 }
