@@ -5,9 +5,14 @@
 //! last good is kept: an unreachable authority, a damaged answer or a hostile one never empties what this node holds.
 //! Protocol §4, §5, §7 (push) and §11.
 
+pub mod agreements;
 pub mod authority;
+pub mod bundle;
+pub mod deliver;
 pub mod intake;
 pub mod load_view;
 pub mod own_configuration;
+pub mod receive_hint;
 pub mod refresh;
+pub mod refresh_status;
 mod stored;

@@ -1,0 +1,61 @@
+//! Another party's withdrawal, in a hint, a file or a bundle: it proves itself, and a stolen province key cannot make one.
+
+use comity_spec::agreement::{AgreementRef, Withdrawal};
+use comity_verifier::agreement::{WithdrawalError, verify_withdrawal};
+
+use crate::federation::load_view::reload_agreements;
+use crate::federation::stored::{self, PartyKeys};
+use crate::node::Node;
+use crate::ports::agreements::WithdrawalRow;
+use crate::ports::store::{StoreError, Write};
+
+/// Why a withdrawal was not taken. The sender's fault unless a variant says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveWithdrawalError {
+    /// Not a withdrawal at all.
+    #[error("不是退出通知 / not a withdrawal")]
+    Form,
+    /// The agreement it names is not held here.
+    #[error("本节点没有该协议:{} v{} / the agreement it names is not held here", .0.id, .0.version)]
+    NotHeld(AgreementRef),
+    /// It does not hold.
+    #[error(transparent)]
+    Withdrawal(#[from] WithdrawalError),
+    /// The store: our own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes a withdrawal in, compact JWS. `false` when it, or an earlier one of the same party that ends the agreement no later,
+/// is here already.
+///
+/// # Errors
+/// [`ReceiveWithdrawalError`]; nothing was changed.
+pub async fn receive_withdrawal(node: &Node, jws: &str) -> Result<bool, ReceiveWithdrawalError> {
+    let _turn = node.rebuilding.lock().await;
+    let view = node.view();
+    let named: Withdrawal = stored::claims(jws).ok_or(ReceiveWithdrawalError::Form)?;
+    let agreement = view.agreements.by_digest(&named.agreement.digest);
+    let agreement = agreement.ok_or(ReceiveWithdrawalError::NotHeld(named.agreement))?;
+    let verified = verify_withdrawal(jws, agreement, &view.trust, node.now())?;
+    let withdrawal = verified.withdrawal();
+    let known = view.agreements.withdrawals().iter().map(|one| one.withdrawal()).any(|one| {
+        one.iss == withdrawal.iss
+            && one.agreement == withdrawal.agreement
+            && one.effective_from <= withdrawal.effective_from
+    });
+    if known {
+        return Ok(false);
+    }
+    let mut keys = PartyKeys::read(node.store.as_ref()).await?;
+    let mut writes: Vec<Write> = keys.remember([verified.key().clone()]).into_iter().collect();
+    writes.push(Write::Withdrawal(WithdrawalRow {
+        id: withdrawal.agreement.id.clone(),
+        iss: withdrawal.iss.clone(),
+        iat: withdrawal.iat,
+        jws: jws.to_owned(),
+    }));
+    node.store.commit("receive-withdrawal", writes).await?;
+    reload_agreements(node).await?;
+    Ok(true)
+}

@@ -1,0 +1,307 @@
+//! Fetching peers' status lists, and keeping what they said for good.
+//!
+//! Which lists there are, a peer says itself: its public listener serves an aggregation document (Token Status List, draft 21,
+//! "Status List Aggregation") at [`AGGREGATION_PATH`]; lists that a hint or an attestation names come on top. Every token passes
+//! the verifier; an older one is refused durably, another one of the same second is an alarm, and whatever fails, the last good
+//! stands until its own end.
+//!
+//! **Tombstones.** Every permanent value (1 or 3) of an accepted list is written down, not only those of permits seen here: a
+//! code that is first presented when its list has ended and the issuer is cut off must still come out red. What was written for
+//! the list before is not written again, so a refresh costs the entries that changed.
+
+use std::collections::BTreeSet;
+
+use comity_spec::ids::EntityId;
+use comity_verifier::status_view::{
+    StatusTokenError, StatusView, Succession, VerifiedStatusList, verify_status_token,
+};
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize};
+
+use super::load_view::reload_status;
+use super::stored::Stored;
+use crate::node::Node;
+use crate::ports::peers::{FetchError, Fetched, MAX_OBJECT};
+use crate::ports::store::{Conflict, StoreError, Write};
+use crate::ports::trust::{PeerStatusRow, Tombstone};
+
+#[cfg(test)]
+mod tests;
+
+/// Path of the aggregation document under a county's public base URL.
+pub const AGGREGATION_PATH: &str = "/status-lists";
+/// Lists of one county that are fetched: 256 lists of 131,072 entries are thirty million permits.
+pub const MAX_LISTS: usize = 256;
+/// Lists that are fetched at one time.
+const AT_ONCE: usize = 8;
+/// Tombstones of one commit.
+const BATCH: usize = 2_000;
+
+/// Which lists are refreshed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// Those of every party of our agreements.
+    OfParties,
+    /// These of one county, as a hint or an attestation names them.
+    Of {
+        /// The county.
+        issuer: EntityId,
+        /// Their addresses; those that are not under its public base URL are refused.
+        uris: Vec<String>,
+    },
+}
+
+/// What became of one list.
+#[derive(Debug)]
+pub struct ListReport {
+    /// Its address.
+    pub uri: String,
+    /// What became of it.
+    pub result: ListResult,
+}
+
+/// What became of one list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListResult {
+    /// New, and kept.
+    Stored {
+        /// Entries seen as permanent for the first time.
+        tombstones: usize,
+        /// Entries that were permanent and no longer are: the issuer broke the protocol. The tombstones stand.
+        resurrected: usize,
+    },
+    /// What is kept already.
+    Unchanged,
+    /// It did not come; the last good stands until its end.
+    Unreachable(FetchError),
+    /// Not believed.
+    Refused(StatusTokenError),
+    /// Older than what is kept.
+    RolledBack,
+    /// Another one of the same second: an alarm.
+    Fork,
+    /// Not under the issuer's public base URL, or a token of another address or county.
+    OtherAddress,
+    /// The issuer is no active county now: nothing of it is fetched.
+    IssuerNotActive {
+        /// The rule name of its standing.
+        standing: &'static str,
+    },
+    /// An aggregation document that does not read.
+    BadAggregation,
+}
+
+/// The aggregation document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aggregation {
+    /// Addresses of status lists.
+    pub status_lists: Vec<String>,
+}
+
+/// The aggregation document of this county: its published lists.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn own_aggregation(node: &Node) -> Result<Aggregation, StoreError> {
+    let lists = node.store.status_lists().await?.into_iter();
+    Ok(Aggregation { status_lists: lists.filter(|list| list.token.is_some()).map(|list| list.uri).collect() })
+}
+
+/// Refreshes status lists, stores them, and swaps the status part of the view.
+///
+/// # Errors
+/// [`StoreError`] when the store does not take what was verified; the view still stands.
+pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport>, StoreError> {
+    let mut reports = Vec::new();
+    let wanted = match lists {
+        Lists::OfParties => of_parties(node, &mut reports).await?,
+        Lists::Of { issuer, uris } => named(node, issuer, uris, &mut reports),
+    };
+    let held = node.store.peer_status().await?;
+    let etag = |uri: &String| held.iter().find(|row| row.uri == *uri).and_then(|row| row.etag.clone());
+    let view = node.view();
+    // Asked conditionally only while what is kept can still be read.
+    let usable = |uri: &String| view.status.list(uri).is_some_and(|list| node.now() < list.exp());
+    let asked: Vec<_> =
+        wanted.into_iter().map(|(issuer, uri)| (issuer, etag(&uri).filter(|_| usable(&uri)), uri)).collect();
+    let answers = futures_util::stream::iter(asked).map(|(issuer, etag, uri)| async move {
+        let got = node.peers.get(&uri, etag.as_deref(), MAX_OBJECT).await;
+        (issuer, uri, got)
+    });
+    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    let mut tokens = Vec::new();
+    for (issuer, uri, got) in answers {
+        match got {
+            Ok(Fetched::Body { bytes, etag }) => tokens.push(Offered { issuer: Some(issuer), uri: Some(uri), token: bytes, etag }),
+            Ok(Fetched::NotModified) => reports.push(ListReport { uri, result: ListResult::Unchanged }),
+            Err(error) => reports.push(ListReport { uri, result: ListResult::Unreachable(error) }),
+        }
+    }
+    reports.extend(take(node, tokens).await?);
+    Ok(reports)
+}
+
+/// A token offered to this node, with what it should be where that is known.
+pub(super) struct Offered {
+    pub(super) issuer: Option<EntityId>,
+    pub(super) uri: Option<String>,
+    pub(super) token: Vec<u8>,
+    pub(super) etag: Option<String>,
+}
+
+/// Verifies, compares and stores tokens, from the network and from bundles alike.
+pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListReport>, StoreError> {
+    let _turn = node.rebuilding.lock().await;
+    let view = node.view();
+    let held = node.store.peer_status().await?;
+    let mut stored = Stored::read(node.store.as_ref()).await?;
+    let mut reports = Vec::new();
+    for offer in offers {
+        let Offered { issuer, uri, token, etag } = offer;
+        let name = |uri: Option<String>| uri.unwrap_or_else(|| "?".to_owned());
+        let list = match verify_status_token(&token, &view.trust, node.now()) {
+            Ok(list) => list,
+            Err(error) => {
+                reports.push(ListReport { uri: name(uri), result: ListResult::Refused(error) });
+                continue;
+            }
+        };
+        let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
+        if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
+            reports.push(ListReport { uri: name(uri), result: ListResult::OtherAddress });
+            continue;
+        }
+        let result = match against_row(held.iter().find(|row| row.uri == list.uri()), &list, &token) {
+            Some(result) => result,
+            None => store(node, &view.status, &mut stored, &list, token, etag).await?,
+        };
+        reports.push(ListReport { uri: list.uri().to_owned(), result });
+    }
+    if reports.iter().any(|report| matches!(report.result, ListResult::Stored { .. })) {
+        reload_status(node).await?;
+    }
+    for report in &reports {
+        if let ListResult::Fork | ListResult::Stored { resurrected: 1.., .. } = report.result {
+            tracing::error!(list = %report.uri, result = ?report.result, "a status list contradicts itself: raise the alarm");
+        }
+    }
+    Ok(reports)
+}
+
+/// The durable floor: what is kept counts, whether or not it can still be read.
+fn against_row(kept: Option<&PeerStatusRow>, list: &VerifiedStatusList, token: &[u8]) -> Option<ListResult> {
+    let kept = kept?;
+    let payload = |token: &str| super::stored::payload(token).to_owned();
+    match list.iat().cmp(&kept.iat) {
+        std::cmp::Ordering::Less => Some(ListResult::RolledBack),
+        std::cmp::Ordering::Greater => None,
+        std::cmp::Ordering::Equal if payload(&kept.token) == payload(&String::from_utf8_lossy(token)) => {
+            Some(ListResult::Unchanged)
+        }
+        std::cmp::Ordering::Equal => Some(ListResult::Fork),
+    }
+}
+
+async fn store(
+    node: &Node,
+    view: &StatusView,
+    stored: &mut Stored,
+    list: &VerifiedStatusList,
+    token: Vec<u8>,
+    etag: Option<String>,
+) -> Result<ListResult, StoreError> {
+    let before = view.list(list.uri()).filter(|before| list.succeeds(before) == Succession::Newer);
+    let permanent: Vec<_> = match before {
+        Some(before) => list.changes_since(before).into_iter().filter(|(_, _, new)| new.is_permanent()).map(|(i, _, v)| (i, v)).collect(),
+        None => list.permanent().collect(),
+    };
+    let resurrected = before.map_or(0, |before| {
+        list.changes_since(before).iter().filter(|(_, old, new)| !old.may_become(*new)).count()
+    });
+    let stones = permanent.into_iter().filter_map(|(index, status)| {
+        let index = u32::try_from(index).ok()?;
+        Some(Write::Tombstone(Tombstone { uri: list.uri().to_owned(), index, status, seen_at: node.now() }))
+    });
+    let mut stones: Vec<Write> = stones.collect();
+    let tombstones = stones.len();
+    // The list comes last: after a crash between two commits the next refresh writes the stones again, and none is missing.
+    while stones.len() > BATCH {
+        let rest = stones.split_off(BATCH);
+        node.store.commit("tombstones", std::mem::replace(&mut stones, rest)).await?;
+    }
+    stones.push(Write::PeerStatus(PeerStatusRow {
+        uri: list.uri().to_owned(),
+        iss: list.iss().clone(),
+        iat: list.iat(),
+        exp: list.exp(),
+        etag,
+        // It was verified, so it is ASCII.
+        token: String::from_utf8_lossy(&token).into_owned(),
+    }));
+    stones.extend(stored.raise_floor(list.iat()));
+    match node.store.commit("accept-status-list", stones).await {
+        Ok(()) => Ok(ListResult::Stored { tombstones, resurrected }),
+        Err(StoreError::Conflict(Conflict::Older(_))) => Ok(ListResult::RolledBack),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every list of every active party of our agreements: as it says itself, and as we know it from before.
+async fn of_parties(node: &Node, reports: &mut Vec<ListReport>) -> Result<Vec<(EntityId, String)>, StoreError> {
+    let view = node.view();
+    let me = &node.identity.entity;
+    let parties = view.agreements.all().iter().flat_map(|one| &one.agreement().parties);
+    let parties: BTreeSet<EntityId> =
+        parties.map(|party| party.entity.clone()).filter(|party| party != me).collect();
+    let mut known: Vec<(EntityId, String)> =
+        node.store.peer_status().await?.into_iter().map(|row| (row.iss, row.uri)).collect();
+    known.retain(|(iss, _)| parties.contains(iss));
+    let mut wanted = Vec::new();
+    for party in &parties {
+        let standing = view.trust.standing(party, node.now());
+        let Some(county) = standing.active() else {
+            let result = ListResult::IssuerNotActive { standing: standing.rule() };
+            reports.push(ListReport { uri: party.join(AGGREGATION_PATH), result });
+            continue;
+        };
+        let url = county.public.join(AGGREGATION_PATH);
+        let mut uris: Vec<String> = known.iter().filter(|(iss, _)| iss == party).map(|(_, uri)| uri.clone()).collect();
+        match node.peers.get(&url, None, MAX_OBJECT).await {
+            Ok(Fetched::Body { bytes, .. }) => match serde_json::from_slice::<Aggregation>(&bytes) {
+                Ok(document) => uris.extend(document.status_lists),
+                Err(_) => reports.push(ListReport { uri: url, result: ListResult::BadAggregation }),
+            },
+            Ok(Fetched::NotModified) => {}
+            Err(error) => reports.push(ListReport { uri: url, result: ListResult::Unreachable(error) }),
+        }
+        wanted.extend(named(node, party, &uris, reports));
+    }
+    Ok(wanted)
+}
+
+/// The addresses that may be fetched for a county: its own, each once, not too many.
+fn named(
+    node: &Node,
+    issuer: &EntityId,
+    uris: &[String],
+    reports: &mut Vec<ListReport>,
+) -> Vec<(EntityId, String)> {
+    let view = node.view();
+    let standing = view.trust.standing(issuer, node.now());
+    let Some(county) = standing.active() else {
+        let result = ListResult::IssuerNotActive { standing: standing.rule() };
+        reports.extend(uris.iter().map(|uri| ListReport { uri: uri.clone(), result: result.clone() }));
+        return Vec::new();
+    };
+    let own = |uri: &str| uri.strip_prefix(county.public.as_str()).is_some_and(|path| path.starts_with('/'));
+    let mut seen = BTreeSet::new();
+    let mut wanted = Vec::new();
+    for uri in uris.iter().filter(|uri| seen.insert(uri.as_str())).take(MAX_LISTS) {
+        if own(uri) {
+            wanted.push((issuer.clone(), uri.clone()));
+        } else {
+            reports.push(ListReport { uri: uri.clone(), result: ListResult::OtherAddress });
+        }
+    }
+    wanted
+}
