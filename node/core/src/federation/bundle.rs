@@ -124,11 +124,15 @@ async fn chain(node: &Node, bundle: &Bundle, report: &mut ImportReport) -> Resul
     let offers = offers.chain(bundle.member_lists.iter().cloned().map(Offer::MemberList));
     let offers: Vec<Offer> = offers.collect();
     let mut results: Vec<Option<Taken>> = vec![None; offers.len()];
-    let no_path = Taken::Refused(Refusal::NoPath);
+    // Its keys may become known in a later round: what is no fault of its signer is offered again.
+    let is_open = |one: &Option<Taken>| match one {
+        None => true,
+        Some(Taken::Refused(refusal)) => !refusal.is_signers(),
+        Some(_) => false,
+    };
     for _ in 0..ROUNDS {
         let (trust, _) = stored.trust(&node.anchor, node.now()).await;
-        let open: Vec<usize> =
-            (0..offers.len()).filter(|at| results[*at].as_ref().is_none_or(|one| *one == no_path)).collect();
+        let open: Vec<usize> = (0..offers.len()).filter(|at| is_open(&results[*at])).collect();
         let round = open.iter().map(|at| (None, offers[*at].clone())).collect();
         let taken = intake::take(node, &mut stored, &trust, round).await?;
         let progress = taken.contains(&Taken::Stored);
@@ -139,7 +143,7 @@ async fn chain(node: &Node, bundle: &Bundle, report: &mut ImportReport) -> Resul
             break;
         }
     }
-    let mut results = results.into_iter().map(|one| one.unwrap_or_else(|| no_path.clone()));
+    let mut results = results.into_iter().map(|one| one.unwrap_or(Taken::Refused(Refusal::NoPath)));
     report.statements = results.by_ref().take(bundle.statements.len()).collect();
     report.member_lists = results.collect();
     Ok(())
