@@ -48,10 +48,7 @@ pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Ve
     let good = match (input.evidence.lookup, input.evidence.source) {
         (Lookup::Answered(answer), source) => looked_up(input, covered, source, answer),
         (Lookup::NotAsked | Lookup::Failed(_), Source::Presented(presented)) => {
-            match from_presentation(input, covered, presented) {
-                Ok(found) => found,
-                Err(wanted) => return Err(wanted),
-            }
+            from_presentation(input, covered, presented)?
         }
         (Lookup::Failed(refusal), _) => Err(Verdict::refused(refusal)),
         (Lookup::NotAsked, Source::Typed { subject, .. }) => match input.recogniser.network {
