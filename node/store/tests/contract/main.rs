@@ -12,6 +12,7 @@ mod fixtures;
 mod model;
 mod permits;
 mod trust;
+mod use_cases;
 mod windows;
 
 /// Runs an `async fn case(store: &dyn Store)` on a fresh store of each kind.
