@@ -67,19 +67,46 @@ pub async fn export(node: &Node) -> Result<Bundle, StoreError> {
     let now = node.now();
     let store = node.store.as_ref();
     let alive = |exp: UnixSeconds| now < exp;
-    let mut statements: Vec<_> = store.statements().await?.into_iter().filter(|row| alive(row.exp)).collect();
+    let mut statements: Vec<_> = store
+        .statements()
+        .await?
+        .into_iter()
+        .filter(|row| alive(row.exp))
+        .collect();
     statements.sort_by(|a, b| (&a.iss, &a.sub).cmp(&(&b.iss, &b.sub)));
-    let member_lists = store.member_lists().await?.into_iter().filter(|row| alive(row.exp));
-    let agreements = store.agreements().await?.into_iter().filter(|row| row.state == AgreementState::Adopted);
-    let own = store.status_lists().await?.into_iter().filter_map(|list| list.token);
-    let peers = store.peer_status().await?.into_iter().filter(|row| alive(row.exp)).map(|row| row.token);
+    let member_lists = store
+        .member_lists()
+        .await?
+        .into_iter()
+        .filter(|row| alive(row.exp));
+    let agreements = store
+        .agreements()
+        .await?
+        .into_iter()
+        .filter(|row| row.state == AgreementState::Adopted);
+    let own = store
+        .status_lists()
+        .await?
+        .into_iter()
+        .filter_map(|list| list.token);
+    let peers = store
+        .peer_status()
+        .await?
+        .into_iter()
+        .filter(|row| alive(row.exp))
+        .map(|row| row.token);
     Ok(Bundle {
         version: VERSION,
         created: now,
         statements: statements.into_iter().map(|row| row.jws).collect(),
         member_lists: member_lists.map(|row| row.jws).collect(),
         agreements: agreements.map(|row| row.signed).collect(),
-        withdrawals: store.withdrawals().await?.into_iter().map(|row| row.jws).collect(),
+        withdrawals: store
+            .withdrawals()
+            .await?
+            .into_iter()
+            .map(|row| row.jws)
+            .collect(),
         status_lists: own.chain(peers).collect(),
     })
 }
@@ -102,7 +129,9 @@ pub async fn import(node: &Node, bytes: &[u8]) -> Result<ImportReport, ImportErr
     reload_trust(node).await?;
     drop(turn);
     for signed in &bundle.agreements {
-        report.agreements.push(receive_proposal(node, as_json(signed).as_bytes()).await);
+        report
+            .agreements
+            .push(receive_proposal(node, as_json(signed).as_bytes()).await);
     }
     for jws in &bundle.withdrawals {
         report.withdrawals.push(receive_withdrawal(node, jws).await);
@@ -143,7 +172,9 @@ async fn chain(node: &Node, bundle: &Bundle, report: &mut ImportReport) -> Resul
             break;
         }
     }
-    let mut results = results.into_iter().map(|one| one.unwrap_or(Taken::Refused(Refusal::NoPath)));
+    let mut results = results
+        .into_iter()
+        .map(|one| one.unwrap_or(Taken::Refused(Refusal::NoPath)));
     report.statements = results.by_ref().take(bundle.statements.len()).collect();
     report.member_lists = results.collect();
     Ok(())

@@ -85,7 +85,11 @@ pub enum NotDelivered {
 pub async fn announce(node: &Node, message: &Message) -> Result<usize, StoreError> {
     let view = node.view();
     let me = &node.identity.entity;
-    let parties = view.agreements.all().iter().flat_map(|one| &one.agreement().parties);
+    let parties = view
+        .agreements
+        .all()
+        .iter()
+        .flat_map(|one| &one.agreement().parties);
     let parties: std::collections::BTreeSet<_> = parties.map(|p| &p.entity).filter(|p| *p != me).collect();
     let writes: Vec<Write> = parties
         .into_iter()
@@ -132,12 +136,18 @@ pub async fn deliver(node: &Node) -> Result<Vec<Delivery>, StoreError> {
 enum Sent {
     Delivered,
     Moot,
-    Not { why: NotDelivered, retry_after: Option<u64> },
+    Not {
+        why: NotDelivered,
+        retry_after: Option<u64>,
+    },
 }
 
 impl From<NotDelivered> for Sent {
     fn from(why: NotDelivered) -> Self {
-        Self::Not { why, retry_after: None }
+        Self::Not {
+            why,
+            retry_after: None,
+        }
     }
 }
 
@@ -172,7 +182,10 @@ async fn send(node: &Node, item: &OutboxItem) -> Result<Sent, StoreError> {
             Ok(answer) if (200..300).contains(&answer.status) => {}
             Ok(answer) => {
                 let why = NotDelivered::Status(answer.status);
-                return Ok(Sent::Not { why, retry_after: answer.retry_after });
+                return Ok(Sent::Not {
+                    why,
+                    retry_after: answer.retry_after,
+                });
             }
             Err(error) => return Ok(NotDelivered::from(error).into()),
         }
@@ -181,9 +194,13 @@ async fn send(node: &Node, item: &OutboxItem) -> Result<Sent, StoreError> {
 }
 
 async fn proposal(node: &Node, id: &str, version: u32) -> Result<Option<Vec<u8>>, StoreError> {
-    let Ok(id) = id.parse::<AgreementId>() else { return Ok(None) };
+    let Ok(id) = id.parse::<AgreementId>() else {
+        return Ok(None);
+    };
     let rows = node.store.agreements().await?;
-    let row = rows.into_iter().find(|row| row.id == id && row.version == version);
+    let row = rows
+        .into_iter()
+        .find(|row| row.id == id && row.version == version);
     Ok(row.map(|row| as_json(&row.signed).into_bytes()))
 }
 
@@ -202,11 +219,21 @@ fn hints(node: &Node, item: &OutboxItem, message: &Message) -> Vec<Hint> {
         environment: node.identity.environment,
     };
     match message {
-        Message::StatusChanged { lists } => {
-            lists.chunks(MAX_HINTED).map(|lists| Hint { status_lists: lists.to_vec(), ..empty() }).collect()
-        }
-        Message::ConfigurationChanged => vec![Hint { configuration: true, ..empty() }],
-        Message::Withdrawal { jws } => vec![Hint { withdrawals: vec![jws.clone()], ..empty() }],
+        Message::StatusChanged { lists } => lists
+            .chunks(MAX_HINTED)
+            .map(|lists| Hint {
+                status_lists: lists.to_vec(),
+                ..empty()
+            })
+            .collect(),
+        Message::ConfigurationChanged => vec![Hint {
+            configuration: true,
+            ..empty()
+        }],
+        Message::Withdrawal { jws } => vec![Hint {
+            withdrawals: vec![jws.clone()],
+            ..empty()
+        }],
         Message::Proposal { .. } => Vec::new(),
     }
 }
@@ -222,14 +249,24 @@ fn settle(node: &Node, item: &OutboxItem, sent: Sent) -> (Write, DeliveryResult)
     if final_answer || item.attempts + 1 >= MAX_ATTEMPTS {
         return (Write::Dequeue(item.id), DeliveryResult::GivenUp(why));
     }
-    let until = node.now().plus_saturating(pause(node, item.attempts, retry_after));
-    (Write::Postpone { id: item.id, next_at: until.get() }, DeliveryResult::PutOff { why, until })
+    let until = node
+        .now()
+        .plus_saturating(pause(node, item.attempts, retry_after));
+    (
+        Write::Postpone {
+            id: item.id,
+            next_at: until.get(),
+        },
+        DeliveryResult::PutOff { why, until },
+    )
 }
 
 /// Doubled at each attempt, as long as the peer asks at least, spread by an eighth so that nodes do not return in step.
 fn pause(node: &Node, attempts: u32, retry_after: Option<u64>) -> i64 {
     let doubled = FIRST_PAUSE.saturating_mul(1_i64.checked_shl(attempts.min(20)).unwrap_or(i64::MAX));
-    let asked = retry_after.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0);
+    let asked = retry_after
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .unwrap_or(0);
     let pause = doubled.max(asked).min(LONGEST_PAUSE);
     let spread = u32::try_from(pause / 8).unwrap_or(0);
     pause + i64::from(node.rng.below(spread.saturating_add(1)))

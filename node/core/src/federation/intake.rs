@@ -98,7 +98,10 @@ fn statement(
 ) -> Result<Option<Vec<Write>>, Taken> {
     let accepted = accept_statement(jws, trust, node.now()).map_err(Taken::Refused)?;
     let (iss, sub) = (accepted.iss, accepted.sub);
-    let named = Subject::Statement { iss: iss.clone(), sub: sub.clone() };
+    let named = Subject::Statement {
+        iss: iss.clone(),
+        sub: sub.clone(),
+    };
     if expected.is_some_and(|expected| *expected != named) {
         return Err(Taken::OtherObject);
     }
@@ -106,12 +109,22 @@ fn statement(
         return Ok(None);
     }
     if let Some(kept) = stored.statements.get(&(iss.clone(), sub.clone())) {
-        compare(accepted.iat.get(), kept.iat.get(), payload(jws) == payload(&kept.jws))?;
+        compare(
+            accepted.iat.get(),
+            kept.iat.get(),
+            payload(jws) == payload(&kept.jws),
+        )?;
         if kept.iat == accepted.iat {
             return Ok(None);
         }
     }
-    let row = StatementRow { iss, sub, iat: accepted.iat, exp: accepted.exp, jws: jws.to_owned() };
+    let row = StatementRow {
+        iss,
+        sub,
+        iat: accepted.iat,
+        exp: accepted.exp,
+        jws: jws.to_owned(),
+    };
     Ok(Some(stored.replace(row)))
 }
 
@@ -134,7 +147,11 @@ fn member_list(
     }
     if let Some(kept) = stored.lists.get(&iss) {
         let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-        compare(number(accepted.seq), number(kept.seq), payload(jws) == payload(&kept.jws))?;
+        compare(
+            number(accepted.seq),
+            number(kept.seq),
+            payload(jws) == payload(&kept.jws),
+        )?;
         if accepted.iat < kept.iat {
             let (iat, floor) = (accepted.iat.get(), kept.iat.get());
             return Err(Taken::Refused(Refusal::RolledBack { iat, floor }));
@@ -156,7 +173,14 @@ fn member_list(
 
 const fn compare(offered: i64, kept: i64, same: bool) -> Result<(), Taken> {
     if offered < kept {
-        return Err(Taken::Refused(Refusal::RolledBack { iat: offered, floor: kept }));
+        return Err(Taken::Refused(Refusal::RolledBack {
+            iat: offered,
+            floor: kept,
+        }));
     }
-    if offered == kept && !same { Err(Taken::Refused(Refusal::Fork { iat: offered })) } else { Ok(()) }
+    if offered == kept && !same {
+        Err(Taken::Refused(Refusal::Fork { iat: offered }))
+    } else {
+        Ok(())
+    }
 }

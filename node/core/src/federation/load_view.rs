@@ -40,7 +40,11 @@ pub async fn load_view(node: &Node) -> Result<LoadReport, StoreError> {
     let trust = trust(node, &mut report).await?;
     let agreements = agreements(node, &mut report).await?;
     let status = status(node, &trust, &mut report).await?;
-    node.view.store(Arc::new(View { trust, agreements, status }));
+    node.view.store(Arc::new(View {
+        trust,
+        agreements,
+        status,
+    }));
     Ok(report)
 }
 
@@ -49,7 +53,10 @@ pub(super) async fn reload_trust(node: &Node) -> Result<Vec<Finding>, StoreError
     let mut report = LoadReport::default();
     let trust = trust(node, &mut report).await?;
     let view = node.view();
-    node.view.store(Arc::new(View { trust, ..(*view).clone() }));
+    node.view.store(Arc::new(View {
+        trust,
+        ..(*view).clone()
+    }));
     Ok(report.findings)
 }
 
@@ -61,7 +68,10 @@ pub(super) async fn reload_agreements(node: &Node) -> Result<(), StoreError> {
         tracing::error!(agreement = %id, %error, "a stored agreement no longer verifies");
     }
     let view = node.view();
-    node.view.store(Arc::new(View { agreements, ..(*view).clone() }));
+    node.view.store(Arc::new(View {
+        agreements,
+        ..(*view).clone()
+    }));
     Ok(())
 }
 
@@ -69,7 +79,10 @@ pub(super) async fn reload_agreements(node: &Node) -> Result<(), StoreError> {
 pub(super) async fn reload_status(node: &Node) -> Result<(), StoreError> {
     let view = node.view();
     let status = status(node, &view.trust, &mut LoadReport::default()).await?;
-    node.view.store(Arc::new(View { status, ..(*view).clone() }));
+    node.view.store(Arc::new(View {
+        status,
+        ..(*view).clone()
+    }));
     Ok(())
 }
 
@@ -87,7 +100,9 @@ async fn agreements(node: &Node, report: &mut LoadReport) -> Result<Arc<Agreemen
         if row.state == AgreementState::Adopted {
             match adopted(&row, &keys) {
                 Ok(agreement) => held.push(agreement),
-                Err(error) => report.agreements.push((format!("{} v{}", row.id, row.version), error)),
+                Err(error) => report
+                    .agreements
+                    .push((format!("{} v{}", row.id, row.version), error)),
             }
         }
     }
@@ -103,9 +118,17 @@ async fn agreements(node: &Node, report: &mut LoadReport) -> Result<Arc<Agreemen
 
 /// An adopted agreement with the keys under which it was adopted.
 pub(super) fn adopted(row: &AgreementRow, keys: &PartyKeys) -> Result<VerifiedAgreement, AgreementError> {
-    let kids: Vec<String> = row.signed.signatures.iter().filter_map(|one| stored::kid(&one.protected)).collect();
-    let record =
-        RecordedAgreement { received: as_json(&row.signed), digest: row.digest, keys: keys.named(kids) };
+    let kids: Vec<String> = row
+        .signed
+        .signatures
+        .iter()
+        .filter_map(|one| stored::kid(&one.protected))
+        .collect();
+    let record = RecordedAgreement {
+        received: as_json(&row.signed),
+        digest: row.digest,
+        keys: keys.named(kids),
+    };
     record.adopted()
 }
 
@@ -121,20 +144,49 @@ fn accepted(
         .ok_or(WithdrawalError::OtherAgreement)?;
     let key = keys.named(stored::kid(stored::header(&row.jws))).pop();
     let key = key.ok_or_else(|| WithdrawalError::NoCountingKey(row.iss.clone()))?;
-    RecordedWithdrawal { received: row.jws.clone(), key }.accepted(agreement)
+    RecordedWithdrawal {
+        received: row.jws.clone(),
+        key,
+    }
+    .accepted(agreement)
 }
 
-async fn status(node: &Node, trust: &Trust, report: &mut LoadReport) -> Result<Arc<StatusView>, StoreError> {
+async fn status(
+    node: &Node,
+    trust: &Arc<Trust>,
+    report: &mut LoadReport,
+) -> Result<Arc<StatusView>, StoreError> {
     let now = node.now();
-    let mut lists = Vec::new();
-    for row in node.store.peer_status().await? {
-        match verify_status_token(row.token.as_bytes(), trust, now) {
-            Ok(list) => lists.push(list),
-            Err(error) => report.status_lists.push((row.uri, error)),
+    let rows = node.store.peer_status().await?;
+    let tombstones = node.store.tombstones().await?;
+    let trust = Arc::clone(trust);
+    // Every list is inflated and its signature verified: not on a thread that serves.
+    let verify = move || {
+        let mut lists = Vec::with_capacity(rows.len());
+        let mut refused = Vec::new();
+        for row in rows {
+            match verify_status_token(row.token.as_bytes(), &trust, now) {
+                Ok(list) => lists.push(list),
+                Err(error) => refused.push((row.uri, error)),
+            }
         }
+        let tombstones = tombstones
+            .into_iter()
+            .map(|t| (t.uri, u64::from(t.index), t.status));
+        (StatusView::new(lists, tombstones), refused)
+    };
+    let (view, refused) = blocking(verify).await;
+    report.status_lists = refused;
+    Ok(Arc::new(view))
+}
+
+/// Runs what only computes beside the threads that serve.
+pub(super) async fn blocking<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(compute).await {
+        Ok(result) => result,
+        // Nobody aborts the task, so it ended in a panic of its own: a defect of ours, which is passed on.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-    let tombstones = node.store.tombstones().await?.into_iter().map(|t| (t.uri, u64::from(t.index), t.status));
-    Ok(Arc::new(StatusView::new(lists, tombstones)))
 }
 
 /// The JSON general serialization of an agreement.

@@ -50,7 +50,9 @@ pub enum OwnConfigurationError {
     #[error(transparent)]
     Signing(#[from] SigningError),
     /// The clock is behind the configuration signed last.
-    #[error("本机时钟 {now} 早于上次签发 {last},请校准 / the clock is behind the configuration signed last: set it right")]
+    #[error(
+        "本机时钟 {now} 早于上次签发 {last},请校准 / the clock is behind the configuration signed last: set it right"
+    )]
     ClockBehind {
         /// The clock.
         now: UnixSeconds,
@@ -75,7 +77,11 @@ pub async fn current(
     now: UnixSeconds,
 ) -> Result<String, OwnConfigurationError> {
     let own = &identity.entity;
-    let stored = store.statements().await?.into_iter().find(|row| row.iss == *own && row.sub == *own);
+    let stored = store
+        .statements()
+        .await?
+        .into_iter()
+        .find(|row| row.iss == *own && row.sub == *own);
     let mut iat = now;
     if let Some(row) = &stored {
         if row.iat.since(now) > 30 {
@@ -90,8 +96,16 @@ pub async fn current(
     }
     let statement = statement(identity, publishing, signers, iat)?;
     let jws = signing::compact(signers, Typ::EntityStatement, &statement).await?;
-    let row = StatementRow { iss: own.clone(), sub: own.clone(), iat, exp: statement.exp, jws: jws.clone() };
-    store.commit("own-configuration", vec![Write::Statement(row)]).await?;
+    let row = StatementRow {
+        iss: own.clone(),
+        sub: own.clone(),
+        iat,
+        exp: statement.exp,
+        jws: jws.clone(),
+    };
+    store
+        .commit("own-configuration", vec![Write::Statement(row)])
+        .await?;
     Ok(jws)
 }
 
@@ -135,10 +149,20 @@ fn statement(
         return Err(OwnConfigurationError::NoPins);
     }
     let mut by_purpose = BTreeMap::new();
-    for purpose in KeyPurpose::NODE.into_iter().filter(|purpose| *purpose != KeyPurpose::Federation) {
+    for purpose in KeyPurpose::NODE
+        .into_iter()
+        .filter(|purpose| *purpose != KeyPurpose::Federation)
+    {
         by_purpose.insert(purpose, keys(purpose, publishing, signers)?);
     }
-    let Identity { entity, region, environment, name, contact, endpoints } = identity.clone();
+    let Identity {
+        entity,
+        region,
+        environment,
+        name,
+        contact,
+        endpoints,
+    } = identity.clone();
     let node = NodeMetadata {
         region,
         name,
@@ -156,7 +180,10 @@ fn statement(
         exp: iat.plus_saturating(COUNTY_LIFETIME),
         jwks: keys(KeyPurpose::Federation, publishing, signers)?,
         authority_hints: Some(publishing.authority_hints.clone()),
-        metadata: Some(Metadata { comity_node: Some(node), federation_entity: None }),
+        metadata: Some(Metadata {
+            comity_node: Some(node),
+            federation_entity: None,
+        }),
         crit: None,
         comity_region_prefix: None,
         comity_state: None,
@@ -170,14 +197,18 @@ fn keys(purpose: KeyPurpose, publishing: &Publishing, signers: &Signers) -> Resu
     let active = Jwk::ed25519(&signers.of(purpose)?.public_key());
     let further = publishing.further_keys.get(&purpose).into_iter().flatten();
     let further: Vec<Jwk> = further.filter(|key| key.x != active.x).cloned().collect();
-    Ok(JwkSet { keys: std::iter::once(active).chain(further).collect() })
+    Ok(JwkSet {
+        keys: std::iter::once(active).chain(further).collect(),
+    })
 }
 
 /// Whether a JWS of ours carries exactly this payload.
 fn says(jws: &str, wanted: &EntityStatement) -> bool {
     use base64::Engine as _;
     let payload = jws.split('.').nth(1).unwrap_or_default();
-    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .unwrap_or_default();
     serde_json::from_slice::<EntityStatement>(&decoded).is_ok_and(|stored| stored == *wanted)
 }
 
@@ -187,4 +218,108 @@ fn is_by(jws: &str, signers: &Signers) -> bool {
         let header = signing::protected_header(Typ::EntityStatement, &signer.thumbprint());
         jws.split('.').next() == Some(header.as_str())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    const NOW: i64 = 1_790_000_000;
+
+    async fn issue(
+        test: &crate::testing::TestNode,
+        publishing: &Publishing,
+    ) -> Result<String, OwnConfigurationError> {
+        let node = &test.node;
+        current(
+            &node.identity,
+            publishing,
+            &node.signers,
+            node.store.as_ref(),
+            node.now(),
+        )
+        .await
+    }
+
+    fn iat(jws: &str) -> i64 {
+        crate::federation::stored::claims::<EntityStatement>(jws)
+            .unwrap()
+            .iat
+            .get()
+    }
+
+    #[tokio::test]
+    async fn it_is_signed_once_a_day_and_whenever_it_would_say_something_else() {
+        let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+        let test = world.node("361123");
+        let first = issue(&test, &test.publishing).await.unwrap();
+        world.clock.advance(3600);
+        assert_eq!(issue(&test, &test.publishing).await.unwrap(), first);
+        let mut publishing = test.publishing.clone();
+        publishing.tls_pins.push(SpkiPin::of("the next TLS key"));
+        let second = issue(&test, &publishing).await.unwrap();
+        let third = issue(&test, &test.publishing).await.unwrap();
+        assert_eq!(
+            (iat(&second), iat(&third)),
+            (NOW + 3600, NOW + 3601),
+            "never two of one second"
+        );
+        world.clock.advance(REISSUE_AFTER + 1);
+        let fourth = issue(&test, &test.publishing).await.unwrap();
+        assert_eq!(iat(&fourth), NOW + 3600 + REISSUE_AFTER + 1);
+        let stored = test.node.store.statements().await.unwrap();
+        assert_eq!((stored.len(), &stored[0].jws), (1, &fourth));
+        world.clock.advance(-7200);
+        assert!(matches!(
+            issue(&test, &test.publishing).await,
+            Err(OwnConfigurationError::ClockBehind { .. })
+        ));
+    }
+
+    #[tokio::test]
+    async fn without_superior_pins_or_keys_nothing_is_signed() {
+        let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+        let mut test = world.node("361123");
+        let without = |change: fn(&mut Publishing)| {
+            let mut publishing = test.publishing.clone();
+            change(&mut publishing);
+            publishing
+        };
+        let (no_superior, no_pins) = (
+            without(|p| p.authority_hints.clear()),
+            without(|p| p.tls_pins.clear()),
+        );
+        assert!(matches!(
+            issue(&test, &no_superior).await,
+            Err(OwnConfigurationError::NoSuperior)
+        ));
+        assert!(matches!(
+            issue(&test, &no_pins).await,
+            Err(OwnConfigurationError::NoPins)
+        ));
+        test.node.signers = Signers::default();
+        assert!(matches!(
+            issue(&test, &test.publishing).await,
+            Err(OwnConfigurationError::Signer(_))
+        ));
+        assert!(test.store.commits().is_empty());
+    }
+
+    #[tokio::test]
+    async fn ordinary_libraries_find_the_attestation_keys_and_no_others() {
+        let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+        let test = world.node("361123");
+        let county = world.federation.county("361123");
+        let mut publishing = test.publishing.clone();
+        let retired = comity_verifier::testing::jwk(&comity_verifier::testing::key("a retired key"));
+        publishing
+            .further_keys
+            .insert(KeyPurpose::Attestation, vec![retired.clone()]);
+        let document = jwt_vc_issuer(&test.node.identity, &publishing, &test.node.signers).unwrap();
+        assert_eq!(document["issuer"], "https://c361123.example");
+        let active = comity_verifier::testing::jwk(&county.key(KeyPurpose::Attestation));
+        assert_eq!(document["jwks"], serde_json::json!({ "keys": [active, retired] }));
+        assert!(jwt_vc_issuer(&test.node.identity, &publishing, &Signers::default()).is_err());
+    }
 }

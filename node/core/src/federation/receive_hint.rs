@@ -39,7 +39,10 @@ pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTake
         taken.withdrawals.push(receive_withdrawal(node, jws).await);
     }
     if !hint.status_lists.is_empty() {
-        let lists = Lists::Of { issuer: hint.iss.clone(), uris: hint.status_lists.clone() };
+        let lists = Lists::Of {
+            issuer: hint.iss.clone(),
+            uris: hint.status_lists.clone(),
+        };
         taken.lists = refresh_status(node, &lists).await?;
     }
     Ok(taken)

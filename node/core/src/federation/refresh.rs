@@ -84,13 +84,19 @@ impl RefreshReport {
     /// What happened to a statement or list.
     #[must_use]
     pub fn of(&self, subject: &Subject) -> Option<&ObjectResult> {
-        self.objects.iter().find(|one| one.subject == *subject).map(|one| &one.result)
+        self.objects
+            .iter()
+            .find(|one| one.subject == *subject)
+            .map(|one| &one.result)
     }
 
     /// Objects that forked: to be shown to a person at once.
     pub fn alarms(&self) -> impl Iterator<Item = &ObjectReport> {
         self.objects.iter().filter(|one| {
-            matches!(&one.result, ObjectResult::Taken(Taken::Refused(comity_verifier::trust::Refusal::Fork { .. })))
+            matches!(
+                &one.result,
+                ObjectResult::Taken(Taken::Refused(comity_verifier::trust::Refusal::Fork { .. }))
+            )
         })
     }
 }
@@ -111,7 +117,14 @@ async fn refresh_within(node: &Node, scope: &Scope, budget: usize) -> Result<Ref
     let stored = Stored::read(node.store.as_ref()).await?;
     let (trust, _) = stored.trust(&node.anchor, node.now()).await;
     let fetching = Fetching::new(node.peers.as_ref(), budget);
-    let mut walk = Walk { node, scope, fetching, stored, trust, report: RefreshReport::default() };
+    let mut walk = Walk {
+        node,
+        scope,
+        fetching,
+        stored,
+        trust,
+        report: RefreshReport::default(),
+    };
     walk.run().await?;
     let mut report = walk.report;
     report.fetches = walk.fetching.made();
@@ -140,8 +153,11 @@ impl Walk<'_> {
         self.lists(std::slice::from_ref(&anchor)).await?;
         let direct = self.counties(std::slice::from_ref(&anchor));
         let provinces = self.provinces(&anchor);
-        let below: Vec<EntityId> =
-            provinces.iter().chain(direct.iter().map(|line| &line.county)).cloned().collect();
+        let below: Vec<EntityId> = provinces
+            .iter()
+            .chain(direct.iter().map(|line| &line.county))
+            .cloned()
+            .collect();
         self.statements(&anchor, &below).await?;
         self.level(provinces.iter().map(configuration).collect()).await?;
         self.lists(&provinces).await?;
@@ -155,9 +171,15 @@ impl Walk<'_> {
             self.statements(province, &below).await?;
         }
         let me = &self.node.identity.entity;
-        let active = lines.iter().chain(&direct).filter(|line| line.county != *me && self.is_active(line));
+        let active = lines
+            .iter()
+            .chain(&direct)
+            .filter(|line| line.county != *me && self.is_active(line));
         let mut seen = BTreeSet::new();
-        let counties = active.map(|line| &line.county).filter(|county| seen.insert(*county)).map(configuration);
+        let counties = active
+            .map(|line| &line.county)
+            .filter(|county| seen.insert(*county))
+            .map(configuration);
         let counties = counties.collect();
         self.level(counties).await
     }
@@ -185,8 +207,10 @@ impl Walk<'_> {
     }
 
     async fn take(&mut self, offers: Vec<(Ask, Offer)>) -> Result<(), StoreError> {
-        let (asked, offers): (Vec<Ask>, Vec<_>) =
-            offers.into_iter().map(|(ask, offer)| (ask.clone(), (Some(ask.subject), offer))).unzip();
+        let (asked, offers): (Vec<Ask>, Vec<_>) = offers
+            .into_iter()
+            .map(|(ask, offer)| (ask.clone(), (Some(ask.subject), offer)))
+            .unzip();
         let taken = intake::take(self.node, &mut self.stored, &self.trust, offers).await?;
         if taken.contains(&Taken::Stored) {
             (self.trust, _) = self.stored.trust(&self.node.anchor, self.node.now()).await;
@@ -198,7 +222,11 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, ask: Ask, result: ObjectResult) {
-        self.report.objects.push(ObjectReport { subject: ask.subject, url: ask.url, result });
+        self.report.objects.push(ObjectReport {
+            subject: ask.subject,
+            url: ask.url,
+            result,
+        });
     }
 
     async fn lists(&mut self, authorities: &[EntityId]) -> Result<(), StoreError> {
@@ -207,7 +235,13 @@ impl Walk<'_> {
             let subject = Subject::MemberList { iss: iss.clone() };
             match self.endpoints(iss).and_then(|e| e.comity_member_list_endpoint) {
                 Some(url) => asked.push(Ask { subject, url }),
-                None => self.note(Ask { subject, url: String::new() }, ObjectResult::NotPublished),
+                None => self.note(
+                    Ask {
+                        subject,
+                        url: String::new(),
+                    },
+                    ObjectResult::NotPublished,
+                ),
             }
         }
         self.level(asked).await
@@ -216,26 +250,48 @@ impl Walk<'_> {
     /// The authority's statements on these subjects: one by one, or out of the bundle of a static host.
     async fn statements(&mut self, iss: &EntityId, subjects: &[EntityId]) -> Result<(), StoreError> {
         let endpoints = self.endpoints(iss).unwrap_or_default();
-        let subject = |sub: &EntityId| Subject::Statement { iss: iss.clone(), sub: sub.clone() };
+        let subject = |sub: &EntityId| Subject::Statement {
+            iss: iss.clone(),
+            sub: sub.clone(),
+        };
         if subjects.is_empty() {
             return Ok(());
         }
         if let Some(fetch) = endpoints.federation_fetch_endpoint {
-            let asked = subjects.iter().map(|sub| Ask { subject: subject(sub), url: fetch_url(&fetch, sub) });
+            let asked = subjects.iter().map(|sub| Ask {
+                subject: subject(sub),
+                url: fetch_url(&fetch, sub),
+            });
             return self.level(asked.collect()).await;
         }
         let Some(url) = endpoints.comity_bundle_endpoint else {
             for sub in subjects {
-                self.note(Ask { subject: subject(sub), url: String::new() }, ObjectResult::NotPublished);
+                self.note(
+                    Ask {
+                        subject: subject(sub),
+                        url: String::new(),
+                    },
+                    ObjectResult::NotPublished,
+                );
             }
             return Ok(());
         };
-        let got = self.fetching.all(std::slice::from_ref(&url), MAX_BUNDLE).await.pop();
+        let got = self
+            .fetching
+            .all(std::slice::from_ref(&url), MAX_BUNDLE)
+            .await
+            .pop();
         let bundle = match got {
             Some(Got::Body(bytes)) => serde_json::from_slice::<Bundle>(&bytes).ok(),
             Some(Got::Nothing(result)) => {
                 for sub in subjects {
-                    self.note(Ask { subject: subject(sub), url: url.clone() }, result.clone());
+                    self.note(
+                        Ask {
+                            subject: subject(sub),
+                            url: url.clone(),
+                        },
+                        result.clone(),
+                    );
                 }
                 return Ok(());
             }
@@ -251,7 +307,10 @@ impl Walk<'_> {
         }
         let mut offers = Vec::new();
         for sub in subjects {
-            let ask = Ask { subject: subject(sub), url: url.clone() };
+            let ask = Ask {
+                subject: subject(sub),
+                url: url.clone(),
+            };
             match published.remove(sub) {
                 Some(jws) => offers.push((ask, Offer::Statement(jws))),
                 None => self.note(ask, ObjectResult::NotPublished),
@@ -262,25 +321,37 @@ impl Walk<'_> {
 
     /// Addresses that an authority signed, from the configuration that was accepted and has not ended.
     fn endpoints(&self, authority: &EntityId) -> Option<FederationEntity> {
-        let row = self.stored.statements.get(&(authority.clone(), authority.clone()))?;
+        let row = self
+            .stored
+            .statements
+            .get(&(authority.clone(), authority.clone()))?;
         if self.node.now() >= row.exp {
             return None;
         }
-        stored::claims::<EntityStatement>(&row.jws)?.metadata?.federation_entity
+        stored::claims::<EntityStatement>(&row.jws)?
+            .metadata?
+            .federation_entity
     }
 
     fn members(&self, authority: &EntityId) -> Vec<Member> {
         let row = self.stored.lists.get(authority);
-        row.and_then(|row| stored::claims::<MemberList>(&row.jws)).map(|list| list.members).unwrap_or_default()
+        row.and_then(|row| stored::claims::<MemberList>(&row.jws))
+            .map(|list| list.members)
+            .unwrap_or_default()
     }
 
     fn lists_it(&self, authority: &EntityId, county: &EntityId) -> bool {
-        self.members(authority).iter().any(|member| member.entity == *county)
+        self.members(authority)
+            .iter()
+            .any(|member| member.entity == *county)
     }
 
     /// Whether the authority's statement says so: of who is stopped, nothing more is asked.
     fn is_active(&self, line: &Line) -> bool {
-        let row = self.stored.statements.get(&(line.authority.clone(), line.county.clone()));
+        let row = self
+            .stored
+            .statements
+            .get(&(line.authority.clone(), line.county.clone()));
         let claims = row.and_then(|row| stored::claims::<EntityStatement>(&row.jws));
         claims.is_some_and(|claims| claims.comity_state == Some(MemberState::Active))
     }
@@ -308,8 +379,14 @@ impl Walk<'_> {
     fn counties(&self, authorities: &[EntityId]) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for authority in authorities {
-            let counties = self.members(authority).into_iter().filter(|member| member.region.is_some());
-            lines.extend(counties.map(|member| Line { authority: authority.clone(), county: member.entity }));
+            let counties = self
+                .members(authority)
+                .into_iter()
+                .filter(|member| member.region.is_some());
+            lines.extend(counties.map(|member| Line {
+                authority: authority.clone(),
+                county: member.entity,
+            }));
         }
         if let Scope::One(county) = self.scope {
             lines.retain(|line| line.county == *county);
@@ -323,8 +400,15 @@ impl Walk<'_> {
     /// Ourselves and the parties of our agreements.
     fn important(&self) -> BTreeSet<EntityId> {
         let view = self.node.view();
-        let parties = view.agreements.all().iter().flat_map(|one| &one.agreement().parties);
-        parties.map(|party| party.entity.clone()).chain([self.node.identity.entity.clone()]).collect()
+        let parties = view
+            .agreements
+            .all()
+            .iter()
+            .flat_map(|one| &one.agreement().parties);
+        parties
+            .map(|party| party.entity.clone())
+            .chain([self.node.identity.entity.clone()])
+            .collect()
     }
 }
 
@@ -344,7 +428,10 @@ struct Ask {
 
 fn configuration(entity: &EntityId) -> Ask {
     Ask {
-        subject: Subject::Statement { iss: entity.clone(), sub: entity.clone() },
+        subject: Subject::Statement {
+            iss: entity.clone(),
+            sub: entity.clone(),
+        },
         url: entity.join(WELL_KNOWN),
     }
 }

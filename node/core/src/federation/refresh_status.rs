@@ -104,7 +104,12 @@ pub struct Aggregation {
 /// [`StoreError`].
 pub async fn own_aggregation(node: &Node) -> Result<Aggregation, StoreError> {
     let lists = node.store.status_lists().await?.into_iter();
-    Ok(Aggregation { status_lists: lists.filter(|list| list.token.is_some()).map(|list| list.uri).collect() })
+    Ok(Aggregation {
+        status_lists: lists
+            .filter(|list| list.token.is_some())
+            .map(|list| list.uri)
+            .collect(),
+    })
 }
 
 /// Refreshes status lists, stores them, and swaps the status part of the view.
@@ -118,12 +123,18 @@ pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport
         Lists::Of { issuer, uris } => named(node, issuer, uris, &mut reports),
     };
     let held = node.store.peer_status().await?;
-    let etag = |uri: &String| held.iter().find(|row| row.uri == *uri).and_then(|row| row.etag.clone());
+    let etag = |uri: &String| {
+        held.iter()
+            .find(|row| row.uri == *uri)
+            .and_then(|row| row.etag.clone())
+    };
     let view = node.view();
     // Asked conditionally only while what is kept can still be read.
     let usable = |uri: &String| view.status.list(uri).is_some_and(|list| node.now() < list.exp());
-    let asked: Vec<_> =
-        wanted.into_iter().map(|(issuer, uri)| (issuer, etag(&uri).filter(|_| usable(&uri)), uri)).collect();
+    let asked: Vec<_> = wanted
+        .into_iter()
+        .map(|(issuer, uri)| (issuer, etag(&uri).filter(|_| usable(&uri)), uri))
+        .collect();
     let answers = futures_util::stream::iter(asked).map(|(issuer, etag, uri)| async move {
         let got = node.peers.get(&uri, etag.as_deref(), MAX_OBJECT).await;
         (issuer, uri, got)
@@ -132,9 +143,20 @@ pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport
     let mut tokens = Vec::new();
     for (issuer, uri, got) in answers {
         match got {
-            Ok(Fetched::Body { bytes, etag }) => tokens.push(Offered { issuer: Some(issuer), uri: Some(uri), token: bytes, etag }),
-            Ok(Fetched::NotModified) => reports.push(ListReport { uri, result: ListResult::Unchanged }),
-            Err(error) => reports.push(ListReport { uri, result: ListResult::Unreachable(error) }),
+            Ok(Fetched::Body { bytes, etag }) => tokens.push(Offered {
+                issuer: Some(issuer),
+                uri: Some(uri),
+                token: bytes,
+                etag,
+            }),
+            Ok(Fetched::NotModified) => reports.push(ListReport {
+                uri,
+                result: ListResult::Unchanged,
+            }),
+            Err(error) => reports.push(ListReport {
+                uri,
+                result: ListResult::Unreachable(error),
+            }),
         }
     }
     reports.extend(take(node, tokens).await?);
@@ -157,27 +179,44 @@ pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
     let mut stored = Stored::read(node.store.as_ref()).await?;
     let mut reports = Vec::new();
     for offer in offers {
-        let Offered { issuer, uri, token, etag } = offer;
+        let Offered {
+            issuer,
+            uri,
+            token,
+            etag,
+        } = offer;
         let name = |uri: Option<String>| uri.unwrap_or_else(|| "?".to_owned());
         let list = match verify_status_token(&token, &view.trust, node.now()) {
             Ok(list) => list,
             Err(error) => {
-                reports.push(ListReport { uri: name(uri), result: ListResult::Refused(error) });
+                reports.push(ListReport {
+                    uri: name(uri),
+                    result: ListResult::Refused(error),
+                });
                 continue;
             }
         };
         let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
         if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
-            reports.push(ListReport { uri: name(uri), result: ListResult::OtherAddress });
+            reports.push(ListReport {
+                uri: name(uri),
+                result: ListResult::OtherAddress,
+            });
             continue;
         }
         let result = match against_row(held.iter().find(|row| row.uri == list.uri()), &list, &token) {
             Some(result) => result,
             None => store(node, &view.status, &mut stored, &list, token, etag).await?,
         };
-        reports.push(ListReport { uri: list.uri().to_owned(), result });
+        reports.push(ListReport {
+            uri: list.uri().to_owned(),
+            result,
+        });
     }
-    if reports.iter().any(|report| matches!(report.result, ListResult::Stored { .. })) {
+    if reports
+        .iter()
+        .any(|report| matches!(report.result, ListResult::Stored { .. }))
+    {
         reload_status(node).await?;
     }
     for report in &reports {
@@ -210,24 +249,41 @@ async fn store(
     token: Vec<u8>,
     etag: Option<String>,
 ) -> Result<ListResult, StoreError> {
-    let before = view.list(list.uri()).filter(|before| list.succeeds(before) == Succession::Newer);
+    let before = view
+        .list(list.uri())
+        .filter(|before| list.succeeds(before) == Succession::Newer);
     let permanent: Vec<_> = match before {
-        Some(before) => list.changes_since(before).into_iter().filter(|(_, _, new)| new.is_permanent()).map(|(i, _, v)| (i, v)).collect(),
+        Some(before) => list
+            .changes_since(before)
+            .into_iter()
+            .filter(|(_, _, new)| new.is_permanent())
+            .map(|(i, _, v)| (i, v))
+            .collect(),
         None => list.permanent().collect(),
     };
     let resurrected = before.map_or(0, |before| {
-        list.changes_since(before).iter().filter(|(_, old, new)| !old.may_become(*new)).count()
+        list.changes_since(before)
+            .iter()
+            .filter(|(_, old, new)| !old.may_become(*new))
+            .count()
     });
     let stones = permanent.into_iter().filter_map(|(index, status)| {
         let index = u32::try_from(index).ok()?;
-        Some(Write::Tombstone(Tombstone { uri: list.uri().to_owned(), index, status, seen_at: node.now() }))
+        Some(Write::Tombstone(Tombstone {
+            uri: list.uri().to_owned(),
+            index,
+            status,
+            seen_at: node.now(),
+        }))
     });
     let mut stones: Vec<Write> = stones.collect();
     let tombstones = stones.len();
     // The list comes last: after a crash between two commits the next refresh writes the stones again, and none is missing.
     while stones.len() > BATCH {
         let rest = stones.split_off(BATCH);
-        node.store.commit("tombstones", std::mem::replace(&mut stones, rest)).await?;
+        node.store
+            .commit("tombstones", std::mem::replace(&mut stones, rest))
+            .await?;
     }
     stones.push(Write::PeerStatus(PeerStatusRow {
         uri: list.uri().to_owned(),
@@ -240,39 +296,71 @@ async fn store(
     }));
     stones.extend(stored.raise_floor(list.iat()));
     match node.store.commit("accept-status-list", stones).await {
-        Ok(()) => Ok(ListResult::Stored { tombstones, resurrected }),
+        Ok(()) => Ok(ListResult::Stored {
+            tombstones,
+            resurrected,
+        }),
         Err(StoreError::Conflict(Conflict::Older(_))) => Ok(ListResult::RolledBack),
         Err(error) => Err(error),
     }
 }
 
 /// Every list of every active party of our agreements: as it says itself, and as we know it from before.
-async fn of_parties(node: &Node, reports: &mut Vec<ListReport>) -> Result<Vec<(EntityId, String)>, StoreError> {
+async fn of_parties(
+    node: &Node,
+    reports: &mut Vec<ListReport>,
+) -> Result<Vec<(EntityId, String)>, StoreError> {
     let view = node.view();
     let me = &node.identity.entity;
-    let parties = view.agreements.all().iter().flat_map(|one| &one.agreement().parties);
-    let parties: BTreeSet<EntityId> =
-        parties.map(|party| party.entity.clone()).filter(|party| party != me).collect();
-    let mut known: Vec<(EntityId, String)> =
-        node.store.peer_status().await?.into_iter().map(|row| (row.iss, row.uri)).collect();
+    let parties = view
+        .agreements
+        .all()
+        .iter()
+        .flat_map(|one| &one.agreement().parties);
+    let parties: BTreeSet<EntityId> = parties
+        .map(|party| party.entity.clone())
+        .filter(|party| party != me)
+        .collect();
+    let mut known: Vec<(EntityId, String)> = node
+        .store
+        .peer_status()
+        .await?
+        .into_iter()
+        .map(|row| (row.iss, row.uri))
+        .collect();
     known.retain(|(iss, _)| parties.contains(iss));
     let mut wanted = Vec::new();
     for party in &parties {
         let standing = view.trust.standing(party, node.now());
         let Some(county) = standing.active() else {
-            let result = ListResult::IssuerNotActive { standing: standing.rule() };
-            reports.push(ListReport { uri: party.join(AGGREGATION_PATH), result });
+            let result = ListResult::IssuerNotActive {
+                standing: standing.rule(),
+            };
+            reports.push(ListReport {
+                uri: party.join(AGGREGATION_PATH),
+                result,
+            });
             continue;
         };
         let url = county.public.join(AGGREGATION_PATH);
-        let mut uris: Vec<String> = known.iter().filter(|(iss, _)| iss == party).map(|(_, uri)| uri.clone()).collect();
+        let mut uris: Vec<String> = known
+            .iter()
+            .filter(|(iss, _)| iss == party)
+            .map(|(_, uri)| uri.clone())
+            .collect();
         match node.peers.get(&url, None, MAX_OBJECT).await {
             Ok(Fetched::Body { bytes, .. }) => match serde_json::from_slice::<Aggregation>(&bytes) {
                 Ok(document) => uris.extend(document.status_lists),
-                Err(_) => reports.push(ListReport { uri: url, result: ListResult::BadAggregation }),
+                Err(_) => reports.push(ListReport {
+                    uri: url,
+                    result: ListResult::BadAggregation,
+                }),
             },
             Ok(Fetched::NotModified) => {}
-            Err(error) => reports.push(ListReport { uri: url, result: ListResult::Unreachable(error) }),
+            Err(error) => reports.push(ListReport {
+                uri: url,
+                result: ListResult::Unreachable(error),
+            }),
         }
         wanted.extend(named(node, party, &uris, reports));
     }
@@ -289,18 +377,33 @@ fn named(
     let view = node.view();
     let standing = view.trust.standing(issuer, node.now());
     let Some(county) = standing.active() else {
-        let result = ListResult::IssuerNotActive { standing: standing.rule() };
-        reports.extend(uris.iter().map(|uri| ListReport { uri: uri.clone(), result: result.clone() }));
+        let result = ListResult::IssuerNotActive {
+            standing: standing.rule(),
+        };
+        reports.extend(uris.iter().map(|uri| ListReport {
+            uri: uri.clone(),
+            result: result.clone(),
+        }));
         return Vec::new();
     };
-    let own = |uri: &str| uri.strip_prefix(county.public.as_str()).is_some_and(|path| path.starts_with('/'));
+    let own = |uri: &str| {
+        uri.strip_prefix(county.public.as_str())
+            .is_some_and(|path| path.starts_with('/'))
+    };
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
-    for uri in uris.iter().filter(|uri| seen.insert(uri.as_str())).take(MAX_LISTS) {
+    for uri in uris
+        .iter()
+        .filter(|uri| seen.insert(uri.as_str()))
+        .take(MAX_LISTS)
+    {
         if own(uri) {
             wanted.push((issuer.clone(), uri.clone()));
         } else {
-            reports.push(ListReport { uri: uri.clone(), result: ListResult::OtherAddress });
+            reports.push(ListReport {
+                uri: uri.clone(),
+                result: ListResult::OtherAddress,
+            });
         }
     }
     wanted

@@ -44,7 +44,10 @@ impl Stored {
             None => None,
         };
         Ok(Self {
-            statements: statements.into_iter().map(|row| ((row.iss.clone(), row.sub.clone()), row)).collect(),
+            statements: statements
+                .into_iter()
+                .map(|row| ((row.iss.clone(), row.sub.clone()), row))
+                .collect(),
             lists: lists.into_iter().map(|row| (row.iss.clone(), row)).collect(),
             evidence: json_setting(store, ROTATION_EVIDENCE).await?.unwrap_or_default(),
             clock_floor,
@@ -53,27 +56,42 @@ impl Stored {
 
     /// The picture that the stored objects give. Runs beside the listeners: a whole country is thousands of signatures.
     pub(super) async fn trust(&self, anchor: &Anchor, now: UnixSeconds) -> (Trust, Vec<Finding>) {
-        let statements: Vec<String> =
-            self.statements.values().map(|row| row.jws.clone()).chain(self.evidence.iter().cloned()).collect();
+        let statements: Vec<String> = self
+            .statements
+            .values()
+            .map(|row| row.jws.clone())
+            .chain(self.evidence.iter().cloned())
+            .collect();
         let member_lists: Vec<String> = self.lists.values().map(|row| row.jws.clone()).collect();
         let (anchor, floors) = (anchor.clone(), self.floors());
         let build = move || {
-            let objects = TrustObjects { statements: &statements, member_lists: &member_lists };
+            let objects = TrustObjects {
+                statements: &statements,
+                member_lists: &member_lists,
+            };
             Trust::build(&anchor, &objects, &floors, now)
         };
-        match tokio::task::spawn_blocking(build).await {
-            Ok(built) => built,
-            // The verifier does not panic, and nobody aborts this task.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        super::load_view::blocking(build).await
     }
 
     fn floors(&self) -> Floors {
-        let iats = self.statements.values().map(|row| row.iat).chain(self.lists.values().map(|row| row.iat));
+        let iats = self
+            .statements
+            .values()
+            .map(|row| row.iat)
+            .chain(self.lists.values().map(|row| row.iat));
         Floors {
             newest_iat: iats.max().max(self.clock_floor),
-            statements: self.statements.iter().map(|(pair, row)| (pair.clone(), row.iat)).collect(),
-            member_lists: self.lists.iter().map(|(iss, row)| (iss.clone(), row.seq)).collect(),
+            statements: self
+                .statements
+                .iter()
+                .map(|(pair, row)| (pair.clone(), row.iat))
+                .collect(),
+            member_lists: self
+                .lists
+                .iter()
+                .map(|(iss, row)| (iss.clone(), row.seq))
+                .collect(),
         }
     }
 
@@ -83,7 +101,10 @@ impl Stored {
             return None;
         }
         self.clock_floor = Some(iat);
-        Some(Write::Setting { key: CLOCK_FLOOR, value: iat.to_string() })
+        Some(Write::Setting {
+            key: CLOCK_FLOOR,
+            value: iat.to_string(),
+        })
     }
 
     /// Takes a new statement in. When a county now signs with another key, the configuration it replaces is kept as evidence.
@@ -98,7 +119,10 @@ impl Stored {
             self.evidence.push(old.jws);
             forget_oldest(&mut self.evidence, &row.iss);
             if let Ok(value) = serde_json::to_string(&self.evidence) {
-                writes.push(Write::Setting { key: ROTATION_EVIDENCE, value });
+                writes.push(Write::Setting {
+                    key: ROTATION_EVIDENCE,
+                    value,
+                });
             }
         }
         writes
@@ -130,7 +154,9 @@ impl PartyKeys {
 
     /// The keys with these names.
     pub(super) fn named<'a>(&'a self, kids: impl IntoIterator<Item = String> + 'a) -> Vec<Jwk> {
-        kids.into_iter().filter_map(|kid| self.0.get(&kid).cloned()).collect()
+        kids.into_iter()
+            .filter_map(|kid| self.0.get(&kid).cloned())
+            .collect()
     }
 
     /// Remembers keys for good; to be committed with the object they signed.
@@ -141,7 +167,10 @@ impl PartyKeys {
             }
         }
         let value = serde_json::to_string(&self.0).ok()?;
-        Some(Write::Setting { key: PARTY_KEYS, value })
+        Some(Write::Setting {
+            key: PARTY_KEYS,
+            value,
+        })
     }
 }
 
@@ -173,7 +202,10 @@ pub(super) fn decode(base64url: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(base64url).ok()
 }
 
-async fn json_setting<T: DeserializeOwned>(store: &dyn Store, key: &'static str) -> Result<Option<T>, StoreError> {
+async fn json_setting<T: DeserializeOwned>(
+    store: &dyn Store,
+    key: &'static str,
+) -> Result<Option<T>, StoreError> {
     match store.setting(key).await? {
         Some(text) => serde_json::from_str(&text).map(Some).map_err(|_| corrupt(key)),
         None => Ok(None),
@@ -181,5 +213,8 @@ async fn json_setting<T: DeserializeOwned>(store: &dyn Store, key: &'static str)
 }
 
 fn corrupt(key: &str) -> StoreError {
-    StoreError::Corrupt { table: "setting", reason: format!("{key} does not read") }
+    StoreError::Corrupt {
+        table: "setting",
+        reason: format!("{key} does not read"),
+    }
 }

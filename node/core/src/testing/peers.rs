@@ -81,7 +81,10 @@ impl ScriptedPeers {
 }
 
 fn refused(host: &str) -> FetchError {
-    FetchError::Connect { host: host.to_owned(), reason: "connection refused".to_owned() }
+    FetchError::Connect {
+        host: host.to_owned(),
+        reason: "connection refused".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -92,13 +95,19 @@ impl PeerClient for ScriptedPeers {
             tables.pages.get(url).cloned()
         });
         match page {
-            Some(Page::Bytes(bytes)) if bytes.len() > limit => Err(FetchError::TooLarge { host: url.to_owned(), limit }),
+            Some(Page::Bytes(bytes)) if bytes.len() > limit => Err(FetchError::TooLarge {
+                host: url.to_owned(),
+                limit,
+            }),
             Some(Page::Bytes(bytes)) => {
                 let etag = format!("\"{}\"", comity_spec::ids::Digest::of(&bytes));
                 if if_none_match == Some(etag.as_str()) {
                     return Ok(Fetched::NotModified);
                 }
-                Ok(Fetched::Body { bytes, etag: Some(etag) })
+                Ok(Fetched::Body {
+                    bytes,
+                    etag: Some(etag),
+                })
             }
             Some(Page::Error(error)) => Err(error),
             None => Err(refused(url)),
@@ -119,7 +128,10 @@ impl PeerClient for ScriptedPeers {
                 content_type: content_type.to_owned(),
                 body,
             });
-            tables.answer.clone().unwrap_or_else(|| Err(refused(peer.base.as_str())))
+            tables
+                .answer
+                .clone()
+                .unwrap_or_else(|| Err(refused(peer.base.as_str())))
         })
     }
 }

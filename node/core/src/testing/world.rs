@@ -46,7 +46,10 @@ pub struct TestNode {
 }
 
 fn text(zh: &str) -> Bilingual {
-    Bilingual { zh: zh.to_owned(), en: format!("{zh} (example)") }
+    Bilingual {
+        zh: zh.to_owned(),
+        en: format!("{zh} (example)"),
+    }
 }
 
 /// A signer of a test's key.
@@ -55,7 +58,11 @@ pub fn signer(key: &SigningKey) -> LocalSigner {
     LocalSigner::from_seed(&Zeroizing::new(key.to_bytes()))
 }
 
-#[allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "constants of a test federation")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "constants of a test federation"
+)]
 impl World {
     /// The demonstration's federation, enrolled and served, at `now`. Jiangxi has a server, Zhejiang a static host.
     pub async fn new(now: UnixSeconds) -> Self {
@@ -69,20 +76,32 @@ impl World {
         };
         let anchor_id = federation.anchor.entity.clone();
         let anchor_key = signer(&federation.anchor.key);
-        let mut anchor =
-            authority::init(new(&anchor_id, Rank::Anchor, Hosting::Server), &anchor_key, now).await.unwrap();
+        let mut anchor = authority::init(new(&anchor_id, Rank::Anchor, Hosting::Server), &anchor_key, now)
+            .await
+            .unwrap();
         let mut provinces = Vec::new();
         for (at, province) in federation.provinces.iter().enumerate() {
             let prefix = province.prefix.unwrap().parse().unwrap();
-            let rank = Rank::Province { superior: anchor_id.clone(), prefix };
+            let rank = Rank::Province {
+                superior: anchor_id.clone(),
+                prefix,
+            };
             let hosting = if at == 0 { Hosting::Server } else { Hosting::Static };
-            let state = authority::init(new(&province.entity, rank, hosting), &signer(&province.key), now).await.unwrap();
+            let state = authority::init(new(&province.entity, rank, hosting), &signer(&province.key), now)
+                .await
+                .unwrap();
             let application = Application {
                 configuration: &state.configuration,
-                place: Place::Province { prefix, name: text("示例省") },
+                place: Place::Province {
+                    prefix,
+                    name: text("示例省"),
+                },
                 replace_keys: false,
             };
-            anchor = authority::enrol(&anchor, &anchor_key, application, now).await.unwrap().state;
+            anchor = authority::enrol(&anchor, &anchor_key, application, now)
+                .await
+                .unwrap()
+                .state;
             provinces.push(state);
         }
         let mut world = Self {
@@ -103,11 +122,20 @@ impl World {
     pub async fn enrol(&mut self, county: &TestCounty) {
         let now = crate::ports::Clock::now(self.clock.as_ref());
         let configuration = self.configuration(county).await;
-        let at = self.provinces.iter().position(|p| p.entity == county.superior).unwrap();
-        let application =
-            Application { configuration: &configuration, place: Place::County, replace_keys: false };
+        let at = self
+            .provinces
+            .iter()
+            .position(|p| p.entity == county.superior)
+            .unwrap();
+        let application = Application {
+            configuration: &configuration,
+            place: Place::County,
+            replace_keys: false,
+        };
         let key = signer(&self.federation.provinces[at].key);
-        let enrolled = authority::enrol(&self.provinces[at], &key, application, now).await.unwrap();
+        let enrolled = authority::enrol(&self.provinces[at], &key, application, now)
+            .await
+            .unwrap();
         self.provinces[at] = enrolled.state;
         self.peers.serve(county.entity.join(WELL_KNOWN), configuration);
     }
@@ -116,18 +144,25 @@ impl World {
     pub async fn configuration(&self, county: &TestCounty) -> String {
         let now = crate::ports::Clock::now(self.clock.as_ref());
         let (identity, publishing, signers) = (identity(county), publishing(county), signers(county));
-        own_configuration::application(&identity, &publishing, &signers, now).await.unwrap()
+        own_configuration::application(&identity, &publishing, &signers, now)
+            .await
+            .unwrap()
     }
 
     /// Signs everything anew at the clock's time: authorities, and each county's configuration; then serves it.
     pub async fn renew(&mut self) {
         let now = crate::ports::Clock::now(self.clock.as_ref());
-        self.anchor = authority::publish(&self.anchor, &signer(&self.federation.anchor.key), now).await.unwrap();
+        self.anchor = authority::publish(&self.anchor, &signer(&self.federation.anchor.key), now)
+            .await
+            .unwrap();
         for (at, province) in self.federation.provinces.iter().enumerate() {
-            self.provinces[at] = authority::publish(&self.provinces[at], &signer(&province.key), now).await.unwrap();
+            self.provinces[at] = authority::publish(&self.provinces[at], &signer(&province.key), now)
+                .await
+                .unwrap();
         }
         for county in &self.federation.counties {
-            self.peers.serve(county.entity.join(WELL_KNOWN), self.configuration(county).await);
+            self.peers
+                .serve(county.entity.join(WELL_KNOWN), self.configuration(county).await);
         }
         self.serve();
     }
@@ -142,7 +177,8 @@ impl World {
             for member in &state.members {
                 let sub = member.entity.as_str().replace(':', "%3A").replace('/', "%2F");
                 let url = format!("{}?sub={sub}", state.entity.join(authority::FETCH_PATH));
-                self.peers.serve(url, authority::fetch(state, &member.entity).unwrap());
+                self.peers
+                    .serve(url, authority::fetch(state, &member.entity).unwrap());
             }
         }
     }
@@ -164,10 +200,17 @@ impl World {
             peers: self.peers.clone(),
             rebuilding: tokio::sync::Mutex::default(),
             allocator: StatusAllocator::default(),
-            policy: Policy { local_issuing: true, ..Policy::default() },
+            policy: Policy {
+                local_issuing: true,
+                ..Policy::default()
+            },
             live: crate::live::Live::default(),
         };
-        TestNode { node, store, publishing: publishing(county) }
+        TestNode {
+            node,
+            store,
+            publishing: publishing(county),
+        }
     }
 
     /// A node that has published its configuration and refreshed once.
@@ -183,7 +226,9 @@ impl World {
         );
         let own = own.await.unwrap();
         self.peers.serve(node.identity.entity.join(WELL_KNOWN), own);
-        crate::federation::refresh::refresh(node, &crate::federation::refresh::Scope::Everybody).await.unwrap();
+        crate::federation::refresh::refresh(node, &crate::federation::refresh::Scope::Everybody)
+            .await
+            .unwrap();
         test
     }
 }
@@ -195,7 +240,10 @@ fn identity(county: &TestCounty) -> Identity {
         environment: Environment::Sandbox,
         name: text(county.name),
         contact: Some(text("示例电话 0793-0000000")),
-        endpoints: Endpoints { public: county.entity.clone(), federation: county.federation.clone() },
+        endpoints: Endpoints {
+            public: county.entity.clone(),
+            federation: county.federation.clone(),
+        },
     }
 }
 

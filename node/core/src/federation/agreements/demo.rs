@@ -24,7 +24,10 @@ pub fn demo_agreement(a: &Party, b: &Party, environment: Environment, from: Loca
         issuer: issuer.region,
         recogniser: recogniser.region,
         // TEMPORARY is left out on purpose: an unmapped tier gives a conditional result.
-        map: ["ORDINARY", "SKILLED"].into_iter().map(|tier| (self::tier(tier), self::tier(tier))).collect::<BTreeMap<_, _>>(),
+        map: ["ORDINARY", "SKILLED"]
+            .into_iter()
+            .map(|tier| (self::tier(tier), self::tier(tier)))
+            .collect::<BTreeMap<_, _>>(),
     };
     let mut services = common();
     for (issuer, recogniser) in [(a, b), (b, a)] {
@@ -34,7 +37,10 @@ pub fn demo_agreement(a: &Party, b: &Party, environment: Environment, from: Loca
         id: "AGR-EXAMPLE".parse().expect("a constant of the right form"),
         version: 1,
         prev: None,
-        title: text("居住证互认协议(示例)", "Residence-permit recognition agreement (example)"),
+        title: text(
+            "居住证互认协议(示例)",
+            "Residence-permit recognition agreement (example)",
+        ),
         environment,
         parties: vec![a.clone(), b.clone()],
         effective_from: from,
@@ -43,11 +49,17 @@ pub fn demo_agreement(a: &Party, b: &Party, environment: Environment, from: Loca
         services,
         tier_map: vec![tiers(a, b), tiers(b, a)],
         freshness: Freshness::default(),
-        legal_basis: text("《居住证暂行条例》;双方协议(示例)", "Decree 663; agreement of the parties (example)"),
+        legal_basis: text(
+            "《居住证暂行条例》;双方协议(示例)",
+            "Decree 663; agreement of the parties (example)",
+        ),
         impact_assessment: "示例,未作评估 / example, no assessment was made".to_owned(),
         signatories: [a, b]
             .into_iter()
-            .map(|party| Signatory { region: party.region, office: text("示例签署机关", "Example office") })
+            .map(|party| Signatory {
+                region: party.region,
+                office: text("示例签署机关", "Example office"),
+            })
             .collect(),
         approvals: Vec::new(),
         notice_days: 30,
@@ -66,10 +78,20 @@ fn common() -> Vec<Service> {
     let employment = "示例县人力资源和社会保障局";
     let police = "示例县公安局";
     vec![
-        row("BPS-1", education, &[C::Name, C::Tier, C::ResidenceSince, C::ResidenceRegion], vec![local_rule()]),
+        row(
+            "BPS-1",
+            education,
+            &[C::Name, C::Tier, C::ResidenceSince, C::ResidenceRegion],
+            vec![local_rule()],
+        ),
         amber(row("BPS-2", employment, &[C::Name, C::Tier], Vec::new())),
         amber(row("EMP-INFO", employment, &[C::Name, C::Tier], Vec::new())),
-        amber(row("EMP-PLACEMENT", employment, &[C::Name, C::Tier, C::Basis], Vec::new())),
+        amber(row(
+            "EMP-PLACEMENT",
+            employment,
+            &[C::Name, C::Tier, C::Basis],
+            Vec::new(),
+        )),
         row(
             "EMP-TRAINING",
             employment,
@@ -77,7 +99,12 @@ fn common() -> Vec<Service> {
             vec![Condition::MinResidenceMonths(6)],
         ),
         row("CNV-2", police, &[C::Name, C::IdNumber, C::Tier], Vec::new()),
-        row("CNV-3", police, &[C::Name, C::IdNumber, C::Tier, C::ResidenceAddress], Vec::new()),
+        row(
+            "CNV-3",
+            police,
+            &[C::Name, C::IdNumber, C::Tier, C::ResidenceAddress],
+            Vec::new(),
+        ),
         row("CNV-4", police, &[C::Name, C::IdNumber, C::Tier], Vec::new()),
         row(
             "CNV-5",
@@ -100,13 +127,23 @@ fn local_rule() -> Condition {
 /// Treatment at named institutions of the recogniser.
 fn designated(issuer: &Party, recogniser: &Party) -> Service {
     let provider = |at: u32, zh: &str, en: &str| Provider {
-        id: format!("{}-HOSPITAL-{at}", recogniser.region).parse().expect("digits and letters"),
+        id: format!("{}-HOSPITAL-{at}", recogniser.region)
+            .parse()
+            .expect("digits and letters"),
         region: recogniser.region,
         name: text(zh, en),
     };
-    let claims = [ClaimName::Name, ClaimName::IdNumber, ClaimName::Tier, ClaimName::InsuredMonths];
+    let claims = [
+        ClaimName::Name,
+        ClaimName::IdNumber,
+        ClaimName::Tier,
+        ClaimName::InsuredMonths,
+    ];
     Service {
-        direction: Some(Direction { issuer: issuer.region, recogniser: recogniser.region }),
+        direction: Some(Direction {
+            issuer: issuer.region,
+            recogniser: recogniser.region,
+        }),
         providers: Some(vec![
             provider(1, "示例县人民医院", "Example county hospital"),
             provider(2, "示例县中医院", "Example county hospital of Chinese medicine"),
@@ -129,7 +166,10 @@ fn row(code: &str, owner: &str, claims: &[ClaimName], conditions: Vec<Condition>
 }
 
 fn amber(service: Service) -> Service {
-    Service { amber_status: true, ..service }
+    Service {
+        amber_status: true,
+        ..service
+    }
 }
 
 fn tier(code: &str) -> Tier {
@@ -137,5 +177,8 @@ fn tier(code: &str) -> Tier {
 }
 
 fn text(zh: &str, en: &str) -> Bilingual {
-    Bilingual { zh: zh.to_owned(), en: en.to_owned() }
+    Bilingual {
+        zh: zh.to_owned(),
+        en: en.to_owned(),
+    }
 }

@@ -35,26 +35,41 @@ pub async fn list(node: &Node) -> Result<Vec<AgreementSummary>, StoreError> {
     let today = LocalDate::of(node.now());
     let view = node.view();
     let me = &node.identity.entity;
-    let withdrawals: Vec<Withdrawal> =
-        view.agreements.withdrawals().iter().map(|one| one.withdrawal().clone()).collect();
+    let withdrawals: Vec<Withdrawal> = view
+        .agreements
+        .withdrawals()
+        .iter()
+        .map(|one| one.withdrawal().clone())
+        .collect();
     let mut summaries = Vec::new();
     for row in node.store.agreements().await? {
         let agreement = contents(&row).ok_or_else(|| StoreError::Corrupt {
             table: "agreement",
             reason: format!("{} v{}", row.id, row.version),
         })?;
-        let kids: Vec<_> = row.signed.signatures.iter().filter_map(|s| stored::kid(&s.protected)).collect();
-        let (signed, missing): (Vec<_>, Vec<_>) = agreement
-            .parties
+        let kids: Vec<_> = row
+            .signed
+            .signatures
             .iter()
-            .partition(|party| party.federation_keys.iter().any(|key| kids.contains(&key.to_string())));
+            .filter_map(|s| stored::kid(&s.protected))
+            .collect();
+        let (signed, missing): (Vec<_>, Vec<_>) = agreement.parties.iter().partition(|party| {
+            party
+                .federation_keys
+                .iter()
+                .any(|key| kids.contains(&key.to_string()))
+        });
         let others = agreement.parties.iter().filter(|party| party.entity != *me);
         let in_force = row.state == AgreementState::Adopted
             && others.clone().count() > 0
             && others.clone().all(|party| {
-                view.agreements.in_force(&party.entity, me, today).any(|one| *one.digest() == row.digest)
+                view.agreements
+                    .in_force(&party.entity, me, today)
+                    .any(|one| *one.digest() == row.digest)
             });
-        let ending = withdrawals.iter().filter(|one| one.agreement.digest == row.digest);
+        let ending = withdrawals
+            .iter()
+            .filter(|one| one.agreement.digest == row.digest);
         let entities = |parties: Vec<&comity_spec::agreement::Party>| -> Vec<EntityId> {
             parties.into_iter().map(|party| party.entity.clone()).collect()
         };

@@ -38,7 +38,11 @@ pub use sign::{SignError, sign};
 pub use withdraw::{WithdrawError, withdraw};
 
 /// Adds this node's signature to a payload.
-async fn add_own_signature(node: &Node, signed: &mut SignedAgreement, now: UnixSeconds) -> Result<(), SigningError> {
+async fn add_own_signature(
+    node: &Node,
+    signed: &mut SignedAgreement,
+    now: UnixSeconds,
+) -> Result<(), SigningError> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let signer = node.signers.of(KeyPurpose::Federation)?;
@@ -56,7 +60,10 @@ async fn add_own_signature(node: &Node, signed: &mut SignedAgreement, now: UnixS
     let input = format!("{protected}.{}", signed.payload);
     for signature in signer.sign(&[input.as_bytes()]).await? {
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        signed.signatures.push(AgreementSignature { protected: protected.clone(), signature });
+        signed.signatures.push(AgreementSignature {
+            protected: protected.clone(),
+            signature,
+        });
     }
     Ok(())
 }
@@ -67,13 +74,23 @@ fn contents(row: &AgreementRow) -> Option<Agreement> {
 }
 
 async fn row(node: &Node, id: &AgreementId, version: u32) -> Result<Option<AgreementRow>, StoreError> {
-    Ok(node.store.agreements().await?.into_iter().find(|row| row.id == *id && row.version == version))
+    Ok(node
+        .store
+        .agreements()
+        .await?
+        .into_iter()
+        .find(|row| row.id == *id && row.version == version))
 }
 
 /// Messages to every party but ourselves.
 fn to_other_parties(node: &Node, agreement: &Agreement, message: &Message, now: UnixSeconds) -> Vec<Write> {
-    let others = agreement.parties.iter().filter(|party| party.entity != node.identity.entity);
-    others.map(|party| Write::Queue(item(node, &party.entity, message.clone(), now))).collect()
+    let others = agreement
+        .parties
+        .iter()
+        .filter(|party| party.entity != node.identity.entity);
+    others
+        .map(|party| Write::Queue(item(node, &party.entity, message.clone(), now)))
+        .collect()
 }
 
 fn item(node: &Node, peer: &EntityId, message: Message, now: UnixSeconds) -> OutboxItem {
@@ -87,14 +104,24 @@ fn item(node: &Node, peer: &EntityId, message: Message, now: UnixSeconds) -> Out
 }
 
 fn proposal(agreement: &Agreement) -> Message {
-    Message::Proposal { id: agreement.id.to_string(), version: agreement.version }
+    Message::Proposal {
+        id: agreement.id.to_string(),
+        version: agreement.version,
+    }
 }
 
 /// What to write when the last signature is there: the row as adopted, and the keys that signed, for good.
-async fn adoption(node: &Node, agreement: &VerifiedAgreement, row: AgreementRow) -> Result<Vec<Write>, StoreError> {
+async fn adoption(
+    node: &Node,
+    agreement: &VerifiedAgreement,
+    row: AgreementRow,
+) -> Result<Vec<Write>, StoreError> {
     let mut keys = PartyKeys::read(node.store.as_ref()).await?;
     let mut writes: Vec<Write> = keys.remember(agreement.record().keys).into_iter().collect();
-    writes.push(Write::Agreement(Box::new(AgreementRow { state: AgreementState::Adopted, ..row })));
+    writes.push(Write::Agreement(Box::new(AgreementRow {
+        state: AgreementState::Adopted,
+        ..row
+    })));
     Ok(writes)
 }
 
@@ -120,10 +147,17 @@ pub enum SuccessionError {
 }
 
 /// Whether a later version names the one that is adopted here before it.
-async fn check_succession(node: &Node, agreement: &Agreement) -> Result<Result<(), SuccessionError>, StoreError> {
-    let Some(prev) = agreement.prev else { return Ok(Ok(())) };
+async fn check_succession(
+    node: &Node,
+    agreement: &Agreement,
+) -> Result<Result<(), SuccessionError>, StoreError> {
+    let Some(prev) = agreement.prev else {
+        return Ok(Ok(()));
+    };
     let (id, version) = (agreement.id.clone(), agreement.version.saturating_sub(1));
-    let before = row(node, &id, version).await?.filter(|row| row.state == AgreementState::Adopted);
+    let before = row(node, &id, version)
+        .await?
+        .filter(|row| row.state == AgreementState::Adopted);
     Ok(match before {
         None => Err(SuccessionError::NoPredecessor { id, version }),
         Some(before) if before.digest != prev => Err(SuccessionError::OtherPredecessor { id, version }),

@@ -53,15 +53,27 @@ pub enum ProposeError {
 pub async fn propose(node: &Node, agreement: &Agreement) -> Result<AgreementRow, ProposeError> {
     use base64::Engine as _;
     let now = node.now();
-    let me = agreement.parties.iter().find(|party| party.entity == node.identity.entity);
-    let me = me.filter(|party| party.region == node.identity.region).ok_or(ProposeError::NotAParty)?;
-    let own = node.signers.of(KeyPurpose::Federation).map_err(SigningError::from)?.thumbprint();
+    let me = agreement
+        .parties
+        .iter()
+        .find(|party| party.entity == node.identity.entity);
+    let me = me
+        .filter(|party| party.region == node.identity.region)
+        .ok_or(ProposeError::NotAParty)?;
+    let own = node
+        .signers
+        .of(KeyPurpose::Federation)
+        .map_err(SigningError::from)?
+        .thumbprint();
     if !me.federation_keys.contains(&own) {
         return Err(ProposeError::OwnKeyNotPinned);
     }
     let _turn = node.rebuilding.lock().await;
     if row(node, &agreement.id, agreement.version).await?.is_some() {
-        return Err(ProposeError::Exists { id: agreement.id.clone(), version: agreement.version });
+        return Err(ProposeError::Exists {
+            id: agreement.id.clone(),
+            version: agreement.version,
+        });
     }
     let payload = serde_json::to_vec(agreement)?;
     let mut signed = SignedAgreement {

@@ -51,7 +51,9 @@ pub enum ReceiveError {
         held: Digest,
     },
     /// All parties signed two texts of one version: neither counts.
-    #[error("{id} v{version} 各方签署了两份不同文本,均不生效,请报警核查 / two texts of one version are signed: both are void")]
+    #[error(
+        "{id} v{version} 各方签署了两份不同文本,均不生效,请报警核查 / two texts of one version are signed: both are void"
+    )]
     Contradiction {
         /// The agreement.
         id: AgreementId,
@@ -75,7 +77,12 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
     let _turn = node.rebuilding.lock().await;
     let trust = node.view().trust.clone();
     let offered = inspect_proposal(object, &trust, now)?;
-    if !offered.agreement.parties.iter().any(|party| party.entity == node.identity.entity) {
+    if !offered
+        .agreement
+        .parties
+        .iter()
+        .any(|party| party.entity == node.identity.entity)
+    {
         return Err(ReceiveError::NotAParty);
     }
     // It was read strictly and verified, so it has this shape.
@@ -84,12 +91,19 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
     let held = row(node, &offered.agreement.id, offered.agreement.version).await?;
     let before = held.as_ref().map_or(0, |row| row.signed.signatures.len());
     match &held {
-        Some(row) if row.digest != offered.digest => return Err(other_text(node, row, object, &offered).await?),
+        Some(row) if row.digest != offered.digest => {
+            return Err(other_text(node, row, object, &offered).await?);
+        }
         Some(row) if row.state != AgreementState::Proposed => return Ok(ProposalTaken::Unchanged),
         Some(row) => signed = merged(&row.signed, &signed),
         None => {
             let waiting = node.store.agreements().await?;
-            if waiting.iter().filter(|row| row.state == AgreementState::Proposed).count() >= MAX_WAITING {
+            if waiting
+                .iter()
+                .filter(|row| row.state == AgreementState::Proposed)
+                .count()
+                >= MAX_WAITING
+            {
                 return Err(ReceiveError::TooMany);
             }
             check_succession(node, &offered.agreement).await??;
@@ -107,7 +121,9 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
         changed_at: now,
     };
     if row.signed.signatures.len() < offered.agreement.parties.len() {
-        node.store.commit("receive-proposal", vec![Write::Agreement(Box::new(row))]).await?;
+        node.store
+            .commit("receive-proposal", vec![Write::Agreement(Box::new(row))])
+            .await?;
         return Ok(ProposalTaken::Waiting);
     }
     let verified = verify_signed(&row.signed, &trust, now)?;
@@ -121,7 +137,10 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
 fn merged(held: &SignedAgreement, offered: &SignedAgreement) -> SignedAgreement {
     let mut merged = held.clone();
     for one in &offered.signatures {
-        let known = merged.signatures.iter().any(|s| stored::kid(&s.protected) == stored::kid(&one.protected));
+        let known = merged
+            .signatures
+            .iter()
+            .any(|s| stored::kid(&s.protected) == stored::kid(&one.protected));
         if !known {
             merged.signatures.push(one.clone());
         }
@@ -138,14 +157,28 @@ async fn other_text(
 ) -> Result<ReceiveError, StoreError> {
     let (id, version) = (row.id.clone(), row.version);
     let complete = verify_bytes(object, &node.view().trust, node.now()).is_ok();
-    let signers: Vec<_> = offered.signed.iter().map(|signer| signer.party.to_string()).collect();
+    let signers: Vec<_> = offered
+        .signed
+        .iter()
+        .map(|signer| signer.party.to_string())
+        .collect();
     tracing::error!(agreement = %id, version, ?signers, complete, "another text of this version was signed");
     if !complete || row.state == AgreementState::Proposed {
-        return Ok(ReceiveError::OtherText { id, version, held: row.digest });
+        return Ok(ReceiveError::OtherText {
+            id,
+            version,
+            held: row.digest,
+        });
     }
     if row.state == AgreementState::Adopted {
-        let void = AgreementRow { state: AgreementState::Void, changed_at: node.now(), ..row.clone() };
-        node.store.commit("void-agreement", vec![Write::Agreement(Box::new(void))]).await?;
+        let void = AgreementRow {
+            state: AgreementState::Void,
+            changed_at: node.now(),
+            ..row.clone()
+        };
+        node.store
+            .commit("void-agreement", vec![Write::Agreement(Box::new(void))])
+            .await?;
         reload_agreements(node).await?;
     }
     Ok(ReceiveError::Contradiction { id, version })

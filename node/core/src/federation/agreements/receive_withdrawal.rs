@@ -39,11 +39,16 @@ pub async fn receive_withdrawal(node: &Node, jws: &str) -> Result<bool, ReceiveW
     let agreement = agreement.ok_or(ReceiveWithdrawalError::NotHeld(named.agreement))?;
     let verified = verify_withdrawal(jws, agreement, &view.trust, node.now())?;
     let withdrawal = verified.withdrawal();
-    let known = view.agreements.withdrawals().iter().map(|one| one.withdrawal()).any(|one| {
-        one.iss == withdrawal.iss
-            && one.agreement == withdrawal.agreement
-            && one.effective_from <= withdrawal.effective_from
-    });
+    let known = view
+        .agreements
+        .withdrawals()
+        .iter()
+        .map(|one| one.withdrawal())
+        .any(|one| {
+            one.iss == withdrawal.iss
+                && one.agreement == withdrawal.agreement
+                && one.effective_from <= withdrawal.effective_from
+        });
     if known {
         return Ok(false);
     }

@@ -7,7 +7,9 @@ use comity_spec::ids::{AgreementId, Digest};
 use comity_spec::jose::KeyPurpose;
 use comity_verifier::agreement::{AgreementError, inspect_proposal, verify_signed};
 
-use super::{SuccessionError, add_own_signature, adoption, check_succession, proposal, row, to_other_parties};
+use super::{
+    SuccessionError, add_own_signature, adoption, check_succession, proposal, row, to_other_parties,
+};
 use crate::federation::load_view::{as_json, reload_agreements};
 use crate::node::Node;
 use crate::ports::agreements::{AgreementRow, AgreementState};
@@ -55,10 +57,18 @@ pub enum SignError {
 ///
 /// # Errors
 /// [`SignError`], for the first rule broken.
-pub async fn sign(node: &Node, id: &AgreementId, version: u32, digest: &Digest) -> Result<AgreementRow, SignError> {
+pub async fn sign(
+    node: &Node,
+    id: &AgreementId,
+    version: u32,
+    digest: &Digest,
+) -> Result<AgreementRow, SignError> {
     let now = node.now();
     let _turn = node.rebuilding.lock().await;
-    let unknown = || SignError::Unknown { id: id.clone(), version };
+    let unknown = || SignError::Unknown {
+        id: id.clone(),
+        version,
+    };
     let mut row = row(node, id, version).await?.ok_or_else(unknown)?;
     if row.digest != *digest {
         return Err(SignError::OtherText);
@@ -68,11 +78,23 @@ pub async fn sign(node: &Node, id: &AgreementId, version: u32, digest: &Digest) 
     }
     let trust = node.view().trust.clone();
     let inspected = inspect_proposal(as_json(&row.signed).as_bytes(), &trust, now)?;
-    if inspected.signed.iter().any(|signer| signer.party == node.identity.entity) {
+    if inspected
+        .signed
+        .iter()
+        .any(|signer| signer.party == node.identity.entity)
+    {
         return Err(SignError::SignedAlready);
     }
-    let own = node.signers.of(KeyPurpose::Federation).map_err(SigningError::from)?.thumbprint();
-    let me = inspected.agreement.parties.iter().find(|party| party.entity == node.identity.entity);
+    let own = node
+        .signers
+        .of(KeyPurpose::Federation)
+        .map_err(SigningError::from)?
+        .thumbprint();
+    let me = inspected
+        .agreement
+        .parties
+        .iter()
+        .find(|party| party.entity == node.identity.entity);
     if !me.is_some_and(|party| party.federation_keys.contains(&own)) {
         return Err(SignError::OwnKeyNotPinned);
     }
@@ -87,7 +109,12 @@ pub async fn sign(node: &Node, id: &AgreementId, version: u32, digest: &Digest) 
     } else {
         vec![Write::Agreement(Box::new(row.clone()))]
     };
-    writes.extend(to_other_parties(node, &inspected.agreement, &proposal(&inspected.agreement), now));
+    writes.extend(to_other_parties(
+        node,
+        &inspected.agreement,
+        &proposal(&inspected.agreement),
+        now,
+    ));
     node.store.commit("sign-agreement", writes).await?;
     if last {
         reload_agreements(node).await?;

@@ -29,8 +29,17 @@ struct Two {
 async fn two() -> Two {
     let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
     let (yushan, changshan) = (world.ready("361123").await, world.ready("330822").await);
-    world.peers.answer(Ok(PeerAnswer { status: 202, content_type: String::new(), retry_after: None, body: Vec::new() }));
-    Two { world, yushan, changshan }
+    world.peers.answer(Ok(PeerAnswer {
+        status: 202,
+        content_type: String::new(),
+        retry_after: None,
+        body: Vec::new(),
+    }));
+    Two {
+        world,
+        yushan,
+        changshan,
+    }
 }
 
 fn party(test: &TestNode) -> Party {
@@ -49,13 +58,23 @@ impl Two {
     }
 
     fn draft(&self) -> Agreement {
-        demo_agreement(&party(&self.yushan), &party(&self.changshan), Environment::Sandbox, self.today())
+        demo_agreement(
+            &party(&self.yushan),
+            &party(&self.changshan),
+            Environment::Sandbox,
+            self.today(),
+        )
     }
 
     /// What Yushan's or Changshan's outbox sends to its one peer.
     async fn sent(&self, from: &TestNode) -> Vec<u8> {
         let deliveries = deliver(&from.node).await.unwrap();
-        assert!(deliveries.iter().all(|d| matches!(d.result, DeliveryResult::Delivered)), "{deliveries:?}");
+        assert!(
+            deliveries
+                .iter()
+                .all(|d| matches!(d.result, DeliveryResult::Delivered)),
+            "{deliveries:?}"
+        );
         let mut posted = self.world.peers.posted();
         assert_eq!(posted.len(), 1);
         posted.remove(0).body
@@ -64,16 +83,27 @@ impl Two {
     async fn adopt(&self, agreement: &Agreement) -> Digest {
         let row = propose(&self.yushan.node, agreement).await.unwrap();
         let body = self.sent(&self.yushan).await;
-        assert_eq!(receive_proposal(&self.changshan.node, &body).await.unwrap(), ProposalTaken::Waiting);
-        let signed = sign(&self.changshan.node, &row.id, row.version, &row.digest).await.unwrap();
+        assert_eq!(
+            receive_proposal(&self.changshan.node, &body).await.unwrap(),
+            ProposalTaken::Waiting
+        );
+        let signed = sign(&self.changshan.node, &row.id, row.version, &row.digest)
+            .await
+            .unwrap();
         assert_eq!(signed.state, AgreementState::Adopted);
         let body = self.sent(&self.changshan).await;
-        assert_eq!(receive_proposal(&self.yushan.node, &body).await.unwrap(), ProposalTaken::Adopted);
+        assert_eq!(
+            receive_proposal(&self.yushan.node, &body).await.unwrap(),
+            ProposalTaken::Adopted
+        );
         row.digest
     }
 
     fn coverage(&self, at: &TestNode, on: LocalDate) -> Option<u32> {
-        let (a, b) = (&self.yushan.node.identity.entity, &self.changshan.node.identity.entity);
+        let (a, b) = (
+            &self.yushan.node.identity.entity,
+            &self.changshan.node.identity.entity,
+        );
         match at.node.view().agreements.between(a, b, on) {
             Coverage::InForce(one) => Some(one.agreement().version),
             Coverage::NotInForce { .. } | Coverage::None => None,
@@ -82,7 +112,10 @@ impl Two {
 }
 
 fn reason() -> Bilingual {
-    Bilingual { zh: "示例".into(), en: "Example".into() }
+    Bilingual {
+        zh: "示例".into(),
+        en: "Example".into(),
+    }
 }
 
 #[tokio::test]
@@ -92,7 +125,10 @@ async fn the_demonstrations_agreement_holds_and_says_that_it_is_an_example() {
     assert_eq!(defects(&agreement), []);
     assert!(agreement.title.zh.contains("示例") && agreement.approvals.is_empty());
     assert!(agreement.services.iter().any(|row| row.amber_status));
-    assert!(agreement.tier_map.iter().all(|row| row.map.len() == 2), "TEMPORARY is not mapped");
+    assert!(
+        agreement.tier_map.iter().all(|row| row.map.len() == 2),
+        "TEMPORARY is not mapped"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +144,10 @@ async fn an_agreement_lives_from_proposal_to_withdrawal_on_both_sides() {
         assert_eq!((listed[0].row.digest, listed[0].signed.len()), (digest, 2));
         // As after a start.
         let report = load_view(&test.node).await.unwrap();
-        assert!(report.agreements.is_empty() && report.withdrawals.is_empty(), "{report:?}");
+        assert!(
+            report.agreements.is_empty() && report.withdrawals.is_empty(),
+            "{report:?}"
+        );
         assert_eq!(two.coverage(test, today), Some(1));
     }
     let id = two.draft().id;
@@ -116,20 +155,36 @@ async fn an_agreement_lives_from_proposal_to_withdrawal_on_both_sides() {
     let hint = two.sent(&two.yushan).await;
     let view = two.changshan.node.view();
     let me = &two.changshan.node.identity.entity;
-    let parties = Parties { me, channel: Some(&two.yushan.node.identity.entity) };
+    let parties = Parties {
+        me,
+        channel: Some(&two.yushan.node.identity.entity),
+    };
     let mut budget = Budget::new(Limits::PRESENTATION);
     let hint = verify_hint(&hint, &view.trust, parties, two.changshan.node.now(), &mut budget).unwrap();
     let taken = receive_hint(&two.changshan.node, &hint).await.unwrap();
     assert!(matches!(taken.withdrawals.as_slice(), [Ok(true)]), "{taken:?}");
-    assert!(matches!(receive_hint(&two.changshan.node, &hint).await.unwrap().withdrawals.as_slice(), [Ok(false)]));
+    assert!(matches!(
+        receive_hint(&two.changshan.node, &hint)
+            .await
+            .unwrap()
+            .withdrawals
+            .as_slice(),
+        [Ok(false)]
+    ));
     let last = today.plus_days(29).unwrap();
     for test in [&two.yushan, &two.changshan] {
         load_view(&test.node).await.unwrap();
         assert_eq!(two.coverage(test, last), Some(1), "the notice runs");
         assert_eq!(two.coverage(test, today.plus_days(30).unwrap()), None);
-        assert_eq!(list(&test.node).await.unwrap()[0].withdrawn_from, Some(today.plus_days(30).unwrap()));
+        assert_eq!(
+            list(&test.node).await.unwrap()[0].withdrawn_from,
+            Some(today.plus_days(30).unwrap())
+        );
     }
-    assert!(matches!(withdraw(&two.yushan.node, &id, None, reason()).await, Err(WithdrawError::Already(_))));
+    assert!(matches!(
+        withdraw(&two.yushan.node, &id, None, reason()).await,
+        Err(WithdrawError::Already(_))
+    ));
 }
 
 #[tokio::test]
@@ -138,19 +193,30 @@ async fn a_withdrawal_without_its_notice_is_refused_where_it_is_made_and_where_i
     let digest = two.adopt(&two.draft()).await;
     let (id, tomorrow) = (two.draft().id, two.today().plus_days(1).unwrap());
     let refused = withdraw(&two.yushan.node, &id, Some(tomorrow), reason()).await;
-    assert!(matches!(refused, Err(WithdrawError::Withdrawal(WithdrawalError::NoticeTooShort { .. }))));
+    assert!(matches!(
+        refused,
+        Err(WithdrawError::Withdrawal(WithdrawalError::NoticeTooShort { .. }))
+    ));
     let withdrawal = comity_spec::agreement::Withdrawal {
         iss: two.yushan.node.identity.entity.clone(),
         iat: two.yushan.node.now(),
-        agreement: comity_spec::agreement::AgreementRef { id: id.clone(), version: 1, digest },
+        agreement: comity_spec::agreement::AgreementRef {
+            id: id.clone(),
+            version: 1,
+            digest,
+        },
         effective_from: tomorrow,
         reason: reason(),
     };
-    let jws = crate::signing::compact(&two.yushan.node.signers, Typ::Withdrawal, &withdrawal).await.unwrap();
+    let jws = crate::signing::compact(&two.yushan.node.signers, Typ::Withdrawal, &withdrawal)
+        .await
+        .unwrap();
     let refused = receive_withdrawal(&two.changshan.node, &jws).await;
     assert!(matches!(
         refused,
-        Err(ReceiveWithdrawalError::Withdrawal(WithdrawalError::NoticeTooShort { .. }))
+        Err(ReceiveWithdrawalError::Withdrawal(
+            WithdrawalError::NoticeTooShort { .. }
+        ))
     ));
     // Signed by somebody who is no party.
     let stranger = testing::key("a stranger");
@@ -170,16 +236,24 @@ async fn only_a_party_proposes_and_only_under_its_own_pinned_key() {
     let two = two().await;
     let mut agreement = two.draft();
     agreement.parties[0].federation_keys = vec![testing::thumbprint(&testing::key("another"))];
-    assert!(matches!(propose(&two.yushan.node, &agreement).await, Err(ProposeError::OwnKeyNotPinned)));
+    assert!(matches!(
+        propose(&two.yushan.node, &agreement).await,
+        Err(ProposeError::OwnKeyNotPinned)
+    ));
     let mut agreement = two.draft();
     agreement.parties[0].region = "361124".parse().unwrap();
-    assert!(matches!(propose(&two.yushan.node, &agreement).await, Err(ProposeError::NotAParty)));
+    assert!(matches!(
+        propose(&two.yushan.node, &agreement).await,
+        Err(ProposeError::NotAParty)
+    ));
     let mut agreement = two.draft();
     agreement.notice_days = 0;
     agreement.services.clear();
     agreement.title.zh = String::new();
     match propose(&two.yushan.node, &agreement).await {
-        Err(ProposeError::Agreement(AgreementError::Contents(defects))) => assert_eq!(defects.len(), 2, "{defects:?}"),
+        Err(ProposeError::Agreement(AgreementError::Contents(defects))) => {
+            assert_eq!(defects.len(), 2, "{defects:?}")
+        }
         other => panic!("{other:?}"),
     }
     assert!(list(&two.yushan.node).await.unwrap().is_empty());
@@ -190,10 +264,16 @@ async fn only_a_party_proposes_and_only_under_its_own_pinned_key() {
 async fn a_version_has_one_text() {
     let two = two().await;
     let row = propose(&two.yushan.node, &two.draft()).await.unwrap();
-    assert!(matches!(propose(&two.yushan.node, &two.draft()).await, Err(ProposeError::Exists { .. })));
+    assert!(matches!(
+        propose(&two.yushan.node, &two.draft()).await,
+        Err(ProposeError::Exists { .. })
+    ));
     let body = two.sent(&two.yushan).await;
     receive_proposal(&two.changshan.node, &body).await.unwrap();
-    assert_eq!(receive_proposal(&two.changshan.node, &body).await.unwrap(), ProposalTaken::Unchanged);
+    assert_eq!(
+        receive_proposal(&two.changshan.node, &body).await.unwrap(),
+        ProposalTaken::Unchanged
+    );
     // Another text of version 1, signed by Yushan alone.
     let mut other = two.draft();
     other.continuation.zh = "另一文本(示例)".into();
@@ -201,17 +281,29 @@ async fn a_version_has_one_text() {
     let payload = serde_json::to_value(&other).unwrap();
     let signed = sign_agreement(&payload, std::slice::from_ref(&yushan), two.yushan.node.now());
     let refused = receive_proposal(&two.changshan.node, &serde_json::to_vec(&signed).unwrap()).await;
-    assert!(matches!(refused, Err(ReceiveError::OtherText { held, .. }) if held == row.digest), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ReceiveError::OtherText { held, .. }) if held == row.digest),
+        "{refused:?}"
+    );
     // The officer read another text than the one that is here.
     let wrong = Digest::of("another text");
-    assert!(matches!(sign(&two.changshan.node, &row.id, 1, &wrong).await, Err(SignError::OtherText)));
+    assert!(matches!(
+        sign(&two.changshan.node, &row.id, 1, &wrong).await,
+        Err(SignError::OtherText)
+    ));
     sign(&two.changshan.node, &row.id, 1, &row.digest).await.unwrap();
     assert!(matches!(
         sign(&two.changshan.node, &row.id, 1, &row.digest).await,
         Err(SignError::State(AgreementState::Adopted))
     ));
-    assert!(matches!(sign(&two.yushan.node, &row.id, 1, &row.digest).await, Err(SignError::SignedAlready)));
-    assert!(matches!(sign(&two.yushan.node, &row.id, 2, &row.digest).await, Err(SignError::Unknown { .. })));
+    assert!(matches!(
+        sign(&two.yushan.node, &row.id, 1, &row.digest).await,
+        Err(SignError::SignedAlready)
+    ));
+    assert!(matches!(
+        sign(&two.yushan.node, &row.id, 2, &row.digest).await,
+        Err(SignError::Unknown { .. })
+    ));
 }
 
 #[tokio::test]
@@ -221,19 +313,30 @@ async fn two_texts_of_one_version_that_all_signed_are_both_void() {
     let today = two.today();
     let mut other = two.draft();
     other.continuation.zh = "另一文本(示例)".into();
-    let keys: Vec<_> =
-        ["361123", "330822"].iter().map(|r| two.world.federation.county(r).key(KeyPurpose::Federation)).collect();
+    let keys: Vec<_> = ["361123", "330822"]
+        .iter()
+        .map(|r| two.world.federation.county(r).key(KeyPurpose::Federation))
+        .collect();
     let payload = serde_json::to_value(&other).unwrap();
     // One party alone cannot bring an agreement down.
     let one = sign_agreement(&payload, &keys[..1], two.yushan.node.now());
     let refused = receive_proposal(&two.changshan.node, &serde_json::to_vec(&one).unwrap()).await;
-    assert!(matches!(refused, Err(ReceiveError::OtherText { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ReceiveError::OtherText { .. })),
+        "{refused:?}"
+    );
     assert_eq!(two.coverage(&two.changshan, today), Some(1));
     let both = sign_agreement(&payload, &keys, two.yushan.node.now());
     let refused = receive_proposal(&two.changshan.node, &serde_json::to_vec(&both).unwrap()).await;
-    assert!(matches!(refused, Err(ReceiveError::Contradiction { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(ReceiveError::Contradiction { .. })),
+        "{refused:?}"
+    );
     assert_eq!(two.coverage(&two.changshan, today), None);
-    assert_eq!(list(&two.changshan.node).await.unwrap()[0].row.state, AgreementState::Void);
+    assert_eq!(
+        list(&two.changshan.node).await.unwrap()[0].row.state,
+        AgreementState::Void
+    );
     load_view(&two.changshan.node).await.unwrap();
     assert_eq!(two.coverage(&two.changshan, today), None, "and after a start");
 }
@@ -250,17 +353,29 @@ async fn a_second_version_follows_on_the_first_and_takes_its_place_on_its_day() 
     };
     assert!(matches!(
         propose(&two.yushan.node, &second).await,
-        Err(ProposeError::Succession(SuccessionError::NoPredecessor { version: 1, .. }))
+        Err(ProposeError::Succession(SuccessionError::NoPredecessor {
+            version: 1,
+            ..
+        }))
     ));
     let digest = two.adopt(&first).await;
     assert!(matches!(
         propose(&two.yushan.node, &second).await,
-        Err(ProposeError::Succession(SuccessionError::OtherPredecessor { version: 1, .. }))
+        Err(ProposeError::Succession(SuccessionError::OtherPredecessor {
+            version: 1,
+            ..
+        }))
     ));
     second.prev = Some(digest);
     two.adopt(&second).await;
-    assert_eq!(two.coverage(&two.changshan, two.today().plus_days(9).unwrap()), Some(1));
-    assert_eq!(two.coverage(&two.changshan, two.today().plus_days(10).unwrap()), Some(2));
+    assert_eq!(
+        two.coverage(&two.changshan, two.today().plus_days(9).unwrap()),
+        Some(1)
+    );
+    assert_eq!(
+        two.coverage(&two.changshan, two.today().plus_days(10).unwrap()),
+        Some(2)
+    );
 }
 
 #[tokio::test]
@@ -272,12 +387,23 @@ async fn a_stranger_does_not_put_a_proposal_on_our_desk() {
     world.enrol(&other).await;
     world.serve();
     let yanshan = world.ready("361124").await;
-    propose(&two.yushan.node, &demo_agreement(&party(&two.yushan), &party(&two.changshan), Environment::Sandbox, LocalDate::of(two.yushan.node.now())))
-        .await
-        .unwrap();
+    propose(
+        &two.yushan.node,
+        &demo_agreement(
+            &party(&two.yushan),
+            &party(&two.changshan),
+            Environment::Sandbox,
+            LocalDate::of(two.yushan.node.now()),
+        ),
+    )
+    .await
+    .unwrap();
     deliver(&two.yushan.node).await.unwrap();
     let body = world.peers.posted().remove(0).body;
-    assert!(matches!(receive_proposal(&yanshan.node, &body).await, Err(ReceiveError::NotAParty)));
+    assert!(matches!(
+        receive_proposal(&yanshan.node, &body).await,
+        Err(ReceiveError::NotAParty)
+    ));
     // Signed by a key that no chain gives.
     let payload = serde_json::to_value(demo_agreement(
         &party(&two.yushan),

@@ -53,11 +53,18 @@ pub async fn withdraw(
     let me = &node.identity.entity;
     let _turn = node.rebuilding.lock().await;
     let view = node.view();
-    let versions = view.agreements.all().iter().filter(|one| one.agreement().id == *id);
+    let versions = view
+        .agreements
+        .all()
+        .iter()
+        .filter(|one| one.agreement().id == *id);
     let newest = versions.max_by_key(|one| one.agreement().version);
     let newest = newest.ok_or_else(|| WithdrawError::Unknown(id.clone()))?;
     let own = view.agreements.withdrawals().iter().map(|one| one.withdrawal());
-    if let Some(known) = own.filter(|one| one.iss == *me).find(|one| one.agreement == newest.reference()) {
+    if let Some(known) = own
+        .filter(|one| one.iss == *me)
+        .find(|one| one.agreement == newest.reference())
+    {
         return Err(WithdrawError::Already(known.effective_from));
     }
     let notice = i64::from(newest.agreement().notice_days);
@@ -72,11 +79,21 @@ pub async fn withdraw(
     let jws = signing::compact(&node.signers, Typ::Withdrawal, &withdrawal).await?;
     // The same check that the others will make.
     let verified = verify_withdrawal(&jws, newest, &view.trust, now)?;
-    let row = WithdrawalRow { id: id.clone(), iss: me.clone(), iat: now, jws: jws.clone() };
+    let row = WithdrawalRow {
+        id: id.clone(),
+        iss: me.clone(),
+        iat: now,
+        jws: jws.clone(),
+    };
     let mut keys = PartyKeys::read(node.store.as_ref()).await?;
     let mut writes: Vec<Write> = keys.remember([verified.key().clone()]).into_iter().collect();
     writes.push(Write::Withdrawal(row.clone()));
-    writes.extend(to_other_parties(node, newest.agreement(), &Message::Withdrawal { jws }, now));
+    writes.extend(to_other_parties(
+        node,
+        newest.agreement(),
+        &Message::Withdrawal { jws },
+        now,
+    ));
     node.store.commit("withdraw", writes).await?;
     reload_agreements(node).await?;
     Ok(row)

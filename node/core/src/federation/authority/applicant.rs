@@ -24,7 +24,9 @@ pub(super) struct Applicant {
 
 pub(super) fn read(configuration: &str, now: UnixSeconds) -> Result<Applicant, EnrolError> {
     let mut budget = Budget::new(Limits::TRUST_CHAIN);
-    let profile = Profile::Comity { typ: Typ::EntityStatement.as_str() };
+    let profile = Profile::Comity {
+        typ: Typ::EntityStatement.as_str(),
+    };
     let unverified = Unverified::parse(configuration.trim().as_bytes(), profile, &mut budget)?;
     let listed: EntityStatement = unverified.claims()?;
     let mut keys = KeySet::new();
@@ -41,7 +43,8 @@ pub(super) fn read(configuration: &str, now: UnixSeconds) -> Result<Applicant, E
     if now >= claims.exp {
         return Err(EnrolError::Ended { exp: claims.exp });
     }
-    let says_too_much = claims.comity_state.is_some() || claims.metadata_policy.is_some() || claims.constraints.is_some();
+    let says_too_much =
+        claims.comity_state.is_some() || claims.metadata_policy.is_some() || claims.constraints.is_some();
     if says_too_much || claims.comity_region_prefix.is_some() || claims.crit.is_some() {
         return Err(EnrolError::OwnStanding);
     }
@@ -52,7 +55,12 @@ impl Applicant {
     /// The metadata of a county, with every rule that a node would refuse it by later.
     pub(super) fn county(&self) -> Result<&NodeMetadata, EnrolError> {
         self.lifetime(COUNTY_LIFETIME)?;
-        let node = self.claims.metadata.as_ref().and_then(|all| all.comity_node.as_ref()).ok_or(EnrolError::NotACounty)?;
+        let node = self
+            .claims
+            .metadata
+            .as_ref()
+            .and_then(|all| all.comity_node.as_ref())
+            .ok_or(EnrolError::NotACounty)?;
         if node.endpoints.public != self.claims.sub {
             return Err(EnrolError::PublicEndpoint);
         }
@@ -70,7 +78,10 @@ impl Applicant {
     pub(super) fn province(&self) -> Result<(), EnrolError> {
         self.lifetime(PROVINCE_LIFETIME)?;
         let metadata = self.claims.metadata.as_ref().ok_or(EnrolError::NotAProvince)?;
-        let authority = metadata.federation_entity.as_ref().ok_or(EnrolError::NotAProvince)?;
+        let authority = metadata
+            .federation_entity
+            .as_ref()
+            .ok_or(EnrolError::NotAProvince)?;
         if metadata.comity_node.is_some() {
             return Err(EnrolError::NotAProvince);
         }
@@ -85,14 +96,21 @@ impl Applicant {
 
     fn lifetime(&self, max: i64) -> Result<(), EnrolError> {
         let seconds = self.claims.exp.since(self.claims.iat);
-        if seconds > max { Err(EnrolError::Lifetime { seconds, max }) } else { Ok(()) }
+        if seconds > max {
+            Err(EnrolError::Lifetime { seconds, max })
+        } else {
+            Ok(())
+        }
     }
 
     /// Every purpose of a node has a sound key, and no key has two purposes.
     fn keys(&self, node: &NodeMetadata) -> Result<(), EnrolError> {
         let mut budget = Budget::new(Limits::TRUST_CHAIN);
         let mut seen: Vec<&Jwk> = self.claims.jwks.keys.iter().collect();
-        for purpose in KeyPurpose::NODE.into_iter().filter(|purpose| *purpose != KeyPurpose::Federation) {
+        for purpose in KeyPurpose::NODE
+            .into_iter()
+            .filter(|purpose| *purpose != KeyPurpose::Federation)
+        {
             if node.keys.get(&purpose).is_none_or(|jwks| jwks.keys.is_empty()) {
                 return Err(EnrolError::MissingKey(purpose.as_str()));
             }

@@ -151,7 +151,9 @@ pub enum EnrolError {
     #[error("公开地址必须等于成员标识 / the public endpoint must be the entity id")]
     PublicEndpoint,
     /// One listener for two audiences.
-    #[error("联邦地址不得与公开地址相同(前者要求客户端证书)/ the federation endpoint needs a listener of its own")]
+    #[error(
+        "联邦地址不得与公开地址相同(前者要求客户端证书)/ the federation endpoint needs a listener of its own"
+    )]
     OneListener,
     /// No TLS pin: nobody could connect to it or be reached by it.
     #[error("缺少 TLS 公钥指纹 / no TLS pin is stated")]
@@ -169,10 +171,14 @@ pub enum EnrolError {
     #[error("既无 fetch 地址也无 bundle 地址 / neither a fetch nor a bundle address is stated")]
     NoStatements,
     /// A member whose application no key stated before has signed.
-    #[error("申请由未登记的密钥 {0} 签名;如密钥已更换,请核实后注明 / signed by a key not stated before: confirm a replacement")]
+    #[error(
+        "申请由未登记的密钥 {0} 签名;如密钥已更换,请核实后注明 / signed by a key not stated before: confirm a replacement"
+    )]
     StrangeKey(Thumbprint),
     /// A member that wants another region, prefix or kind.
-    #[error("{0} 已登记为其他区划或类别,请先移除 / is enrolled with another region or as another kind: remove it first")]
+    #[error(
+        "{0} 已登记为其他区划或类别,请先移除 / is enrolled with another region or as another kind: remove it first"
+    )]
     OtherPlace(EntityId),
     /// A member that has left.
     #[error("{0} 已移除,请先恢复 / was removed: reinstate it first")]
@@ -229,26 +235,47 @@ pub async fn enrol(
         }
     };
     let state = publish(&next, signer, now).await?;
-    Ok(Enrolled { state, entity, signer: applicant.signer, renewed })
+    Ok(Enrolled {
+        state,
+        entity,
+        signer: applicant.signer,
+        renewed,
+    })
 }
 
 fn county(state: &AuthorityState, applicant: &Applicant) -> Result<(Kind, Bilingual), EnrolError> {
     let node = applicant.county()?;
     if node.environment != state.environment {
-        return Err(EnrolError::Environment { found: node.environment, expected: state.environment });
+        return Err(EnrolError::Environment {
+            found: node.environment,
+            expected: state.environment,
+        });
     }
     if let Rank::Province { prefix, .. } = &state.rank
         && !node.region.is_within(*prefix)
     {
-        return Err(EnrolError::RegionOutsidePrefix { region: node.region, prefix: *prefix });
+        return Err(EnrolError::RegionOutsidePrefix {
+            region: node.region,
+            prefix: *prefix,
+        });
     }
-    for other in state.holding().filter(|other| other.entity != applicant.claims.sub) {
-        let Kind::County(theirs) = &other.kind else { continue };
+    for other in state
+        .holding()
+        .filter(|other| other.entity != applicant.claims.sub)
+    {
+        let Kind::County(theirs) = &other.kind else {
+            continue;
+        };
         if theirs.region == node.region {
-            return Err(EnrolError::RegionTaken { region: node.region, by: other.entity.clone() });
+            return Err(EnrolError::RegionTaken {
+                region: node.region,
+                by: other.entity.clone(),
+            });
         }
         if theirs.tls_pins.iter().any(|pin| node.tls_pins.contains(pin)) {
-            return Err(EnrolError::PinTaken { by: other.entity.clone() });
+            return Err(EnrolError::PinTaken {
+                by: other.entity.clone(),
+            });
         }
     }
     Ok((Kind::County(Box::new(node.clone())), node.name.clone()))
@@ -259,9 +286,17 @@ fn province(state: &AuthorityState, applicant: &Applicant, prefix: RegionPrefix)
         return Err(EnrolError::NotTheAnchor);
     }
     applicant.province()?;
-    for other in state.holding().filter(|other| other.entity != applicant.claims.sub) {
-        if other.prefix().is_some_and(|theirs| theirs.covers(prefix) || prefix.covers(theirs)) {
-            return Err(EnrolError::PrefixTaken { by: other.entity.clone() });
+    for other in state
+        .holding()
+        .filter(|other| other.entity != applicant.claims.sub)
+    {
+        if other
+            .prefix()
+            .is_some_and(|theirs| theirs.covers(prefix) || prefix.covers(theirs))
+        {
+            return Err(EnrolError::PrefixTaken {
+                by: other.entity.clone(),
+            });
         }
     }
     Ok(Kind::Province(prefix))
@@ -269,12 +304,22 @@ fn province(state: &AuthorityState, applicant: &Applicant, prefix: RegionPrefix)
 
 fn keys_of_nobody_else(state: &AuthorityState, applicant: &Applicant) -> Result<(), EnrolError> {
     let keys = &applicant.claims.jwks.keys;
-    let shares = |theirs: &[comity_spec::jose::Jwk]| theirs.iter().any(|one| keys.iter().any(|key| same_key(key, one)));
+    let shares = |theirs: &[comity_spec::jose::Jwk]| {
+        theirs.iter().any(|one| keys.iter().any(|key| same_key(key, one)))
+    };
     if shares(&state.keys.keys) {
-        return Err(EnrolError::KeyTaken { by: state.entity.clone() });
+        return Err(EnrolError::KeyTaken {
+            by: state.entity.clone(),
+        });
     }
-    match state.holding().filter(|other| other.entity != applicant.claims.sub).find(|other| shares(&other.keys.keys)) {
-        Some(other) => Err(EnrolError::KeyTaken { by: other.entity.clone() }),
+    match state
+        .holding()
+        .filter(|other| other.entity != applicant.claims.sub)
+        .find(|other| shares(&other.keys.keys))
+    {
+        Some(other) => Err(EnrolError::KeyTaken {
+            by: other.entity.clone(),
+        }),
         None => Ok(()),
     }
 }
@@ -298,6 +343,14 @@ fn renewable(
         return Err(EnrolError::OtherPlace(member.entity.clone()));
     }
     let is_signer = |key: Ed25519Key| *key.thumbprint() == applicant.signer;
-    let known = member.keys.keys.iter().any(|key| Ed25519Key::from_jwk(key).is_ok_and(is_signer));
-    if known || replace_keys { Ok(()) } else { Err(EnrolError::StrangeKey(applicant.signer)) }
+    let known = member
+        .keys
+        .keys
+        .iter()
+        .any(|key| Ed25519Key::from_jwk(key).is_ok_and(is_signer));
+    if known || replace_keys {
+        Ok(())
+    } else {
+        Err(EnrolError::StrangeKey(applicant.signer))
+    }
 }

@@ -29,8 +29,18 @@ pub struct NewAuthority {
 ///
 /// # Errors
 /// [`PublishError`] when the key's keeper does not sign.
-pub async fn init(new: NewAuthority, signer: &dyn Signer, now: UnixSeconds) -> Result<AuthorityState, PublishError> {
-    let NewAuthority { entity, environment, name, rank, hosting } = new;
+pub async fn init(
+    new: NewAuthority,
+    signer: &dyn Signer,
+    now: UnixSeconds,
+) -> Result<AuthorityState, PublishError> {
+    let NewAuthority {
+        entity,
+        environment,
+        name,
+        rank,
+        hosting,
+    } = new;
     let unsigned = AuthorityState {
         version: STATE_VERSION,
         entity,
@@ -38,7 +48,9 @@ pub async fn init(new: NewAuthority, signer: &dyn Signer, now: UnixSeconds) -> R
         name,
         rank,
         hosting,
-        keys: JwkSet { keys: vec![Jwk::ed25519(&signer.public_key())] },
+        keys: JwkSet {
+            keys: vec![Jwk::ed25519(&signer.public_key())],
+        },
         seq: 0,
         issued_at: UnixSeconds::MIN,
         members: Vec::new(),

@@ -70,6 +70,8 @@ pub async fn retire_key(
     }
     let name = key.to_string();
     let mut next = state.clone();
-    next.keys.keys.retain(|one| one.kid.as_deref() != Some(name.as_str()));
+    next.keys
+        .keys
+        .retain(|one| one.kid.as_deref() != Some(name.as_str()));
     Ok(publish(&next, signer, now).await?)
 }

@@ -30,7 +30,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub use enrol::{Application, Enrolled, EnrolError, Place, enrol};
+pub use enrol::{Application, EnrolError, Enrolled, Place, enrol};
 pub use init::{NewAuthority, init};
 pub use keys::{KeyChangeError, prepare_key, retire_key};
 pub use publish::{PublishError, Published, PublishedFile, fetch, publish, published, statement_path};
@@ -171,7 +171,9 @@ impl AuthorityState {
 
     /// Members that hold their region, prefix and keys: all but removed ones.
     fn holding(&self) -> impl Iterator<Item = &Subordinate> {
-        self.members.iter().filter(|member| member.state != MemberState::Removed)
+        self.members
+            .iter()
+            .filter(|member| member.state != MemberState::Removed)
     }
 
     fn endpoints(&self) -> FederationEntity {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use comity_spec::bundle::{self, Bundle};
 use comity_spec::entity::{
-    ANCHOR_LIFETIME, COUNTY_LIFETIME, EntityStatement, Member, MemberList, MemberState, Metadata, PROVINCE_LIFETIME,
-    WELL_KNOWN,
+    ANCHOR_LIFETIME, COUNTY_LIFETIME, EntityStatement, Member, MemberList, MemberState, Metadata,
+    PROVINCE_LIFETIME, WELL_KNOWN,
 };
 use comity_spec::ids::{EntityId, Thumbprint};
 use comity_spec::jose::Typ;
@@ -28,10 +28,14 @@ pub enum PublishError {
     #[error(transparent)]
     Signing(#[from] SigningError),
     /// Another authority's key, or one that was not prepared.
-    #[error("密钥 {0} 不属于本机构,请先登记(prepare) / the key is not among those this authority publishes: prepare it first")]
+    #[error(
+        "密钥 {0} 不属于本机构,请先登记(prepare) / the key is not among those this authority publishes: prepare it first"
+    )]
     StrangeKey(Thumbprint),
     /// The clock is behind the last publication.
-    #[error("本机时钟 {now} 早于上次发布 {last},请校准后再试 / the clock is behind the last publication: set it right")]
+    #[error(
+        "本机时钟 {now} 早于上次发布 {last},请校准后再试 / the clock is behind the last publication: set it right"
+    )]
     ClockBehind {
         /// The clock.
         now: UnixSeconds,
@@ -56,10 +60,13 @@ pub async fn publish(
     let mut next = state.clone();
     next.issued_at = iat;
     next.seq += 1;
-    next.members.retain(|member| member.state != MemberState::Removed || iat.since(member.since) < REMOVED_FOR);
+    next.members
+        .retain(|member| member.state != MemberState::Removed || iat.since(member.since) < REMOVED_FOR);
     let mut statements = vec![own(&next, iat)];
     statements.extend(next.members.iter().map(|member| about(&next, member, iat)));
-    let mut signed = compact_batch(signer, Typ::EntityStatement, &statements).await?.into_iter();
+    let mut signed = compact_batch(signer, Typ::EntityStatement, &statements)
+        .await?
+        .into_iter();
     if let Some(configuration) = signed.next() {
         next.configuration = configuration;
     }
@@ -79,7 +86,11 @@ fn instant(last: UnixSeconds, now: UnixSeconds) -> Result<UnixSeconds, PublishEr
         return Ok(now);
     }
     let next = last.plus_saturating(1);
-    if next.since(now) <= AHEAD { Ok(next) } else { Err(PublishError::ClockBehind { now, last }) }
+    if next.since(now) <= AHEAD {
+        Ok(next)
+    } else {
+        Err(PublishError::ClockBehind { now, last })
+    }
 }
 
 fn own(state: &AuthorityState, iat: UnixSeconds) -> EntityStatement {
@@ -94,7 +105,10 @@ fn own(state: &AuthorityState, iat: UnixSeconds) -> EntityStatement {
         exp: iat.plus_saturating(lifetime),
         jwks: state.keys.clone(),
         authority_hints: hints,
-        metadata: Some(Metadata { comity_node: None, federation_entity: Some(state.endpoints()) }),
+        metadata: Some(Metadata {
+            comity_node: None,
+            federation_entity: Some(state.endpoints()),
+        }),
         crit: None,
         comity_region_prefix: None,
         comity_state: None,
@@ -105,9 +119,14 @@ fn own(state: &AuthorityState, iat: UnixSeconds) -> EntityStatement {
 
 fn about(state: &AuthorityState, member: &Subordinate, iat: UnixSeconds) -> EntityStatement {
     let (lifetime, metadata, prefix) = match &member.kind {
-        Kind::County(node) => {
-            (COUNTY_LIFETIME, Some(Metadata { comity_node: Some((**node).clone()), federation_entity: None }), None)
-        }
+        Kind::County(node) => (
+            COUNTY_LIFETIME,
+            Some(Metadata {
+                comity_node: Some((**node).clone()),
+                federation_entity: None,
+            }),
+            None,
+        ),
         Kind::Province(prefix) => (PROVINCE_LIFETIME, None, Some(*prefix)),
     };
     EntityStatement {
@@ -195,12 +214,27 @@ pub fn published(state: &AuthorityState, now: UnixSeconds) -> Published {
         withdrawals: Vec::new(),
         status_lists: Vec::new(),
     };
-    let bytes = serde_json::to_vec(&bundle).expect("a bundle is strings and integers, which always serialise");
-    files.insert(BUNDLE_PATH.to_owned(), PublishedFile { content_type: "application/json", bytes });
+    let bytes =
+        serde_json::to_vec(&bundle).expect("a bundle is strings and integers, which always serialise");
+    files.insert(
+        BUNDLE_PATH.to_owned(),
+        PublishedFile {
+            content_type: "application/json",
+            bytes,
+        },
+    );
     let counties = state.members.iter().any(|member| member.region().is_some());
-    let shortest = if counties { COUNTY_LIFETIME } else { PROVINCE_LIFETIME };
+    let shortest = if counties {
+        COUNTY_LIFETIME
+    } else {
+        PROVINCE_LIFETIME
+    };
     let good_until = state.issued_at.plus_saturating(shortest);
-    Published { files, good_until, ended: now >= good_until }
+    Published {
+        files,
+        good_until,
+        ended: now >= good_until,
+    }
 }
 
 /// The statement on `sub`, for the fetch endpoint; the authority's own configuration when it is asked about itself.

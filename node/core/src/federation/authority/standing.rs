@@ -37,7 +37,9 @@ pub enum StandingError {
     #[error("{0} 已移除,只能恢复 / was removed and can only be reinstated")]
     Removed(EntityId),
     /// Somebody else holds its place by now.
-    #[error("{entity} 的区划、前缀或密钥已由 {by} 使用,不能恢复 / another member holds its region, prefix or keys by now")]
+    #[error(
+        "{entity} 的区划、前缀或密钥已由 {by} 使用,不能恢复 / another member holds its region, prefix or keys by now"
+    )]
     PlaceTaken {
         /// The member.
         entity: EntityId,
@@ -68,18 +70,26 @@ pub async fn set_standing(
         .ok_or_else(|| StandingError::NotAMember(member.clone()))?;
     let current = next.members[at].state;
     let wanted = match standing {
-        Standing::Suspend if current == MemberState::Removed => return Err(StandingError::Removed(member.clone())),
+        Standing::Suspend if current == MemberState::Removed => {
+            return Err(StandingError::Removed(member.clone()));
+        }
         Standing::Suspend => MemberState::Suspended,
         Standing::Remove => MemberState::Removed,
         Standing::Reinstate => {
             if let Some(by) = rival(state, at) {
-                return Err(StandingError::PlaceTaken { entity: member.clone(), by });
+                return Err(StandingError::PlaceTaken {
+                    entity: member.clone(),
+                    by,
+                });
             }
             MemberState::Active
         }
     };
     if wanted == current {
-        return Err(StandingError::Unchanged { entity: member.clone(), state: current });
+        return Err(StandingError::Unchanged {
+            entity: member.clone(),
+            state: current,
+        });
     }
     next.members[at].state = wanted;
     next.members[at].since = now;

@@ -14,12 +14,20 @@ async fn full(world: &World) -> Bundle {
     let test = world.ready("330822").await;
     let federation = &world.federation;
     let county = federation.county("361123");
-    world.peers.serve(county.status_uri(), federation.status_token(county, &[(3, StatusValue::Cancelled)]));
-    let lists = Lists::Of { issuer: county.entity.clone(), uris: vec![county.status_uri()] };
+    world.peers.serve(
+        county.status_uri(),
+        federation.status_token(county, &[(3, StatusValue::Cancelled)]),
+    );
+    let lists = Lists::Of {
+        issuer: county.entity.clone(),
+        uris: vec![county.status_uri()],
+    };
     refresh_status(&test.node, &lists).await.unwrap();
     let (a, b) = (federation.county("361123"), federation.county("330822"));
     let signed = federation.signed(&federation.agreement(a, b), &[a, b]);
-    receive_proposal(&test.node, as_json(&signed).as_bytes()).await.unwrap();
+    receive_proposal(&test.node, as_json(&signed).as_bytes())
+        .await
+        .unwrap();
     export(&test.node).await.unwrap()
 }
 
@@ -31,22 +39,53 @@ async fn a_node_without_a_network_learns_everything_from_a_bundle_in_any_order()
     world.peers.cut();
     let test = world.ready("361123").await;
     assert!(test.node.view().agreements.all().is_empty());
-    let report = import(&test.node, &serde_json::to_vec(&bundle).unwrap()).await.unwrap();
+    let report = import(&test.node, &serde_json::to_vec(&bundle).unwrap())
+        .await
+        .unwrap();
     assert!(
-        report.statements.iter().all(|one| matches!(one, Taken::Stored | Taken::Unchanged)),
+        report
+            .statements
+            .iter()
+            .all(|one| matches!(one, Taken::Stored | Taken::Unchanged)),
         "{:?}",
         report.statements
     );
-    assert!(report.member_lists.iter().all(|one| *one == Taken::Stored), "{:?}", report.member_lists);
-    assert!(matches!(report.agreements.as_slice(), [Ok(ProposalTaken::Adopted)]), "{:?}", report.agreements);
+    assert!(
+        report.member_lists.iter().all(|one| *one == Taken::Stored),
+        "{:?}",
+        report.member_lists
+    );
+    assert!(
+        matches!(report.agreements.as_slice(), [Ok(ProposalTaken::Adopted)]),
+        "{:?}",
+        report.agreements
+    );
     let view = test.node.view();
     let changshan = &world.federation.county("330822").entity;
-    assert!(matches!(view.trust.standing(changshan, test.node.now()), Standing::Active(_)));
+    assert!(matches!(
+        view.trust.standing(changshan, test.node.now()),
+        Standing::Active(_)
+    ));
     // The list in it is Yushan's own, which Yushan does not need of itself; it verifies all the same.
-    assert!(matches!(report.status_lists[0].result, ListResult::Stored { tombstones: 1, .. }));
-    let again = import(&test.node, &serde_json::to_vec(&bundle).unwrap()).await.unwrap();
-    assert!(again.statements.iter().chain(&again.member_lists).all(|one| *one == Taken::Unchanged), "{again:?}");
-    assert!(matches!(again.agreements.as_slice(), [Ok(ProposalTaken::Unchanged)]));
+    assert!(matches!(
+        report.status_lists[0].result,
+        ListResult::Stored { tombstones: 1, .. }
+    ));
+    let again = import(&test.node, &serde_json::to_vec(&bundle).unwrap())
+        .await
+        .unwrap();
+    assert!(
+        again
+            .statements
+            .iter()
+            .chain(&again.member_lists)
+            .all(|one| *one == Taken::Unchanged),
+        "{again:?}"
+    );
+    assert!(matches!(
+        again.agreements.as_slice(),
+        [Ok(ProposalTaken::Unchanged)]
+    ));
     assert!(matches!(again.status_lists[0].result, ListResult::Unchanged));
 }
 
@@ -58,9 +97,15 @@ async fn an_old_bundle_does_not_turn_a_node_back() {
     world.renew().await;
     let test = world.ready("361123").await;
     let before = test.node.store.statements().await.unwrap();
-    let report = import(&test.node, &serde_json::to_vec(&old).unwrap()).await.unwrap();
+    let report = import(&test.node, &serde_json::to_vec(&old).unwrap())
+        .await
+        .unwrap();
     let rolled_back = |one: &&Taken| matches!(one, Taken::Refused(Refusal::RolledBack { .. }));
-    assert!(report.statements.iter().filter(rolled_back).count() >= 7, "{:?}", report.statements);
+    assert!(
+        report.statements.iter().filter(rolled_back).count() >= 7,
+        "{:?}",
+        report.statements
+    );
     assert_eq!(report.member_lists.iter().filter(rolled_back).count(), 3);
     assert_eq!(test.node.store.statements().await.unwrap(), before);
 }
@@ -78,19 +123,44 @@ async fn a_changed_object_is_named_and_the_others_are_taken() {
     let jws = bundle.statements[at].clone();
     bundle.statements[at] = format!("{}A{}", &jws[..jws.len() - 30], &jws[jws.len() - 29..]);
     let test = world.ready("361123").await;
-    let report = import(&test.node, &serde_json::to_vec(&bundle).unwrap()).await.unwrap();
-    assert!(matches!(report.statements[at], Taken::Refused(Refusal::Jws(_))), "{:?}", report.statements[at]);
-    assert!(report.statements.iter().filter(|one| **one == Taken::Stored).count() >= 6);
-    assert!(matches!(report.agreements.as_slice(), [Err(ReceiveError::Agreement(_))]));
+    let report = import(&test.node, &serde_json::to_vec(&bundle).unwrap())
+        .await
+        .unwrap();
+    assert!(
+        matches!(report.statements[at], Taken::Refused(Refusal::Jws(_))),
+        "{:?}",
+        report.statements[at]
+    );
+    assert!(
+        report
+            .statements
+            .iter()
+            .filter(|one| **one == Taken::Stored)
+            .count()
+            >= 6
+    );
+    assert!(matches!(
+        report.agreements.as_slice(),
+        [Err(ReceiveError::Agreement(_))]
+    ));
 }
 
 #[tokio::test]
 async fn what_is_no_bundle_is_refused_as_a_whole() {
     let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
     let test = world.node("361123");
-    assert!(matches!(import(&test.node, b"{}").await, Err(ImportError::Json(_))));
+    assert!(matches!(
+        import(&test.node, b"{}").await,
+        Err(ImportError::Json(_))
+    ));
     let other = serde_json::json!({ "version": 2, "created": NOW });
-    assert!(matches!(import(&test.node, other.to_string().as_bytes()).await, Err(ImportError::Version(2))));
+    assert!(matches!(
+        import(&test.node, other.to_string().as_bytes()).await,
+        Err(ImportError::Version(2))
+    ));
     let unknown = serde_json::json!({ "version": 1, "created": NOW, "trusted": true });
-    assert!(matches!(import(&test.node, unknown.to_string().as_bytes()).await, Err(ImportError::Json(_))));
+    assert!(matches!(
+        import(&test.node, unknown.to_string().as_bytes()).await,
+        Err(ImportError::Json(_))
+    ));
 }

@@ -11,7 +11,12 @@ use crate::testing::{TestNode, World};
 const NOW: i64 = 1_790_000_000;
 
 fn answer(status: u16, retry_after: Option<u64>) -> Result<PeerAnswer, FetchError> {
-    Ok(PeerAnswer { status, content_type: String::new(), retry_after, body: Vec::new() })
+    Ok(PeerAnswer {
+        status,
+        content_type: String::new(),
+        retry_after,
+        body: Vec::new(),
+    })
 }
 
 async fn with_hint(message: Message) -> (World, TestNode) {
@@ -24,13 +29,19 @@ async fn with_hint(message: Message) -> (World, TestNode) {
         next_at: test.node.now(),
         attempts: 0,
     };
-    test.node.store.commit("test", vec![Write::Queue(item)]).await.unwrap();
+    test.node
+        .store
+        .commit("test", vec![Write::Queue(item)])
+        .await
+        .unwrap();
     (world, test)
 }
 
 fn lists(count: usize) -> Message {
     Message::StatusChanged {
-        lists: (0..count).map(|at| format!("https://c361123.example/status-lists/{at}")).collect(),
+        lists: (0..count)
+            .map(|at| format!("https://c361123.example/status-lists/{at}"))
+            .collect(),
     }
 }
 
@@ -45,11 +56,17 @@ async fn a_hint_goes_to_the_pinned_address_and_verifies_there() {
     assert_eq!(posted.len(), 2, "three hundred lists do not fit into one hint");
     let peer = world.ready("330822").await;
     for one in &posted {
-        assert_eq!((one.path.as_str(), one.content_type.as_str()), (HINTS_PATH, JOSE_MEDIA_TYPE));
+        assert_eq!(
+            (one.path.as_str(), one.content_type.as_str()),
+            (HINTS_PATH, JOSE_MEDIA_TYPE)
+        );
         assert_eq!(one.peer.base.as_str(), "https://c330822.example:8444");
         assert_eq!(one.peer.pins, vec![world.federation.county("330822").pin]);
         let view = peer.node.view();
-        let parties = Parties { me: &peer.node.identity.entity, channel: Some(&test.node.identity.entity) };
+        let parties = Parties {
+            me: &peer.node.identity.entity,
+            channel: Some(&test.node.identity.entity),
+        };
         let mut budget = Budget::new(Limits::PRESENTATION);
         verify_hint(&one.body, &view.trust, parties, peer.node.now(), &mut budget).unwrap();
     }
@@ -68,7 +85,10 @@ async fn what_does_not_arrive_is_put_off_longer_each_time_signed_anew_and_given_
             DeliveryResult::PutOff { until, .. } => {
                 assert!(attempt < MAX_ATTEMPTS);
                 pauses.push(until.since(test.node.now()));
-                assert!(deliver(&test.node).await.unwrap().is_empty(), "not before its time");
+                assert!(
+                    deliver(&test.node).await.unwrap().is_empty(),
+                    "not before its time"
+                );
                 world.clock.set(*until);
             }
             DeliveryResult::GivenUp(_) => assert_eq!(attempt, MAX_ATTEMPTS),
@@ -77,7 +97,10 @@ async fn what_does_not_arrive_is_put_off_longer_each_time_signed_anew_and_given_
     }
     assert!(test.store.queued().is_empty());
     assert!(pauses[0] >= FIRST_PAUSE && pauses[0] <= FIRST_PAUSE * 9 / 8);
-    assert!(pauses[3] > pauses[0] && pauses.iter().all(|pause| *pause <= LONGEST_PAUSE * 9 / 8), "{pauses:?}");
+    assert!(
+        pauses[3] > pauses[0] && pauses.iter().all(|pause| *pause <= LONGEST_PAUSE * 9 / 8),
+        "{pauses:?}"
+    );
     bodies.sort();
     let before = bodies.len();
     bodies.dedup();
@@ -109,15 +132,25 @@ async fn nothing_is_sent_to_a_peer_that_is_not_active() {
     let deliveries = deliver(&test.node).await.unwrap();
     assert!(matches!(
         deliveries[0].result,
-        DeliveryResult::PutOff { why: NotDelivered::NotActive("trust.chain-expired"), .. }
+        DeliveryResult::PutOff {
+            why: NotDelivered::NotActive("trust.chain-expired"),
+            ..
+        }
     ));
     assert!(world.peers.posted().is_empty());
 }
 
 #[tokio::test]
 async fn a_proposal_that_is_not_here_any_more_is_dropped() {
-    let (world, test) = with_hint(Message::Proposal { id: "AGR-GONE".into(), version: 1 }).await;
-    assert!(matches!(deliver(&test.node).await.unwrap()[0].result, DeliveryResult::Moot));
+    let (world, test) = with_hint(Message::Proposal {
+        id: "AGR-GONE".into(),
+        version: 1,
+    })
+    .await;
+    assert!(matches!(
+        deliver(&test.node).await.unwrap()[0].result,
+        DeliveryResult::Moot
+    ));
     assert!(world.peers.posted().is_empty() && test.store.queued().is_empty());
 }
 

@@ -25,7 +25,12 @@ pub(super) enum Got {
 
 impl<'a> Fetching<'a> {
     pub(super) fn new(peers: &'a dyn PeerClient, budget: usize) -> Self {
-        Self { peers, budget, made: 0, visited: HashSet::new() }
+        Self {
+            peers,
+            budget,
+            made: 0,
+            visited: HashSet::new(),
+        }
     }
 
     pub(super) const fn made(&self) -> usize {
@@ -56,7 +61,9 @@ impl<'a> Fetching<'a> {
     /// Counts a fetch, or says why it is not made.
     fn permit(&mut self, url: &str) -> Option<ObjectResult> {
         if !url.starts_with("https://") {
-            return Some(ObjectResult::Unreachable(FetchError::Url(url.chars().take(200).collect())));
+            return Some(ObjectResult::Unreachable(FetchError::Url(
+                url.chars().take(200).collect(),
+            )));
         }
         if self.visited.contains(url) {
             return Some(ObjectResult::AskedAlready);

@@ -31,7 +31,10 @@ impl Fixture {
     }
 
     async fn refresh(&self) -> ListResult {
-        let lists = Lists::Of { issuer: self.county.entity.clone(), uris: vec![self.county.status_uri()] };
+        let lists = Lists::Of {
+            issuer: self.county.entity.clone(),
+            uris: vec![self.county.status_uri()],
+        };
         let mut reports = refresh_status(&self.test.node, &lists).await.unwrap();
         assert_eq!(reports.len(), 1);
         reports.remove(0).result
@@ -44,7 +47,11 @@ impl Fixture {
     }
 
     fn read(&self, index: u64) -> StatusReading {
-        self.test.node.view().status.read(&self.county.status_uri(), index, self.test.node.now())
+        self.test
+            .node
+            .view()
+            .status
+            .read(&self.county.status_uri(), index, self.test.node.now())
     }
 }
 
@@ -53,9 +60,27 @@ async fn a_list_is_kept_read_and_asked_for_conditionally() {
     let mut f = fixture().await;
     assert_eq!(f.read(7), StatusReading::NoList);
     let stored = f.serve(NOW, &CANCELLED).await;
-    assert_eq!(stored, ListResult::Stored { tombstones: 1, resurrected: 0 });
-    assert!(matches!(f.read(7), StatusReading::Value { value: StatusValue::Cancelled, .. }));
-    assert!(matches!(f.read(8), StatusReading::Value { value: StatusValue::Valid, .. }));
+    assert_eq!(
+        stored,
+        ListResult::Stored {
+            tombstones: 1,
+            resurrected: 0
+        }
+    );
+    assert!(matches!(
+        f.read(7),
+        StatusReading::Value {
+            value: StatusValue::Cancelled,
+            ..
+        }
+    ));
+    assert!(matches!(
+        f.read(8),
+        StatusReading::Value {
+            value: StatusValue::Valid,
+            ..
+        }
+    ));
     let commits = f.test.store.commits().len();
     assert_eq!(f.refresh().await, ListResult::Unchanged);
     assert_eq!(f.test.store.commits().len(), commits, "304: nothing is written");
@@ -68,10 +93,25 @@ async fn an_older_list_is_refused_durably_and_another_one_of_the_same_second_is_
     f.serve(NOW + 50, &CANCELLED).await;
     assert_eq!(f.serve(NOW, &[]).await, ListResult::RolledBack);
     assert_eq!(f.serve(NOW + 50, &[]).await, ListResult::Fork);
-    assert!(matches!(f.read(7), StatusReading::Value { value: StatusValue::Cancelled, .. }));
-    crate::federation::load_view::load_view(&f.test.node).await.unwrap();
-    assert_eq!(f.serve(NOW, &[]).await, ListResult::RolledBack, "after a start too");
-    assert!(matches!(f.serve(NOW + 60, &CANCELLED).await, ListResult::Stored { tombstones: 0, .. }));
+    assert!(matches!(
+        f.read(7),
+        StatusReading::Value {
+            value: StatusValue::Cancelled,
+            ..
+        }
+    ));
+    crate::federation::load_view::load_view(&f.test.node)
+        .await
+        .unwrap();
+    assert_eq!(
+        f.serve(NOW, &[]).await,
+        ListResult::RolledBack,
+        "after a start too"
+    );
+    assert!(matches!(
+        f.serve(NOW + 60, &CANCELLED).await,
+        ListResult::Stored { tombstones: 0, .. }
+    ));
 }
 
 #[tokio::test]
@@ -80,11 +120,23 @@ async fn what_was_cancelled_outlives_its_list_and_never_comes_back() {
     f.serve(NOW, &CANCELLED).await;
     f.world.clock.advance(60);
     let back = f.serve(NOW + 60, &[]).await;
-    assert_eq!(back, ListResult::Stored { tombstones: 0, resurrected: 1 });
+    assert_eq!(
+        back,
+        ListResult::Stored {
+            tombstones: 0,
+            resurrected: 1
+        }
+    );
     assert_eq!(f.read(7), StatusReading::Tombstone(StatusValue::Cancelled));
     f.world.clock.advance(4 * 86_400);
-    crate::federation::load_view::load_view(&f.test.node).await.unwrap();
-    assert_eq!(f.read(7), StatusReading::Tombstone(StatusValue::Cancelled), "a code first shown today is red");
+    crate::federation::load_view::load_view(&f.test.node)
+        .await
+        .unwrap();
+    assert_eq!(
+        f.read(7),
+        StatusReading::Tombstone(StatusValue::Cancelled),
+        "a code first shown today is red"
+    );
     assert_eq!(f.read(8), StatusReading::NoList);
 }
 
@@ -95,7 +147,14 @@ async fn an_unreachable_list_leaves_the_last_good_one() {
     f.world.peers.cut();
     f.world.clock.advance(3600);
     assert!(matches!(f.refresh().await, ListResult::Unreachable(_)));
-    assert!(matches!(f.read(8), StatusReading::Value { value: StatusValue::Valid, age: 3600, .. }));
+    assert!(matches!(
+        f.read(8),
+        StatusReading::Value {
+            value: StatusValue::Valid,
+            age: 3600,
+            ..
+        }
+    ));
 }
 
 #[tokio::test]
@@ -104,21 +163,40 @@ async fn a_list_elsewhere_or_of_another_county_is_not_fetched_or_not_believed() 
     f.world.peers.forget();
     let foreign = "https://evil.example/status/v1/1".to_owned();
     let near = format!("{}.evil.example/status/v1/1", f.county.entity);
-    let lists = Lists::Of { issuer: f.county.entity.clone(), uris: vec![foreign, near] };
+    let lists = Lists::Of {
+        issuer: f.county.entity.clone(),
+        uris: vec![foreign, near],
+    };
     let reports = refresh_status(&f.test.node, &lists).await.unwrap();
-    assert!(reports.iter().all(|report| report.result == ListResult::OtherAddress), "{reports:?}");
+    assert!(
+        reports
+            .iter()
+            .all(|report| report.result == ListResult::OtherAddress),
+        "{reports:?}"
+    );
     assert!(f.world.peers.asked().is_empty());
     // A true list of the county under another of its addresses.
     let token = f.token(NOW, &CANCELLED);
     let uri = f.county.entity.join("/status/v1/2");
     f.world.peers.serve(&uri, token);
-    let lists = Lists::Of { issuer: f.county.entity.clone(), uris: vec![uri] };
+    let lists = Lists::Of {
+        issuer: f.county.entity.clone(),
+        uris: vec![uri],
+    };
     let reports = refresh_status(&f.test.node, &lists).await.unwrap();
     assert_eq!(reports[0].result, ListResult::OtherAddress);
     let stranger = "https://stranger.example".parse().unwrap();
-    let lists = Lists::Of { issuer: stranger, uris: vec!["https://stranger.example/status/v1/1".into()] };
+    let lists = Lists::Of {
+        issuer: stranger,
+        uris: vec!["https://stranger.example/status/v1/1".into()],
+    };
     let reports = refresh_status(&f.test.node, &lists).await.unwrap();
-    assert!(matches!(reports[0].result, ListResult::IssuerNotActive { standing: "trust.not-a-member" }));
+    assert!(matches!(
+        reports[0].result,
+        ListResult::IssuerNotActive {
+            standing: "trust.not-a-member"
+        }
+    ));
 }
 
 #[tokio::test]
@@ -132,13 +210,20 @@ async fn the_lists_of_parties_come_from_their_aggregation_documents() {
         ..(*view).clone()
     }));
     let aggregation = f.county.entity.join(AGGREGATION_PATH);
-    let document = Aggregation { status_lists: vec![f.county.status_uri(), "https://evil.example/1".into()] };
-    f.world.peers.serve(&aggregation, serde_json::to_vec(&document).unwrap());
+    let document = Aggregation {
+        status_lists: vec![f.county.status_uri(), "https://evil.example/1".into()],
+    };
+    f.world
+        .peers
+        .serve(&aggregation, serde_json::to_vec(&document).unwrap());
     let token = f.token(NOW, &CANCELLED);
     f.world.peers.serve(f.county.status_uri(), token);
     let reports = refresh_status(&f.test.node, &Lists::OfParties).await.unwrap();
     let of = |uri: &str| &reports.iter().find(|report| report.uri == uri).unwrap().result;
-    assert!(matches!(of(&f.county.status_uri()), ListResult::Stored { tombstones: 1, .. }));
+    assert!(matches!(
+        of(&f.county.status_uri()),
+        ListResult::Stored { tombstones: 1, .. }
+    ));
     assert_eq!(*of("https://evil.example/1"), ListResult::OtherAddress);
     // A broken document hides no list that is known already.
     f.world.peers.serve(&aggregation, "{}");
@@ -153,15 +238,28 @@ async fn a_node_lists_what_it_published_and_nothing_else() {
     use crate::ports::attestations::{ListId, NewStatusList, Publication};
     let f = fixture().await;
     let node = &f.test.node;
-    assert_eq!(own_aggregation(node).await.unwrap().status_lists, Vec::<String>::new());
-    let new = |id: i64| Write::StatusList(NewStatusList {
-        id: ListId(id),
-        uri: node.identity.entity.join(&format!("/status-lists/{id}")),
-        seed: [0; 32],
-        created_at: node.now(),
-    });
-    let published = Publication { list: ListId(1), iat: node.now(), token: "token".into(), changes: 0 };
-    node.store.commit("test", vec![new(1), new(2), Write::Publication(published)]).await.unwrap();
+    assert_eq!(
+        own_aggregation(node).await.unwrap().status_lists,
+        Vec::<String>::new()
+    );
+    let new = |id: i64| {
+        Write::StatusList(NewStatusList {
+            id: ListId(id),
+            uri: node.identity.entity.join(&format!("/status-lists/{id}")),
+            seed: [0; 32],
+            created_at: node.now(),
+        })
+    };
+    let published = Publication {
+        list: ListId(1),
+        iat: node.now(),
+        token: "token".into(),
+        changes: 0,
+    };
+    node.store
+        .commit("test", vec![new(1), new(2), Write::Publication(published)])
+        .await
+        .unwrap();
     let lists = own_aggregation(node).await.unwrap().status_lists;
     assert_eq!(lists, vec![node.identity.entity.join("/status-lists/1")]);
 }
