@@ -34,7 +34,9 @@ pub(super) enum Offer {
     MemberList(String),
 }
 
-/// Takes objects of one level of the chain: all are judged by the same picture. `expected` names the object that was asked for.
+/// Takes objects of one level of the chain: all are judged by the same picture. Each comes with the name of the object that was
+/// asked for, where one was. What is kept is read again first, so that two walks at a time do not undo one another; the caller
+/// does not hold [`Node::rebuilding`].
 pub(super) async fn take(
     node: &Node,
     stored: &mut Stored,
@@ -43,6 +45,8 @@ pub(super) async fn take(
 ) -> Result<Vec<Taken>, StoreError> {
     let mut taken = Vec::with_capacity(offers.len());
     let mut batches: Vec<(usize, Vec<Write>)> = Vec::new();
+    let _turn = node.rebuilding.lock().await;
+    *stored = Stored::read(node.store.as_ref()).await?;
     let kept = stored.clone();
     for (expected, offer) in offers {
         let judged = match &offer {

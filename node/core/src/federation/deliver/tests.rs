@@ -167,3 +167,74 @@ async fn an_announcement_reaches_every_other_party_once() {
     assert_eq!(announce(&test.node, &lists(2)).await.unwrap(), 1);
     assert_eq!(test.store.queued().len(), 2);
 }
+
+#[tokio::test]
+async fn a_hint_makes_the_peer_look_for_itself() {
+    use crate::federation::receive_hint::receive_hint;
+    use crate::federation::refresh_status::ListResult;
+    use comity_spec::status::StatusValue;
+    use comity_verifier::status_view::StatusReading;
+
+    let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    let county = world.federation.county("361123").clone();
+    let (yushan, changshan) = (world.ready("361123").await, world.ready("330822").await);
+    let token = world
+        .federation
+        .status_token(&county, &[(5, StatusValue::Suspended)]);
+    world.peers.serve(county.status_uri(), token);
+    let item = |message| OutboxItem {
+        id: row_id(yushan.node.clock.as_ref(), yushan.node.rng.as_ref()),
+        peer: changshan.node.identity.entity.clone(),
+        message,
+        next_at: yushan.node.now(),
+        attempts: 0,
+    };
+    let lists = Message::StatusChanged {
+        lists: vec![county.status_uri()],
+    };
+    let queued = vec![
+        Write::Queue(item(lists)),
+        Write::Queue(item(Message::ConfigurationChanged)),
+    ];
+    yushan.node.store.commit("test", queued).await.unwrap();
+    world.peers.answer(answer(202, None));
+    deliver(&yushan.node).await.unwrap();
+    let mut seen = (0, 0);
+    for one in world.peers.posted() {
+        let view = changshan.node.view();
+        let parties = Parties {
+            me: &changshan.node.identity.entity,
+            channel: Some(&yushan.node.identity.entity),
+        };
+        let mut budget = Budget::new(Limits::PRESENTATION);
+        let hint = verify_hint(&one.body, &view.trust, parties, changshan.node.now(), &mut budget).unwrap();
+        world.peers.forget();
+        let taken = receive_hint(&changshan.node, &hint).await.unwrap();
+        if let Some(chain) = taken.chain {
+            assert!(taken.lists.is_empty() && chain.fetches > 0);
+            assert!(chain.fetches <= crate::federation::refresh::MAX_FETCHES_FOR_ONE);
+            seen.0 += 1;
+        } else {
+            assert!(matches!(taken.lists[0].result, ListResult::Stored { .. }));
+            assert_eq!(
+                world.peers.asked(),
+                vec![county.status_uri()],
+                "the lists named, and nothing else"
+            );
+            seen.1 += 1;
+        }
+    }
+    assert_eq!(seen, (1, 1));
+    let reading = changshan
+        .node
+        .view()
+        .status
+        .read(&county.status_uri(), 5, changshan.node.now());
+    assert!(matches!(
+        reading,
+        StatusReading::Value {
+            value: StatusValue::Suspended,
+            ..
+        }
+    ));
+}
