@@ -11,3 +11,6 @@ pub mod verify_record;
 pub use line::{Asked, Direction, Event, ForWhom, Line, salted};
 pub use sign_head::{RecordHeadClaims, sign_head};
 pub use verify_record::{Broken, RecordReport, verify_record};
+
+#[cfg(test)]
+mod tests;

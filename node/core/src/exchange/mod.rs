@@ -7,3 +7,6 @@ pub mod answer_lookup;
 pub mod ask_peer;
 pub mod in_flight;
 pub(crate) mod response;
+
+#[cfg(test)]
+mod tests;

@@ -149,3 +149,6 @@ impl RecogniseError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,3 +24,6 @@ pub use change_password::{ChangePassword, change_password};
 pub use sessions::{Acting, SessionError, SignedIn, authenticate, authorise};
 pub use sign_in::{SignIn, SignInError, sign_in};
 pub use sign_out::sign_out;
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,21 @@ impl MemoryStore {
         self.tables().outbox.values().cloned().collect()
     }
 
+    /// The lines of the record as they are stored.
+    pub fn record(&self) -> Vec<RecordLine> {
+        self.tables().record.to_vec()
+    }
+
+    /// Changes stored lines behind the node's back, as somebody with the database could.
+    pub fn tamper_record(&self, change: impl FnOnce(&mut Vec<RecordLine>)) {
+        change(std::sync::Arc::make_mut(&mut lock(&self.tables).record));
+    }
+
+    /// Puts lines back as they were.
+    pub fn restore_record(&self, lines: Vec<RecordLine>) {
+        lock(&self.tables).record = std::sync::Arc::new(lines);
+    }
+
     fn tables(&self) -> Tables {
         lock(&self.tables).clone()
     }

@@ -4,6 +4,7 @@
 //! the process.
 
 mod county;
+mod loopback;
 mod memory_store;
 mod peers;
 mod tables;
@@ -16,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use crate::permits::synthetic::residents;
 pub use county::County;
+pub use loopback::{Pair, Wire};
 pub use memory_store::MemoryStore;
 pub use peers::{Posted, ScriptedPeers};
 pub use world::{TestNode, World, signer};

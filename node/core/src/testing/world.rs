@@ -233,7 +233,7 @@ impl World {
     }
 }
 
-fn identity(county: &TestCounty) -> Identity {
+pub(super) fn identity(county: &TestCounty) -> Identity {
     Identity {
         entity: county.entity.clone(),
         region: county.region,
@@ -255,7 +255,7 @@ fn publishing(county: &TestCounty) -> Publishing {
     }
 }
 
-fn signers(county: &TestCounty) -> Signers {
+pub(super) fn signers(county: &TestCounty) -> Signers {
     let mut signers = Signers::default();
     for purpose in KeyPurpose::NODE {
         let signer: Arc<dyn Signer> = Arc::new(signer(&county.key(purpose)));

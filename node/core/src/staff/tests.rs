@@ -1,0 +1,264 @@
+//! Officers: signing in and out, locks, sessions that end, passwords that change.
+
+use comity_spec::time::UnixSeconds;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::add_officer::AddOfficerError;
+use super::passwords::PasswordError;
+use super::sessions::{ABSOLUTE, IDLE};
+use super::sign_in::{LOCKED_FOR, MOST_FAILURES};
+use super::{
+    AddOfficer, ChangePassword, SessionError, SignIn, SignInError, SignedIn, add_officer, authenticate,
+    authorise, change_password, sign_in, sign_out,
+};
+use crate::audit::{Event, Line};
+use crate::node::Node;
+use crate::ports::officers::{OfficerReads as _, Role};
+use crate::ports::record::RecordReads as _;
+use crate::testing::Pair;
+
+const PASSWORD: &str = "示例口令-甲乙丙丁戊";
+
+fn secret(text: &str) -> SecretString {
+    SecretString::from(text.to_owned())
+}
+
+fn officer() -> AddOfficer {
+    AddOfficer {
+        id: "clerk-01".parse().unwrap(),
+        name: "经办人示例".to_owned(),
+        roles: vec![Role::Clerk],
+        password: Some(secret(PASSWORD)),
+        active: true,
+    }
+}
+
+async fn office() -> Pair {
+    let pair = Pair::new(UnixSeconds::new(1_795_320_000).unwrap());
+    add_officer(&pair.changshan, officer()).await.unwrap();
+    pair
+}
+
+async fn enter(node: &Node, officer: &str, password: &str) -> Result<SignedIn, SignInError> {
+    sign_in(
+        node,
+        &SignIn {
+            officer: officer.to_owned(),
+            password: secret(password),
+        },
+    )
+    .await
+}
+
+async fn present(node: &Node, session: &SignedIn) -> Result<SignedIn, SessionError> {
+    authenticate(node, session.token.expose_secret()).await
+}
+
+#[tokio::test]
+async fn an_officer_enters_acts_within_the_role_and_leaves() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let session = enter(node, " clerk-01 ", PASSWORD).await.unwrap();
+    let found = present(node, &session).await.unwrap();
+    assert_eq!((&found.acting, &found.csrf), (&session.acting, &session.csrf));
+    assert!(authorise(&found, Role::Clerk, Some(&session.csrf)).is_ok());
+    assert!(matches!(
+        authorise(&found, Role::Supervisor, None),
+        Err(SessionError::Forbidden)
+    ));
+    assert!(matches!(
+        authorise(&found, Role::Clerk, Some("forged")),
+        Err(SessionError::Csrf)
+    ));
+    assert!(matches!(
+        authenticate(node, "no token").await,
+        Err(SessionError::NotSignedIn)
+    ));
+    sign_out(node, &found).await.unwrap();
+    assert!(matches!(present(node, &session).await, Err(SessionError::Ended)));
+    let printed = format!(
+        "{session:?}{:?}{:?}",
+        officer(),
+        SignIn {
+            officer: "x".into(),
+            password: secret(PASSWORD)
+        }
+    );
+    for word in [
+        PASSWORD,
+        "经办人示例",
+        session.token.expose_secret(),
+        session.csrf.as_str(),
+    ] {
+        assert!(!printed.contains(word), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_wrong_inactive_and_locked_are_one_answer() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let unknown = enter(node, "nobody-01", PASSWORD).await.unwrap_err();
+    assert!(matches!(unknown, SignInError::Refused));
+    assert!(matches!(
+        enter(node, "不是代号", PASSWORD).await,
+        Err(SignInError::Refused)
+    ));
+    for _ in 0..MOST_FAILURES {
+        assert!(matches!(
+            enter(node, "clerk-01", "错误的口令").await,
+            Err(SignInError::Refused)
+        ));
+    }
+    assert!(
+        matches!(enter(node, "clerk-01", PASSWORD).await, Err(SignInError::Refused)),
+        "locked"
+    );
+    pair.clock.advance(LOCKED_FOR);
+    assert!(enter(node, "clerk-01", PASSWORD).await.is_ok(), "and free again");
+    assert_eq!(
+        pair.changshan_store
+            .officer(&"clerk-01".parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap()
+            .failures,
+        0
+    );
+    add_officer(
+        node,
+        AddOfficer {
+            active: false,
+            password: None,
+            ..officer()
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(
+        enter(node, "clerk-01", PASSWORD).await,
+        Err(SignInError::Refused)
+    ));
+    let lines = pair.changshan_store.lines_after(0, u32::MAX).await.unwrap();
+    let events: Vec<_> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Line>(&line.body).unwrap().event)
+        .collect();
+    assert_eq!(
+        events.iter().filter(|event| **event == Event::LockedOut).count(),
+        1
+    );
+    assert!(events.contains(&Event::SignInRefused) && events.contains(&Event::SignedIn));
+}
+
+#[tokio::test]
+async fn attempts_for_one_name_are_made_one_after_the_other() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let underway = node
+        .live
+        .in_flight
+        .begin(super::sign_in::SCOPE, "clerk-01")
+        .unwrap();
+    assert!(matches!(
+        enter(node, "clerk-01", PASSWORD).await,
+        Err(SignInError::Busy)
+    ));
+    drop(underway);
+    assert!(enter(node, "clerk-01", PASSWORD).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle_and_in_any_case() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let idle = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    pair.clock.advance(IDLE - 1);
+    assert!(present(node, &idle).await.is_ok(), "moved on");
+    pair.clock.advance(IDLE - 1);
+    assert!(present(node, &idle).await.is_ok());
+    pair.clock.advance(IDLE);
+    assert!(matches!(present(node, &idle).await, Err(SessionError::Ended)));
+    let busy = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    for _ in 0..ABSOLUTE / (IDLE / 2) - 1 {
+        pair.clock.advance(IDLE / 2);
+        assert!(present(node, &busy).await.is_ok());
+    }
+    pair.clock.advance(IDLE / 2);
+    assert!(
+        matches!(present(node, &busy).await, Err(SessionError::Ended)),
+        "twelve hours are the end"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_password_or_standing_ends_every_other_session() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let one = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    let two = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    let change = |old: &str, new: &str| ChangePassword {
+        old: secret(old),
+        new: secret(new),
+    };
+    assert!(matches!(
+        change_password(node, &one, &change("错误的口令", "示例新口令-子丑寅卯")).await,
+        Err(SignInError::Refused)
+    ));
+    for (new, expected) in [("短", PasswordError::TooShort), (PASSWORD, PasswordError::Same)] {
+        let refused = change_password(node, &one, &change(PASSWORD, new)).await;
+        assert!(matches!(refused, Err(SignInError::Password(error)) if error == expected));
+    }
+    let fresh = change_password(node, &one, &change(PASSWORD, "示例新口令-子丑寅卯"))
+        .await
+        .unwrap();
+    assert!(present(node, &fresh).await.is_ok());
+    assert!(matches!(present(node, &one).await, Err(SessionError::Ended)));
+    assert!(matches!(present(node, &two).await, Err(SessionError::Ended)));
+    assert!(matches!(
+        enter(node, "clerk-01", PASSWORD).await,
+        Err(SignInError::Refused)
+    ));
+    add_officer(
+        node,
+        AddOfficer {
+            active: false,
+            password: None,
+            ..officer()
+        },
+    )
+    .await
+    .unwrap();
+    assert!(matches!(present(node, &fresh).await, Err(SessionError::Ended)));
+}
+
+#[tokio::test]
+async fn an_officer_needs_a_role_and_a_password() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let none = AddOfficer {
+        roles: Vec::new(),
+        ..officer()
+    };
+    assert!(matches!(
+        add_officer(node, none).await,
+        Err(AddOfficerError::NoRole)
+    ));
+    let new = AddOfficer {
+        id: "clerk-09".parse().unwrap(),
+        password: None,
+        ..officer()
+    };
+    assert!(matches!(
+        add_officer(node, new).await,
+        Err(AddOfficerError::NoPassword)
+    ));
+    let short = AddOfficer {
+        password: Some(secret("短")),
+        ..officer()
+    };
+    assert!(matches!(
+        add_officer(node, short).await,
+        Err(AddOfficerError::Password(PasswordError::TooShort))
+    ));
+}
