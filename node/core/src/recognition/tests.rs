@@ -436,6 +436,9 @@ async fn a_time_out_is_no_miss_and_no_word_about_the_person() {
     assert_eq!(view.decision.outcome, Outcome::NotInAgreement);
 }
 
+/// What a case changes in the inquiry.
+type Change = fn(&mut Inquiry);
+
 /// What the office itself may not do, each beside the scan that is allowed.
 #[tokio::test]
 async fn purpose_role_consent_and_coverage_come_before_anything_about_the_permit() {
@@ -447,7 +450,7 @@ async fn purpose_role_consent_and_coverage_come_before_anything_about_the_permit
         change(&mut command.inquiry);
         command
     };
-    let cases: [(fn(&mut Inquiry), Outcome); 6] = [
+    let cases: [(Change, Outcome); 6] = [
         (|i| i.purpose = None, Outcome::NotAuthorised),
         (|i| i.acting.roles = vec![Role::Issuer], Outcome::NotAuthorised),
         (
@@ -582,7 +585,7 @@ async fn officers_see_their_own_and_supervisors_all() {
     assert_eq!(show(&pair.changshan, &clerk, &view.trace).await.unwrap(), view);
     assert_eq!(
         shown_of_officer(&pair.changshan, &clerk, 10).await.unwrap(),
-        [view.clone()]
+        std::slice::from_ref(&view)
     );
     assert!(
         show(&pair.changshan, &acting("boss-01", Role::Supervisor), &view.trace)
