@@ -4,6 +4,7 @@
 //! holder one more scan or forgives an officer some misses, never an answer twice.
 
 use crate::exchange::in_flight::InFlight;
+use crate::recognition::chain_refresh::ChainRefreshes;
 use crate::recognition::challenges::Challenges;
 use crate::recognition::misses::Misses;
 
@@ -16,4 +17,6 @@ pub struct Live {
     pub misses: Misses,
     /// Nonces that windows gave to holders' wallets.
     pub challenges: Challenges,
+    /// Chains that were fetched on account of a presentation.
+    pub chain_refreshes: ChainRefreshes,
 }

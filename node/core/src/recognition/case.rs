@@ -29,12 +29,14 @@ use crate::exchange::ask_peer::{AskedPeer, Question, ask_peer};
 use crate::node::{Node, View};
 use crate::ports::officers::Role;
 use crate::ports::recognitions::{Recognition, ShownHolder};
-use crate::ports::store::Write;
+use crate::ports::store::{Conflict, StoreError, Write};
 use crate::ports::trust::Tombstone;
 use crate::staff::idempotency;
 
 /// Most times that the decision may ask for more.
 const MOST_QUESTIONS: usize = 3;
+/// Trace numbers tried for one verification.
+const MOST_TRACES: usize = 4;
 
 /// What lies before the window.
 pub(super) enum Shown {
@@ -216,14 +218,9 @@ impl Case<'_> {
     ) -> Result<RecognitionView, RecogniseError> {
         let (node, inquiry) = (self.node, self.inquiry);
         let salt = Jti::from_bytes(node.rng.bytes::<16>());
-        let trace = TraceNumber::new(
-            LocalDate::of(self.now),
-            node.identity.region,
-            node.rng.bytes::<5>(),
-        );
         let status_ref = shown.status_ref();
-        let recognition = Recognition {
-            trace,
+        let mut recognition = Recognition {
+            trace: self.trace(),
             version: 1,
             officer: inquiry.acting.officer.clone(),
             at: self.now,
@@ -237,21 +234,37 @@ impl Case<'_> {
             salt,
             decision,
         };
-        let mut writes = vec![
-            Write::Recognition(Box::new(recognition.clone())),
-            self.line(&recognition, gathered).write()?,
-        ];
-        writes.extend(self.tombstone(gathered, status_ref));
-        if let Some(keyed) = &inquiry.keyed {
-            writes.push(idempotency::remember(
-                &inquiry.acting.officer,
-                keyed,
-                trace.to_string().into_bytes(),
-                self.now,
-            ));
+        for _ in 0..MOST_TRACES {
+            let mut writes = vec![
+                Write::Recognition(Box::new(recognition.clone())),
+                self.line(&recognition, gathered).write()?,
+            ];
+            writes.extend(self.tombstone(gathered, status_ref.clone()));
+            if let Some(keyed) = &inquiry.keyed {
+                let answer = recognition.trace.to_string().into_bytes();
+                writes.push(idempotency::remember(
+                    &inquiry.acting.officer,
+                    keyed,
+                    answer,
+                    self.now,
+                ));
+            }
+            match node.store.commit("record verification", writes).await {
+                Ok(()) => return Ok(recognition.into()),
+                // Forty random bits meet now and then at a busy county: another number.
+                Err(StoreError::Conflict(Conflict::Version(_))) => recognition.trace = self.trace(),
+                Err(error) => return Err(error.into()),
+            }
         }
-        node.store.commit("record verification", writes).await?;
-        Ok(recognition.into())
+        Err(StoreError::Conflict(Conflict::Exists("trace number")).into())
+    }
+
+    fn trace(&self) -> TraceNumber {
+        TraceNumber::new(
+            LocalDate::of(self.now),
+            self.node.identity.region,
+            self.node.rng.bytes::<5>(),
+        )
     }
 
     fn evidence(

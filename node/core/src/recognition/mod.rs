@@ -25,6 +25,7 @@ use crate::staff::Acting;
 use crate::staff::idempotency::{IdempotencyError, Keyed};
 
 mod case;
+pub mod chain_refresh;
 pub mod challenges;
 pub mod close;
 pub mod confirm;

@@ -1,5 +1,7 @@
 //! From the scan to the receipt, between two counties in one process: what comes out green, what does not, and what is kept.
 
+use std::sync::Arc;
+
 use comity_spec::agreement::Agreement;
 use comity_spec::decision::{Channel, Confirmation};
 use comity_spec::exchange::{
@@ -17,11 +19,13 @@ use super::{
     VerifyPresented, close, confirm, look_up, revoked_receipts, show, shown_of_officer, verify_presented,
 };
 use crate::audit::{Event, Line, verify_record};
+use crate::node::View;
 use crate::ports::officers::Role;
 use crate::ports::peers::FetchError;
 use crate::ports::permits::Permit;
 use crate::ports::record::RecordReads as _;
-use crate::ports::trust::{Tombstone, TrustReads as _};
+use crate::ports::store::{Store as _, Write};
+use crate::ports::trust::{MemberListRow, StatementRow, Tombstone, TrustReads as _};
 use crate::staff::Acting;
 use crate::staff::idempotency::{IdempotencyError, Keyed};
 use crate::testing::Pair;
@@ -623,6 +627,75 @@ async fn with_key_binding_required_a_code_without_a_holder_key_is_asked_to_be_pr
         shown(&pair, &command).await.decision.outcome,
         Outcome::PresentationExpired
     );
+}
+
+#[tokio::test]
+async fn a_chain_that_is_not_here_yet_is_fetched_before_the_verdict() {
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let command = scan(&pair.card(&permit).await);
+    let known = pair.changshan.view();
+    let (empty, _) = comity_verifier::trust::Trust::build(
+        &pair.changshan.anchor,
+        &comity_verifier::trust::TrustObjects::default(),
+        &comity_verifier::trust::Floors::default(),
+        now(),
+    );
+    let forgetful = View {
+        trust: Arc::new(empty),
+        ..View::clone(&known)
+    };
+    pair.changshan.view.store(Arc::new(forgetful.clone()));
+    let grey = shown(&pair, &command).await;
+    assert_eq!(
+        grey.decision.outcome,
+        Outcome::NodeNotReady,
+        "nothing came of asking"
+    );
+    let asked = pair.wire.calls().len();
+    assert!(asked > 0);
+    shown(&pair, &command).await;
+    assert_eq!(
+        pair.wire.calls().len(),
+        asked,
+        "not asked again within the minute"
+    );
+
+    store_chain(&pair).await;
+    pair.clock.advance(60);
+    assert_eq!(shown(&pair, &command).await.decision.outcome, Outcome::Recognised);
+}
+
+/// Keeps every statement and member list of the federation in Changshan's store.
+async fn store_chain(pair: &Pair) {
+    let claims = |jws: &str| -> serde_json::Value {
+        let payload = jws.split('.').nth(1).unwrap();
+        serde_json::from_slice(&comity_verifier::b64::decode(payload.as_bytes()).unwrap()).unwrap()
+    };
+    let entity = |value: &serde_json::Value| value.as_str().unwrap().parse().unwrap();
+    let time = |value: &serde_json::Value| UnixSeconds::new(value.as_i64().unwrap()).unwrap();
+    let mut writes = Vec::new();
+    for jws in pair.federation.statements() {
+        let claims = claims(&jws);
+        writes.push(Write::Statement(StatementRow {
+            iss: entity(&claims["iss"]),
+            sub: entity(&claims["sub"]),
+            iat: time(&claims["iat"]),
+            exp: time(&claims["exp"]),
+            jws,
+        }));
+    }
+    for jws in pair.federation.member_lists() {
+        let claims = claims(&jws);
+        writes.push(Write::MemberList(MemberListRow {
+            iss: entity(&claims["iss"]),
+            seq: claims["seq"].as_u64().unwrap(),
+            iat: time(&claims["iat"]),
+            exp: time(&claims["exp"]),
+            jws,
+        }));
+    }
+    pair.changshan_store.commit("the chain", writes).await.unwrap();
 }
 
 #[tokio::test]

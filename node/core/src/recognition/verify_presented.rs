@@ -2,7 +2,7 @@
 //!
 //! One signature is verified, the decision is made from what is here, and one group-committed write keeps it. The network is
 //! touched only where the decision says that the issuer's answer would change it: an old code of somebody who endorsed since, a
-//! list that has aged. Whether a wallet must prove possession of the holder's key is this node's policy, never the token's.
+//! list that has aged, a chain that we may not know as it is now. Whether a wallet must prove possession of the holder's key is this node's policy, never the token's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,8 +13,8 @@ use comity_verifier::sd_jwt::{Binding, Challenge};
 
 use super::case::{Case, Shown};
 use super::challenges::CHALLENGE_LIFETIME;
-use super::{Inquiry, RecogniseError, RecognitionView, show};
-use crate::node::Node;
+use super::{Inquiry, RecogniseError, RecognitionView, chain_refresh, show};
+use crate::node::{Node, View};
 use crate::staff::Acting;
 use crate::staff::idempotency;
 
@@ -61,30 +61,38 @@ pub async fn verify_presented(
         idempotency::Begun::Fresh(underway) => underway,
         idempotency::Begun::Repeated(answer) => return show::repeated(node, &answer).await,
     };
-    let view = node.view();
     let now = node.now();
-    let shown = {
+    let nonce = command
+        .nonce
+        .as_deref()
+        .filter(|nonce| node.live.challenges.redeem(nonce, &inquiry.acting.officer, now));
+    // A nonce that was never issued, or is used up, is replaced by one that nobody knows: nothing answers it.
+    let unknown = URL_SAFE_NO_PAD.encode(node.rng.bytes::<16>());
+    let binding = if command.nonce.is_some() || node.policy.require_key_binding {
+        Binding::Required(Challenge {
+            aud: node.identity.entity.as_str(),
+            nonce: nonce.unwrap_or(&unknown),
+            now: now.get(),
+            max_age: CHALLENGE_LIFETIME,
+        })
+    } else {
+        Binding::Optional
+    };
+    let open = |view: &View| {
         let mut budget = Budget::new(Limits::PRESENTATION);
-        let nonce = command
-            .nonce
-            .as_deref()
-            .filter(|nonce| node.live.challenges.redeem(nonce, &inquiry.acting.officer, now));
-        // A nonce that was never issued, or is used up, is replaced by one that nobody knows: nothing answers it.
-        let unknown = URL_SAFE_NO_PAD.encode(node.rng.bytes::<16>());
-        let binding = if command.nonce.is_some() || node.policy.require_key_binding {
-            Binding::Required(Challenge {
-                aud: node.identity.entity.as_str(),
-                nonce: nonce.unwrap_or(&unknown),
-                now: now.get(),
-                max_age: CHALLENGE_LIFETIME,
-            })
-        } else {
-            Binding::Optional
-        };
-        match presentation::open(&command.presented, &view.trust, binding, now, &mut budget) {
-            Ok(presented) => Shown::Presented(Box::new(presented)),
-            Err(refusal) => Shown::Refused(refusal, command.presented.clone()),
-        }
+        presentation::open(&command.presented, &view.trust, binding, now, &mut budget)
+    };
+    let mut view = node.view();
+    let mut opened = open(&view);
+    if let Err(refusal) = &opened
+        && chain_refresh::refreshed(node, refusal).await
+    {
+        view = node.view();
+        opened = open(&view);
+    }
+    let shown = match opened {
+        Ok(presented) => Shown::Presented(Box::new(presented)),
+        Err(refusal) => Shown::Refused(refusal, command.presented.clone()),
     };
     let case = Case {
         node,
