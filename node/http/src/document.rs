@@ -51,7 +51,8 @@ impl Document {
         let digest = URL_SAFE_NO_PAD.encode(Digest::of(&bytes).as_bytes());
         Self {
             media_type: HeaderValue::from_static(media_type),
-            etag: HeaderValue::try_from(format!("\"{digest}\"")).expect("base64url in quotes is a header value"),
+            etag: HeaderValue::try_from(format!("\"{digest}\""))
+                .expect("base64url in quotes is a header value"),
             cache_control: keeping.cache_control(),
             bytes,
         }
@@ -80,17 +81,18 @@ impl Document {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             headers.insert(header::CONTENT_TYPE, self.media_type.clone());
-            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(
+                header::X_CONTENT_TYPE_OPTIONS,
+                HeaderValue::from_static("nosniff"),
+            );
         }
         response
     }
 }
 
 /// Browsers may read what is public (Token Status List §8.1 asks for it).
-const ANY_ORIGIN: (HeaderName, HeaderValue) = (
-    header::ACCESS_CONTROL_ALLOW_ORIGIN,
-    HeaderValue::from_static("*"),
-);
+const ANY_ORIGIN: (HeaderName, HeaderValue) =
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 
 /// Whether `If-None-Match` names this validator, by weak comparison (RFC 9110 §13.1.2). Our validators hold no comma, so
 /// splitting at commas cannot cut one in two.
@@ -126,7 +128,14 @@ mod tests {
         ] {
             assert!(is_known(&asked(known), &etag), "{known:?}");
         }
-        for other in [&[][..], &["\"ab\""], &["abc"], &["\"abcd\", \"x\""], &[""], &["w/\"abc\""]] {
+        for other in [
+            &[][..],
+            &["\"ab\""],
+            &["abc"],
+            &["\"abcd\", \"x\""],
+            &[""],
+            &["w/\"abc\""],
+        ] {
             assert!(!is_known(&asked(other), &etag), "{other:?}");
         }
     }

@@ -11,4 +11,5 @@ pub mod ops;
 pub mod peer_client;
 pub mod problem_response;
 pub mod public;
+pub mod render;
 pub mod tls;

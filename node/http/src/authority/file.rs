@@ -24,7 +24,9 @@ pub(super) async fn any(
     };
     if method != Method::GET && method != Method::HEAD {
         let mut refused = Problem::from(ProblemType::MethodNotAllowed).into_response();
-        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        refused
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refused;
     }
     file.answer(&asked)

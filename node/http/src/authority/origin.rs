@@ -31,7 +31,10 @@ impl Served {
     pub(super) fn of(state: &AuthorityState, now: UnixSeconds) -> Self {
         let files = published(state, now).files.into_iter();
         let files = files.map(|(path, file)| {
-            (path, Document::new(file.content_type, file.bytes, Keeping::AskAgain))
+            (
+                path,
+                Document::new(file.content_type, file.bytes, Keeping::AskAgain),
+            )
         });
         Self {
             files: files.collect(),
@@ -42,10 +45,17 @@ impl Served {
 
 impl Endpoints {
     fn of(state: &AuthorityState) -> Self {
-        let subjects = state.members.iter().map(|member| &member.entity).chain([&state.entity]);
+        let subjects = state
+            .members
+            .iter()
+            .map(|member| &member.entity)
+            .chain([&state.entity]);
         let statements = subjects.filter_map(|sub| {
             let jws = fetch(state, sub)?.to_owned();
-            Some((sub.clone(), Document::new("application/entity-statement+jwt", jws, Keeping::AskAgain)))
+            Some((
+                sub.clone(),
+                Document::new("application/entity-statement+jwt", jws, Keeping::AskAgain),
+            ))
         });
         Self {
             statements: statements.collect(),

@@ -25,7 +25,10 @@ pub(super) async fn newest(
     let Some(agreements) = agreements.as_deref() else {
         return not_ready();
     };
-    let newest = agreements.by_id.get(&id).and_then(|versions| versions.values().next_back());
+    let newest = agreements
+        .by_id
+        .get(&id)
+        .and_then(|versions| versions.values().next_back());
     found(newest, &asked)
 }
 
@@ -39,11 +42,16 @@ pub(super) async fn version(
         return not_ready();
     };
     let version = version.parse::<u32>().ok();
-    let named = agreements.by_id.get(&id).zip(version).and_then(|(versions, version)| versions.get(&version));
+    let named = agreements
+        .by_id
+        .get(&id)
+        .zip(version)
+        .and_then(|(versions, version)| versions.get(&version));
     found(named, &asked)
 }
 
 pub(super) fn document(signed: &SignedAgreement) -> Document {
-    let bytes = serde_json::to_vec(signed).expect("an agreement as signed is strings, which always serialise");
+    let bytes =
+        serde_json::to_vec(signed).expect("an agreement as signed is strings, which always serialise");
     Document::new(JOSE_JSON_MEDIA_TYPE, bytes, Keeping::AskAgain)
 }

@@ -26,8 +26,17 @@ pub(super) async fn get(State(shelf): State<Arc<Shelf>>, asked: HeaderMap) -> Re
 }
 
 pub(super) fn document(adopted: &[(AgreementRow, Agreement)], withdrawals: &[String]) -> Document {
-    let agreements = adopted.iter().map(|(row, contents)| Line::of(row, contents)).collect();
-    Document::json(&Index { agreements, withdrawals }, Keeping::AskAgain)
+    let agreements = adopted
+        .iter()
+        .map(|(row, contents)| Line::of(row, contents))
+        .collect();
+    Document::json(
+        &Index {
+            agreements,
+            withdrawals,
+        },
+        Keeping::AskAgain,
+    )
 }
 
 #[derive(Serialize)]

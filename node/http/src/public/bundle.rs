@@ -23,9 +23,17 @@ pub(super) async fn get(State(shelf): State<Arc<Shelf>>, asked: HeaderMap) -> Re
 
 pub(super) async fn collect(store: &dyn Store, now: UnixSeconds) -> Result<Document, StoreError> {
     let statements = store.statements().await?.into_iter().filter(|row| row.exp > now);
-    let member_lists = store.member_lists().await?.into_iter().filter(|row| row.exp > now);
+    let member_lists = store
+        .member_lists()
+        .await?
+        .into_iter()
+        .filter(|row| row.exp > now);
     let agreements = store.agreements().await?.into_iter();
-    let own_lists = store.status_lists().await?.into_iter().filter_map(|list| list.token);
+    let own_lists = store
+        .status_lists()
+        .await?
+        .into_iter()
+        .filter_map(|list| list.token);
     let peer_lists = store.peer_status().await?.into_iter().filter(|row| row.exp > now);
     let bundle = Bundle {
         version: VERSION,
@@ -36,9 +44,15 @@ pub(super) async fn collect(store: &dyn Store, now: UnixSeconds) -> Result<Docum
             .filter(|row| row.state == AgreementState::Adopted)
             .map(|row| row.signed)
             .collect(),
-        withdrawals: store.withdrawals().await?.into_iter().map(|row| row.jws).collect(),
+        withdrawals: store
+            .withdrawals()
+            .await?
+            .into_iter()
+            .map(|row| row.jws)
+            .collect(),
         status_lists: own_lists.chain(peer_lists.map(|row| row.token)).collect(),
     };
-    let bytes = serde_json::to_vec(&bundle).expect("a bundle is strings and integers, which always serialise");
+    let bytes =
+        serde_json::to_vec(&bundle).expect("a bundle is strings and integers, which always serialise");
     Ok(Document::new(JSON, bytes, Keeping::AskAgain))
 }

@@ -17,5 +17,9 @@ pub(super) async fn get(State(shelf): State<Arc<Shelf>>, asked: HeaderMap) -> Re
 }
 
 pub(super) fn document(jws: &str) -> Document {
-    Document::new("application/entity-statement+jwt", jws.to_owned(), Keeping::AskAgain)
+    Document::new(
+        "application/entity-statement+jwt",
+        jws.to_owned(),
+        Keeping::AskAgain,
+    )
 }

@@ -20,8 +20,8 @@ use comity_spec::time::UnixSeconds;
 use http::HeaderMap;
 
 use super::{
-    agreement, agreement_index, bundle, catalogue, entity_configuration, issuer_metadata, outcomes, problem_type,
-    problem_types, status_list, status_list_index,
+    agreement, agreement_index, bundle, catalogue, entity_configuration, issuer_metadata, outcomes,
+    problem_type, problem_types, status_list, status_list_index,
 };
 use crate::document::Document;
 use crate::problem_response::Problem;
@@ -37,7 +37,9 @@ pub enum RefreshError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// An adopted agreement whose payload does not read: the row is damaged.
-    #[error("已存协议 {id} 第 {version} 版无法读取 / the stored agreement {id}, version {version}, does not read")]
+    #[error(
+        "已存协议 {id} 第 {version} 版无法读取 / the stored agreement {id}, version {version}, does not read"
+    )]
     Agreement {
         /// Which agreement.
         id: AgreementId,
@@ -60,7 +62,9 @@ impl PublicState {
             catalogue: catalogue::document(),
             outcomes: outcomes::document(),
             problem_types: problem_types::document(),
-            problem_type: ProblemType::ALL.map(|kind| (kind.slug(), problem_type::document(kind))).into(),
+            problem_type: ProblemType::ALL
+                .map(|kind| (kind.slug(), problem_type::document(kind)))
+                .into(),
         }))
     }
 
@@ -88,7 +92,9 @@ impl PublicState {
             .into_iter()
             .map(|(number, _, token)| (number, status_list::document(token)))
             .collect();
-        self.0.status_lists.store(Some(Arc::new(StatusLists { index, lists })));
+        self.0
+            .status_lists
+            .store(Some(Arc::new(StatusLists { index, lists })));
         Ok(())
     }
 
@@ -104,14 +110,21 @@ impl PublicState {
                 adopted.push((row, contents));
             }
         }
-        let withdrawals: Vec<String> = store.withdrawals().await?.into_iter().map(|row| row.jws).collect();
+        let withdrawals: Vec<String> = store
+            .withdrawals()
+            .await?
+            .into_iter()
+            .map(|row| row.jws)
+            .collect();
         let index = agreement_index::document(&adopted, &withdrawals);
         let mut by_id: BTreeMap<String, BTreeMap<u32, Document>> = BTreeMap::new();
         for (row, _) in &adopted {
             let versions = by_id.entry(row.id.to_string()).or_default();
             versions.insert(row.version, agreement::document(&row.signed));
         }
-        self.0.agreements.store(Some(Arc::new(Agreements { index, by_id })));
+        self.0
+            .agreements
+            .store(Some(Arc::new(Agreements { index, by_id })));
         Ok(())
     }
 
@@ -183,5 +196,7 @@ pub(super) fn found(document: Option<&Document>, asked: &HeaderMap) -> Response 
 
 /// A node that has just begun.
 pub(super) fn not_ready() -> Response {
-    Problem::from(ProblemType::NotReady).retry_after(Duration::from_secs(1)).into_response()
+    Problem::from(ProblemType::NotReady)
+        .retry_after(Duration::from_secs(1))
+        .into_response()
 }

@@ -30,7 +30,10 @@ pub(super) async fn get(
         return not_ready();
     };
     // `sub` of a token is its address byte for byte, so a list has one spelling: no `01`, no `+1`.
-    let canonical = number.parse::<i64>().ok().filter(|parsed| parsed.to_string() == number);
+    let canonical = number
+        .parse::<i64>()
+        .ok()
+        .filter(|parsed| parsed.to_string() == number);
     found(canonical.and_then(|number| lists.lists.get(&number)), &asked)
 }
 
