@@ -12,4 +12,5 @@ pub mod peer_client;
 pub mod problem_response;
 pub mod public;
 pub mod render;
+pub mod staff;
 pub mod tls;

@@ -27,6 +27,8 @@ pub enum Event {
     Confirmed,
     /// A verification was closed with a receipt and without a confirmation.
     Closed,
+    /// A holder's name and number were shown in full to an officer.
+    HolderShown,
     /// Receipts of ours were found to rest on a permit cancelled since.
     ReceiptRevoked,
     /// An officer was added or changed.

@@ -7,6 +7,7 @@
 //! | [`mod@confirm`] | a named person says whether it is the holder |
 //! | [`mod@close`] | a receipt for everything else: refusals for appeals, grey ones with a deadline |
 //! | [`mod@show`] | a verification again, by its trace number |
+//! | [`mod@reveal`] | name and number in full, recorded |
 //! | [`mod@revoked_receipts`] | live receipts of ours whose permit was cancelled since |
 //!
 //! The decision itself is `comity_verifier::decide`; this module gathers what it needs and keeps what it said. **No record, no
@@ -32,6 +33,7 @@ pub mod confirm;
 pub mod look_up;
 pub mod misses;
 mod receipt;
+pub mod reveal;
 pub mod revoked_receipts;
 mod settle;
 pub mod show;
@@ -41,6 +43,7 @@ pub mod verify_presented;
 pub use close::close;
 pub use confirm::{Confirm, Finding, confirm};
 pub use look_up::{IssuerChoice, LookUp, look_up};
+pub use reveal::reveal;
 pub use revoked_receipts::{RevokedReceipt, revoked_receipts};
 pub use settle::SettleError;
 pub use show::{show, shown_of_officer};

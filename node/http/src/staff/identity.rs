@@ -1,0 +1,92 @@
+//! Who is behind a request: the cookie of a browser, or the bearer token of a county's own window system.
+//!
+//! A cookie goes along with every request, whoever made the page, so whatever changes something must also carry the session's
+//! form token: a header on the API, a hidden field on pages. A bearer token is put there by a program on purpose and needs none.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use comity_node_core::ports::officers::Role;
+use comity_node_core::staff::{Acting, SessionError, SignedIn, authenticate, authorise};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+
+use super::cookies::Cookie;
+use super::state::State;
+
+/// The header in which an API caller with a cookie sends the form token.
+pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("comity-csrf");
+
+/// An officer's session, and how it was shown.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) signed_in: SignedIn,
+    by_cookie: bool,
+}
+
+/// No session, and why.
+#[derive(Debug)]
+pub(super) struct NoSession(pub(super) SessionError);
+
+impl Session {
+    async fn of(headers: &HeaderMap, state: &State) -> Result<Self, SessionError> {
+        let (token, by_cookie) = match bearer(headers) {
+            Some(token) => (token, false),
+            None => {
+                let cookie = Cookie::Session.read(headers, state.channel);
+                (cookie.ok_or(SessionError::NotSignedIn)?, true)
+            }
+        };
+        let signed_in = authenticate(&state.node, token).await?;
+        Ok(Self { signed_in, by_cookie })
+    }
+
+    /// For reading: a clerk or a supervisor.
+    pub(super) fn reader(&self) -> Result<Acting, SessionError> {
+        self.window_role(None)
+    }
+
+    /// For an API call that changes something.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Acting, SessionError> {
+        let token = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        self.window_role(self.by_cookie.then(|| token.unwrap_or_default()))
+    }
+
+    /// For a form of a page.
+    pub(super) fn form(&self, token: &str) -> Result<Acting, SessionError> {
+        self.window_role(Some(token))
+    }
+
+    fn window_role(&self, csrf: Option<&str>) -> Result<Acting, SessionError> {
+        let role = if self.signed_in.acting.may(Role::Clerk) {
+            Role::Clerk
+        } else {
+            Role::Supervisor
+        };
+        authorise(&self.signed_in, role, csrf)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl FromRequestParts<State> for Session {
+    type Rejection = NoSession;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, NoSession> {
+        Self::of(&parts.headers, state).await.map_err(NoSession)
+    }
+}
+
+impl OptionalFromRequestParts<State> for Session {
+    type Rejection = NoSession;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Option<Self>, NoSession> {
+        match Self::of(&parts.headers, state).await {
+            Ok(session) => Ok(Some(session)),
+            Err(SessionError::Store(error)) => Err(NoSession(SessionError::Store(error))),
+            Err(_) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A step that was not completed, as a page: what happened, whose fault it is, what to do. The words are the problem registry's.
+
+use std::error::Error;
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use comity_spec::problem::ProblemType;
+use http::StatusCode;
+
+use super::super::state::State;
+use super::super::words::Lang;
+use super::frame::{Frame, page};
+use crate::problem_response::Problem;
+
+#[derive(Template)]
+#[template(path = "staff/refusal.html")]
+struct Refusal {
+    f: Frame,
+    title: &'static str,
+    detail: Option<String>,
+    next: &'static str,
+}
+
+/// The page for this problem. An inner fault is logged and shown in the constant form that every 500 has.
+pub(super) fn refused(state: &State, lang: Lang, kind: ProblemType, error: Option<&dyn Error>) -> Response {
+    let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.is_server_error() {
+        let cause = error.map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(cause, kind = kind.slug(), "page not served");
+    }
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        return Problem::of(kind).into_response();
+    }
+    // What our own errors say comes in both languages; of faults of ours the type says enough.
+    let detail = error
+        .filter(|_| status.is_client_error())
+        .map(|error| in_one_language(lang, &error.to_string()));
+    let refusal = Refusal {
+        f: Frame::anonymous(state, lang, "/verify"),
+        title: lang.text(kind.title()),
+        detail,
+        next: lang.text(kind.next_step()),
+    };
+    page(status, &refusal)
+}
+
+/// The half of `中文 / English` that is read here.
+pub(super) fn in_one_language(lang: Lang, both: &str) -> String {
+    match (lang, both.split_once(" / ")) {
+        (Lang::Zh, Some((zh, _))) => zh.to_owned(),
+        (Lang::En, Some((_, en))) => en.to_owned(),
+        (_, None) => both.to_owned(),
+    }
+}
