@@ -37,17 +37,28 @@ pub(crate) enum KeyFileError {
 
 /// Reads 32 secret bytes.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
-    let io = |reason| KeyFileError::Io { path: path.to_owned(), reason };
+    let io = |reason| KeyFileError::Io {
+        path: path.to_owned(),
+        reason,
+    };
     let mode = std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyFileError::Readable { path: path.to_owned(), mode });
+        return Err(KeyFileError::Readable {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(io)?);
     let bytes = Zeroizing::new(
-        URL_SAFE_NO_PAD.decode(text.trim_end()).map_err(|_| KeyFileError::Form { path: path.to_owned() })?,
+        URL_SAFE_NO_PAD
+            .decode(text.trim_end())
+            .map_err(|_| KeyFileError::Form {
+                path: path.to_owned(),
+            })?,
     );
-    let seed: [u8; 32] =
-        bytes.as_slice().try_into().map_err(|_| KeyFileError::Form { path: path.to_owned() })?;
+    let seed: [u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyFileError::Form {
+        path: path.to_owned(),
+    })?;
     Ok(Zeroizing::new(seed))
 }
 
@@ -63,10 +74,20 @@ pub(crate) fn create_secret(path: &Path, rng: &dyn Rng) -> Result<Zeroizing<[u8;
 /// Writes a new file of mode 0600, synced.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     let io = |reason: std::io::Error| match reason.kind() {
-        std::io::ErrorKind::AlreadyExists => KeyFileError::Exists { path: path.to_owned() },
-        _ => KeyFileError::Io { path: path.to_owned(), reason },
+        std::io::ErrorKind::AlreadyExists => KeyFileError::Exists {
+            path: path.to_owned(),
+        },
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            reason,
+        },
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(io)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)
 }
 
@@ -82,7 +103,10 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), KeyFileError> {
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|reason| KeyFileError::Io { path: dir.to_owned(), reason })
+        .map_err(|reason| KeyFileError::Io {
+            path: dir.to_owned(),
+            reason,
+        })
 }
 
 /// Creates the keys that are not there yet, and reads all of them. Re-running is safe.
@@ -125,9 +149,13 @@ pub(crate) fn create_federation_tls(
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, host);
     params.not_after = rcgen::date_time_ymd(not_after_year, 12, 31);
-    params.extended_key_usages =
-        vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-    let issued = params.self_signed(&pair).map_err(|error| KeyFileError::Tls(error.to_string()))?;
+    params.extended_key_usages = vec![
+        rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+        rcgen::ExtendedKeyUsagePurpose::ClientAuth,
+    ];
+    let issued = params
+        .self_signed(&pair)
+        .map_err(|error| KeyFileError::Tls(error.to_string()))?;
     write_new(key, pair.serialize_pem().as_bytes())?;
     write_new(certificate, issued.pem().as_bytes())
 }
@@ -149,7 +177,10 @@ mod tests {
         let path = dir.path().join("x.key");
         assert_eq!(*create_secret(&path, &Fixed).unwrap(), [7; 32]);
         assert_eq!(*read_secret(&path).unwrap(), [7; 32]);
-        assert!(matches!(create_secret(&path, &Fixed), Err(KeyFileError::Exists { .. })));
+        assert!(matches!(
+            create_secret(&path, &Fixed),
+            Err(KeyFileError::Exists { .. })
+        ));
     }
 
     #[test]
@@ -158,7 +189,10 @@ mod tests {
         let path = dir.path().join("x.key");
         create_secret(&path, &Fixed).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(read_secret(&path), Err(KeyFileError::Readable { mode: 0o640, .. })));
+        assert!(matches!(
+            read_secret(&path),
+            Err(KeyFileError::Readable { mode: 0o640, .. })
+        ));
     }
 
     #[test]

@@ -15,12 +15,17 @@ pub(crate) struct LogError(String);
 pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
     // The HTTP and TLS stacks log header values and addresses at debug and trace: they stay at info whatever the node's own level is,
     // since a search term in a URL or a form value would be personal data.
-    let directives = format!("{level},hyper=info,hyper_util=info,reqwest=info,rustls=info,sqlx=warn,h2=info,tower=info");
+    let directives =
+        format!("{level},hyper=info,hyper_util=info,reqwest=info,rustls=info,sqlx=warn,h2=info,tower=info");
     let filter = EnvFilter::try_new(directives).map_err(|error| LogError(error.to_string()))?;
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Json => registry
-            .with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .with_writer(std::io::stderr),
+            )
             .try_init()
             .map_err(|error| LogError(error.to_string())),
         LogFormat::Human => registry

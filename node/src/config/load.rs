@@ -12,9 +12,13 @@ const PREFIX: &str = "COMITY__";
 pub(crate) enum ConfigError {
     #[error("读不到配置文件 {path}: {reason} / cannot read the configuration file")]
     Read { path: PathBuf, reason: String },
-    #[error("配置有误: {reason}\n对照 `comity config example` 修改。 / the configuration is not valid; compare `comity config example`")]
+    #[error(
+        "配置有误: {reason}\n对照 `comity config example` 修改。 / the configuration is not valid; compare `comity config example`"
+    )]
     Parse { reason: String },
-    #[error("环境变量 {name} 指向不存在的配置项 / the environment variable {name} names no place in the configuration")]
+    #[error(
+        "环境变量 {name} 指向不存在的配置项 / the environment variable {name} names no place in the configuration"
+    )]
     Override { name: String },
     #[error("配置检查未通过 / the configuration does not pass:\n{}", .0.join("\n"))]
     Check(Vec<String>),
@@ -25,23 +29,35 @@ pub(crate) fn load(
     path: &Path,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Read {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     parse(&text, environment)
 }
 
 fn parse(text: &str, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let mut table: toml::Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::Parse { reason: error.to_string() })?;
+    let mut table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::Parse {
+            reason: error.to_string(),
+        })?;
     for (name, value) in environment {
         if let Some(place) = name.strip_prefix(PREFIX) {
             apply(&mut table, &place.to_ascii_lowercase(), &value).ok_or(ConfigError::Override { name })?;
         }
     }
-    let config: Config =
-        table.try_into().map_err(|error: toml::de::Error| ConfigError::Parse { reason: error.to_string() })?;
+    let config: Config = table
+        .try_into()
+        .map_err(|error: toml::de::Error| ConfigError::Parse {
+            reason: error.to_string(),
+        })?;
     let findings = check(&config);
-    if findings.is_empty() { Ok(config) } else { Err(ConfigError::Check(findings)) }
+    if findings.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigError::Check(findings))
+    }
 }
 
 /// Sets one value. Text stays text unless it reads as a TOML value of the kind that stands there, or none stands there.
@@ -55,12 +71,16 @@ fn apply(table: &mut toml::Table, place: &str, value: &str) -> Option<()> {
     }
     match rest {
         Some(rest) => {
-            let inner = table.entry(head).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let inner = table
+                .entry(head)
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             apply(inner.as_table_mut()?, rest, value)
         }
         None => {
-            let parsed: Option<toml::Value> =
-                format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+            let parsed: Option<toml::Value> = format!("v = {value}")
+                .parse::<toml::Table>()
+                .ok()
+                .and_then(|mut t| t.remove("v"));
             let value = match (table.get(head), parsed) {
                 (Some(toml::Value::String(_)), _) | (_, None) => toml::Value::String(value.to_owned()),
                 (_, Some(parsed)) => parsed,
@@ -94,7 +114,8 @@ fn check(config: &Config) -> Vec<String> {
     }
     if !(config.database.url.starts_with("sqlite:") || config.database.url.starts_with("postgres")) {
         findings.push(
-            "[database] url 须以 sqlite: 或 postgres:// 开头 / must begin with sqlite: or postgres://".to_owned(),
+            "[database] url 须以 sqlite: 或 postgres:// 开头 / must begin with sqlite: or postgres://"
+                .to_owned(),
         );
     }
     if !(10..=86_400).contains(&config.trust.refresh_seconds) {
@@ -103,7 +124,12 @@ fn check(config: &Config) -> Vec<String> {
     if config.trust.superior == config.node.entity {
         findings.push("[trust] superior 不能是本节点 / cannot be this node itself".to_owned());
     }
-    for range in config.network.allow.iter().chain(config.peers.values().flat_map(|p| &p.allow)) {
+    for range in config
+        .network
+        .allow
+        .iter()
+        .chain(config.peers.values().flat_map(|p| &p.allow))
+    {
         if !is_range(range) {
             findings.push(format!("不是地址段: {range} / not an address range: {range}"));
         }
@@ -112,7 +138,9 @@ fn check(config: &Config) -> Vec<String> {
 }
 
 fn is_range(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
+    let Some((address, bits)) = text.split_once('/') else {
+        return false;
+    };
     match (address.parse::<std::net::IpAddr>(), bits.parse::<u8>()) {
         (Ok(address), Ok(bits)) => bits <= if address.is_ipv4() { 32 } else { 128 },
         _ => false,
@@ -126,7 +154,9 @@ pub(crate) fn show(config: &Config) -> Result<String, ConfigError> {
     for peer in config.peers.values_mut() {
         peer.proxy = peer.proxy.as_deref().map(without_password);
     }
-    toml::to_string_pretty(&config).map_err(|error| ConfigError::Parse { reason: error.to_string() })
+    toml::to_string_pretty(&config).map_err(|error| ConfigError::Parse {
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -135,7 +165,10 @@ mod tests {
     use crate::config::EXAMPLE;
 
     fn with(env: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        parse(EXAMPLE, env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+        parse(
+            EXAMPLE,
+            env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+        )
     }
 
     #[test]
@@ -147,7 +180,11 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
-        let error = parse(&EXAMPLE.replace("refresh_seconds", "refresh_second"), std::iter::empty()).unwrap_err();
+        let error = parse(
+            &EXAMPLE.replace("refresh_seconds", "refresh_second"),
+            std::iter::empty(),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("refresh_second"), "{error}");
     }
 
@@ -170,12 +207,19 @@ mod tests {
     #[test]
     fn an_override_of_nothing_is_refused() {
         assert!(with(&[("COMITY__DATABSE__URL", "x")]).is_err());
-        assert!(matches!(with(&[("COMITY____X", "x")]), Err(ConfigError::Override { .. })));
+        assert!(matches!(
+            with(&[("COMITY____X", "x")]),
+            Err(ConfigError::Override { .. })
+        ));
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        let config = with(&[("COMITY__DATABASE__URL", "postgres://u:geheim@h/db?password=geheim")]).unwrap();
+        let config = with(&[(
+            "COMITY__DATABASE__URL",
+            "postgres://u:geheim@h/db?password=geheim",
+        )])
+        .unwrap();
         let shown = show(&config).unwrap();
         assert!(!shown.contains("geheim"), "{shown}");
         assert!(!format!("{config:?}").contains("geheim"));
@@ -185,7 +229,10 @@ mod tests {
     #[test]
     fn plain_http_is_refused_off_loopback_and_half_a_certificate_everywhere() {
         let text = EXAMPLE.replace("certificate = \"/etc/comity/staff.crt\"\n", "");
-        assert!(matches!(parse(&text, std::iter::empty()), Err(ConfigError::Check(_))));
+        assert!(matches!(
+            parse(&text, std::iter::empty()),
+            Err(ConfigError::Check(_))
+        ));
         let error = with(&[("COMITY__LISTENERS__OPS__ADDRESS", "0.0.0.0:9464")]).unwrap_err();
         assert!(error.to_string().contains("listeners.ops"));
     }

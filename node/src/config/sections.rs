@@ -49,13 +49,17 @@ pub(crate) struct DatabaseConfig {
 /// A database URL may carry a password: it is shown without.
 impl std::fmt::Debug for DatabaseConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatabaseConfig").field("url", &without_password(&self.url)).finish()
+        f.debug_struct("DatabaseConfig")
+            .field("url", &without_password(&self.url))
+            .finish()
     }
 }
 
 /// The URL with any password replaced by `***`.
 pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
     let shown = match authority.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
@@ -120,13 +124,24 @@ pub(crate) struct PeerConfig {
     pub(crate) allow: Vec<String>,
     #[serde(default)]
     pub(crate) proxy: Option<String>,
+    #[serde(default)]
+    pub(crate) address: Option<std::net::IpAddr>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct NetworkConfig {
-    #[serde(default)]
     pub(crate) allow: Vec<String>,
+    pub(crate) internet: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            internet: true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -160,7 +175,10 @@ pub(crate) struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Json, level: "info".to_owned() }
+        Self {
+            format: LogFormat::Json,
+            level: "info".to_owned(),
+        }
     }
 }
 

@@ -1,0 +1,159 @@
+//! `agreement propose|sign|list|show|withdraw|receive|export|example`.
+
+use std::path::Path;
+
+use comity_node_core::federation::agreements::{
+    AgreementSummary, demo_agreement, list as list_all, propose as propose_agreement, receive_proposal,
+    sign as sign_agreement, withdraw as withdraw_agreement,
+};
+use comity_spec::agreement::{Agreement, Party};
+use comity_spec::ids::{AgreementId, EntityId};
+use comity_spec::text::Bilingual;
+use comity_spec::time::LocalDate;
+use comity_verifier::trust::County;
+use serde_json::json;
+
+use super::{AdminReply, Refused};
+use crate::background::Running;
+
+/// Proposes a text.
+pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
+    let text = std::fs::read_to_string(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let agreement: Agreement = serde_json::from_str(&text)
+        .map_err(|error| Refused(format!("{}: {error} / 协议文本无法读取", file.display())))?;
+    let row = propose_agreement(&running.node, &agreement).await?;
+    running.work.notify_one();
+    Ok(AdminReply::done(
+        format!(
+            "已提出并签署 {} 第 {} 版，正送交对方 / proposed and signed; on its way to the other parties\n摘要 digest {}",
+            row.id, row.version, row.digest
+        ),
+        json!({ "id": row.id, "version": row.version, "digest": row.digest }),
+    ))
+}
+
+/// Signs a text that was received.
+pub(super) async fn sign(running: &Running, id: &AgreementId, version: u32) -> Result<AdminReply, Refused> {
+    let summary = find(running, id, Some(version)).await?;
+    let row = sign_agreement(&running.node, id, version, &summary.row.digest).await?;
+    running.use_view().await;
+    running.work.notify_one();
+    Ok(AdminReply::done(
+        format!("已签署 {} 第 {} 版: {:?} / signed", row.id, row.version, row.state),
+        json!({ "id": row.id, "version": row.version, "state": format!("{:?}", row.state).to_lowercase() }),
+    ))
+}
+
+/// Lists all versions.
+pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
+    let all = list_all(&running.node).await?;
+    let mut text = String::new();
+    let mut data = Vec::new();
+    for one in &all {
+        text.push_str(&format!(
+            "{} 第 {} 版  {:?}  {}  {}\n",
+            one.row.id,
+            one.row.version,
+            one.row.state,
+            if one.in_force { "生效中 in force" } else { "未生效 not in force" },
+            one.agreement.title.zh
+        ));
+        data.push(json!({
+            "id": one.row.id,
+            "version": one.row.version,
+            "state": format!("{:?}", one.row.state).to_lowercase(),
+            "in_force": one.in_force,
+            "missing": one.missing,
+        }));
+    }
+    Ok(AdminReply::done(text, json!(data)))
+}
+
+/// Shows one version, the newest unless one is named.
+pub(super) async fn show(
+    running: &Running,
+    id: &AgreementId,
+    version: Option<u32>,
+) -> Result<AdminReply, Refused> {
+    let one = find(running, id, version).await?;
+    let text = serde_json::to_string_pretty(&one.agreement)?;
+    let data = serde_json::to_value(&one.agreement)?;
+    Ok(AdminReply::done(text, data))
+}
+
+/// Withdraws.
+pub(super) async fn withdraw(
+    running: &Running,
+    id: &AgreementId,
+    from: LocalDate,
+    reason: Bilingual,
+) -> Result<AdminReply, Refused> {
+    withdraw_agreement(&running.node, id, Some(from), reason).await?;
+    running.use_view().await;
+    running.work.notify_one();
+    Ok(AdminReply::done(
+        format!("已签署退出声明，自 {from} 起失效，正通知对方 / the withdrawal is signed; the agreement ends on {from}"),
+        json!({ "id": id, "from": from }),
+    ))
+}
+
+/// Takes in a signed text from a file.
+pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
+    let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let taken = receive_proposal(&running.node, &bytes).await?;
+    running.use_view().await;
+    Ok(AdminReply::done(
+        format!("已读入，可查看后签署: comity agreement sign / taken in; read it, then sign it\n{taken:?}"),
+        json!({}),
+    ))
+}
+
+/// Writes a signed text to a file.
+pub(super) async fn export(
+    running: &Running,
+    id: &AgreementId,
+    version: u32,
+    file: &Path,
+) -> Result<AdminReply, Refused> {
+    let one = find(running, id, Some(version)).await?;
+    let bytes = serde_json::to_vec(&one.row.signed)?;
+    crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
+    Ok(AdminReply::done(format!("已写出 {} / written", file.display()), json!({ "file": file })))
+}
+
+/// The example agreement with another county, as a text to propose.
+pub(super) fn example(running: &Running, peer: &EntityId) -> Result<AdminReply, Refused> {
+    let view = running.node.view();
+    let unknown = |entity: &EntityId| {
+        Refused(format!("{entity} 不在有效互信链中，请先 comity trust refresh / has no current trust chain here"))
+    };
+    let own = &running.node.identity.entity;
+    let us = party(view.trust.county(own).ok_or_else(|| unknown(own))?);
+    let them = party(view.trust.county(peer).ok_or_else(|| unknown(peer))?);
+    let today = LocalDate::of(running.node.now());
+    let agreement = demo_agreement(&us, &them, running.node.identity.environment, today);
+    let data = serde_json::to_value(&agreement)?;
+    Ok(AdminReply::done(serde_json::to_string_pretty(&agreement)?, data))
+}
+
+fn party(county: &County) -> Party {
+    Party {
+        entity: county.entity.clone(),
+        region: county.region,
+        name: county.name.clone(),
+        federation_keys: county.federation_keys.entries().iter().map(|entry| entry.key.thumbprint()).collect(),
+    }
+}
+
+async fn find(
+    running: &Running,
+    id: &AgreementId,
+    version: Option<u32>,
+) -> Result<AgreementSummary, Refused> {
+    let all = list_all(&running.node).await?;
+    all.into_iter()
+        .rfind(|one| one.row.id == *id && version.is_none_or(|version| one.row.version == version))
+        .ok_or_else(|| {
+            Refused(format!("没有协议 {id} 的这一版，见 comity agreement list / no such version of {id} here"))
+        })
+}

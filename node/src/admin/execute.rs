@@ -1,0 +1,118 @@
+//! From a command to its use case.
+
+use serde_json::json;
+
+use super::{AdminCommand, AdminReply, Refused, agreements, officers, permits, trust};
+use crate::background::Running;
+
+/// Carries out one command. A refusal changed nothing.
+pub(crate) async fn execute(running: &Running, command: AdminCommand) -> AdminReply {
+    match carry_out(running, command).await {
+        Ok(reply) => reply,
+        Err(Refused(error)) => AdminReply::Refused { error },
+    }
+}
+
+async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminReply, Refused> {
+    match command {
+        AdminCommand::Status => status(running).await,
+        AdminCommand::TrustRefresh => trust::refresh(running).await,
+        AdminCommand::TrustShow => Ok(trust::show(running)),
+        AdminCommand::BundleExport { file } => trust::bundle_export(running, &file).await,
+        AdminCommand::BundleImport { file } => trust::bundle_import(running, &file).await,
+        AdminCommand::AgreementPropose { file } => agreements::propose(running, &file).await,
+        AdminCommand::AgreementSign { id, version } => agreements::sign(running, &id, version).await,
+        AdminCommand::AgreementList => agreements::list(running).await,
+        AdminCommand::AgreementShow { id, version } => agreements::show(running, &id, version).await,
+        AdminCommand::AgreementWithdraw { id, from, reason } => {
+            agreements::withdraw(running, &id, from, reason).await
+        }
+        AdminCommand::AgreementReceive { file } => agreements::receive(running, &file).await,
+        AdminCommand::AgreementExport { id, version, file } => {
+            agreements::export(running, &id, version, &file).await
+        }
+        AdminCommand::AgreementExample { peer } => agreements::example(running, &peer),
+        AdminCommand::PermitImport { file, manifest, leaving_confirmed } => {
+            permits::import(running, &file, &manifest, leaving_confirmed).await
+        }
+        AdminCommand::PermitAct { act, officer } => permits::act(running, *act, &officer).await,
+        AdminCommand::PermitShow { number } => permits::show(running, number).await,
+        AdminCommand::PermitCount => permits::count(running).await,
+        AdminCommand::AttestationToken { number, full } => permits::token(running, number, full).await,
+        AdminCommand::OfficerAdd { id, name, roles, password } => {
+            officers::add(running, id, name, &roles, password).await
+        }
+        AdminCommand::OfficerList => officers::list(running).await,
+        AdminCommand::RecordVerify => trust::verify_record(running).await,
+    }
+}
+
+async fn status(running: &Running) -> Result<AdminReply, Refused> {
+    let node = &running.node;
+    let now = node.now();
+    let view = node.view();
+    let permits = node.store.permit_count().await?;
+    let attestations = node.store.attestation_count().await?;
+    let lists = node.store.status_lists().await?;
+    let last_import = node.store.last_import().await?;
+    let own = view.trust.county(&node.identity.entity);
+    let in_federation = own.is_some();
+    let mut text = format!(
+        "节点 Node {} {}  环境 Env {}\n",
+        node.identity.region,
+        node.identity.name.zh,
+        node.identity.environment.as_str()
+    );
+    let mark = |good: bool| if good { '√' } else { '×' };
+    let clock = view.trust.clock_ok(now);
+    text.push_str(&format!("时钟 CLOCK    {}\n", mark(clock)));
+    match own {
+        Some(county) => text.push_str(&format!(
+            "互信 TRUST    √ 有效至 valid until {}  成员 members {}\n",
+            comity_spec::time::LocalDate::of(county.valid_until),
+            view.trust.counties().count()
+        )),
+        None => text.push_str(
+            "互信 TRUST    × 尚无本节点的有效互信链。请确认上级机构已受理申请，再执行 comity trust refresh / no current chain for this \
+             node: is it enrolled?\n",
+        ),
+    }
+    text.push_str(&format!(
+        "协议 AGREE    {} {} 份 adopted\n",
+        mark(!view.agreements.all().is_empty()),
+        view.agreements.all().len()
+    ));
+    text.push_str(&format!("证件 PERMITS  {permits}  凭证 attestations {attestations}\n"));
+    match &last_import {
+        Some(mark) => text.push_str(&format!(
+            "登记 REGISTER √ 第 {} 号 no.  数据截至 as of {} 秒前 s ago\n",
+            mark.sequence,
+            now.since(mark.source_as_of)
+        )),
+        None => text.push_str("登记 REGISTER - 尚未导入 / nothing imported yet\n"),
+    }
+    for list in &lists {
+        match list.published_iat {
+            Some(iat) => {
+                text.push_str(&format!("状态 STATUS   √ {} {} 秒前 s ago\n", list.uri, now.since(iat)));
+            }
+            None => text.push_str(&format!("状态 STATUS   × {} 未发布 / not published\n", list.uri)),
+        }
+    }
+    let data = json!({
+        "entity": node.identity.entity,
+        "region": node.identity.region,
+        "environment": node.identity.environment,
+        "clock_ok": clock,
+        "in_federation": in_federation,
+        "members": view.trust.counties().count(),
+        "agreements": view.agreements.all().len(),
+        "permits": permits,
+        "attestations": attestations,
+        "status_lists": lists.len(),
+        "status_pending": lists.iter().any(|list| list.changes != list.published_changes || list.token.is_none()),
+        "outbox": node.store.due(comity_spec::time::UnixSeconds::MAX, 1_000).await?.len(),
+        "ready": running.readiness.report(),
+    });
+    Ok(AdminReply::done(text, data))
+}

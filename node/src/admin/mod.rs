@@ -1,0 +1,92 @@
+//! What an operator asks of a node, as data: the same commands whether the node runs (over its admin socket) or not (on the store,
+//! under its lock). One writer, so a second process never touches the store of a running node.
+//!
+//! Commands name files by absolute path, and the node reads them itself: what the operator's own account can read is not the
+//! question, what the node's account may read is.
+
+mod agreements;
+mod execute;
+mod officers;
+mod permits;
+mod socket;
+mod trust;
+
+use std::path::PathBuf;
+
+use comity_spec::ids::{AgreementId, EntityId, OfficerId, PermitNumber};
+use comity_spec::text::Bilingual;
+use comity_spec::time::LocalDate;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use execute::execute;
+pub(crate) use socket::{call, serve, socket_path};
+
+/// A command.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub(crate) enum AdminCommand {
+    Status,
+    TrustRefresh,
+    TrustShow,
+    AgreementPropose { file: PathBuf },
+    AgreementSign { id: AgreementId, version: u32 },
+    AgreementList,
+    AgreementShow { id: AgreementId, version: Option<u32> },
+    AgreementWithdraw { id: AgreementId, from: LocalDate, reason: Bilingual },
+    AgreementReceive { file: PathBuf },
+    AgreementExport { id: AgreementId, version: u32, file: PathBuf },
+    AgreementExample { peer: EntityId },
+    PermitImport { file: PathBuf, manifest: PathBuf, leaving_confirmed: bool },
+    PermitAct { act: Box<permits::PermitAct>, officer: OfficerId },
+    PermitShow { number: PermitNumber },
+    PermitCount,
+    /// The token of a permit's newest attestation.
+    AttestationToken { number: PermitNumber, full: bool },
+    OfficerAdd { id: OfficerId, name: String, roles: Vec<String>, password: String },
+    OfficerList,
+    BundleExport { file: PathBuf },
+    BundleImport { file: PathBuf },
+    RecordVerify,
+}
+
+/// A password is in one of them: nothing is printed.
+impl std::fmt::Debug for AdminCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminCommand")
+    }
+}
+
+pub(crate) use permits::PermitAct;
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub(crate) enum AdminReply {
+    /// Done.
+    Done {
+        /// For people, both languages.
+        text: String,
+        /// For machines.
+        data: serde_json::Value,
+    },
+    /// Refused; nothing was changed.
+    Refused {
+        /// For people, both languages.
+        error: String,
+    },
+}
+
+impl AdminReply {
+    fn done(text: impl Into<String>, data: serde_json::Value) -> Self {
+        Self::Done { text: text.into(), data }
+    }
+}
+
+/// A refusal inside a command, in words for people.
+pub(crate) struct Refused(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(crate::background::chain(&error))
+    }
+}

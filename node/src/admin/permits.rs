@@ -1,0 +1,273 @@
+//! `permit import|act|show|count|export`.
+
+use std::path::Path;
+
+use comity_node_core::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
+use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
+use comity_node_core::permits::issue::Application;
+use comity_node_core::permits::{
+    Bureau, Done, PermitPolicy, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
+    replace, report_lost, suspend,
+};
+use comity_node_core::ports::attestations::Form;
+use comity_node_core::ports::permits::{Permit, PermitId};
+use comity_spec::attestation::{Basis, IdType, InsuredMonths, PointsStandard, Tier};
+use comity_spec::exchange::SubjectNumber;
+use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
+use comity_spec::time::LocalDate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{AdminReply, Refused};
+use crate::background::Running;
+
+/// One act on a permit, for a county that issues here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum PermitAct {
+    /// First issue.
+    Issue { application: Box<NewPermit>, evidence: Vec<String> },
+    /// Yearly endorsement (签注), free of charge.
+    Endorse { number: PermitNumber, evidence: Vec<String> },
+    /// Reported lost (挂失).
+    Lost { number: PermitNumber },
+    /// Found again.
+    Found { number: PermitNumber },
+    /// Replaced by a new one (换领、补领).
+    Replace { number: PermitNumber, evidence: Vec<String> },
+    /// Suspended.
+    Suspend { number: PermitNumber, reason: String },
+    /// Reinstated.
+    Reinstate { number: PermitNumber, reason: String },
+    /// A cancellation is proposed; another officer decides.
+    ProposeCancellation { number: PermitNumber, reason: String },
+    /// The other officer decides.
+    DecideCancellation { id: uuid::Uuid, approve: bool },
+}
+
+/// What is given with a first issue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPermit {
+    name: String,
+    ethnicity: String,
+    #[serde(default)]
+    id_type: IdType,
+    id_number: CitizenNumber,
+    hukou_address: String,
+    residence_address: String,
+    issuing_authority: String,
+    tier: Tier,
+    basis: Basis,
+    residence_since: LocalDate,
+    #[serde(default)]
+    insured_months: Option<InsuredMonths>,
+    #[serde(default)]
+    points_standard_met: Option<PointsStandard>,
+    #[serde(default)]
+    previous_ids: Vec<String>,
+}
+
+/// Imports a register file.
+pub(super) async fn import(
+    running: &Running,
+    file: &Path,
+    manifest: &Path,
+    leaving_confirmed: bool,
+) -> Result<AdminReply, Refused> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| Refused(format!("{}: {error}", path.display())));
+    let (bytes, manifest) = (read(file)?, read(manifest)?);
+    let input = RegisterFile { file: &bytes, manifest: &manifest, leaving_confirmed };
+    let imported = import_register(&bureau(running), input).await?;
+    running.work.notify_one();
+    Ok(match imported {
+        Imported::Applied(counts) => AdminReply::done(
+            format!(
+                "已导入: 新增 {} 变更 {} 未变 {} 离册 {} / imported: new {} changed {} unchanged {} left {}",
+                counts.new,
+                counts.changed,
+                counts.unchanged,
+                counts.left,
+                counts.new,
+                counts.changed,
+                counts.unchanged,
+                counts.left
+            ),
+            json!({
+                "new": counts.new, "changed": counts.changed, "unchanged": counts.unchanged, "left": counts.left,
+            }),
+        ),
+        Imported::Already(mark) => AdminReply::done(
+            format!("此文件已导入 (第 {} 号)，未作改动 / this file was applied before (no. {})", mark.sequence, mark.sequence),
+            json!({ "already": true, "sequence": mark.sequence }),
+        ),
+    })
+}
+
+/// Carries out one act.
+pub(super) async fn act(running: &Running, act: PermitAct, officer: &OfficerId) -> Result<AdminReply, Refused> {
+    let bureau = bureau(running);
+    let done = match act {
+        PermitAct::Issue { application, evidence } => {
+            let NewPermit {
+                name,
+                ethnicity,
+                id_type,
+                id_number,
+                hukou_address,
+                residence_address,
+                issuing_authority,
+                tier,
+                basis,
+                residence_since,
+                insured_months,
+                points_standard_met,
+                previous_ids,
+            } = *application;
+            let application = Application {
+                name,
+                ethnicity,
+                id_type,
+                id_number,
+                hukou_address,
+                residence_address,
+                issuing_authority,
+                tier,
+                basis,
+                residence_since,
+                insured_months,
+                points_standard_met,
+                previous_ids,
+            };
+            issue::issue(&bureau, application, &evidence_codes(&evidence)?, officer).await?
+        }
+        PermitAct::Endorse { number, evidence } => {
+            let permit = find(running, number).await?.id;
+            endorse::endorse(&bureau, permit, &evidence_codes(&evidence)?, officer).await?
+        }
+        PermitAct::Lost { number } => {
+            report_lost::report_lost(&bureau, find(running, number).await?.id, officer).await?
+        }
+        PermitAct::Found { number } => found::found(&bureau, find(running, number).await?.id, officer).await?,
+        PermitAct::Replace { number, evidence } => {
+            let permit = find(running, number).await?.id;
+            replace::replace(&bureau, permit, &evidence_codes(&evidence)?, officer).await?
+        }
+        PermitAct::Suspend { number, reason } => {
+            let reason = code(&reason, SuspensionReason::from_code(&reason))?;
+            suspend::suspend(&bureau, find(running, number).await?.id, reason, officer).await?
+        }
+        PermitAct::Reinstate { number, reason } => {
+            let reason = code(&reason, ReinstatementReason::from_code(&reason))?;
+            reinstate::reinstate(&bureau, find(running, number).await?.id, reason, officer).await?
+        }
+        PermitAct::ProposeCancellation { number, reason } => {
+            let reason = code(&reason, CancellationReason::from_code(&reason))?;
+            let permit: PermitId = find(running, number).await?.id;
+            let act = propose_cancellation::propose_cancellation(&bureau, permit, reason, officer).await?;
+            return Ok(AdminReply::done(
+                format!("待另一名人员核准: {} / waits for a second officer", act.id),
+                json!({ "pending": act.id }),
+            ));
+        }
+        PermitAct::DecideCancellation { id, approve } => {
+            match decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await? {
+                Some(done) => done,
+                None => {
+                    return Ok(AdminReply::done("已驳回，证件未变 / rejected; the permit is as it was", json!({})));
+                }
+            }
+        }
+    };
+    running.work.notify_one();
+    Ok(changed(&done))
+}
+
+fn changed(done: &Done) -> AdminReply {
+    let permit = &done.permit;
+    AdminReply::done(
+        format!(
+            "已办理: {} 签注至 {} / done; endorsed until {}",
+            permit.details.permit_number.as_str(),
+            permit.endorsed_until,
+            permit.endorsed_until
+        ),
+        json!({
+            "number": permit.details.permit_number,
+            "status": permit.status,
+            "version": permit.version,
+            "endorsed_until": permit.endorsed_until,
+        }),
+    )
+}
+
+/// State and history.
+pub(super) async fn show(running: &Running, number: PermitNumber) -> Result<AdminReply, Refused> {
+    let permit = find(running, number).await?;
+    let events = running.node.store.events(permit.id).await?;
+    let mut text = format!(
+        "{}  状态 status {:?}  签注至 endorsed until {}\n",
+        permit.details.permit_number.as_str(),
+        permit.status,
+        permit.endorsed_until
+    );
+    let mut data = Vec::new();
+    for event in events {
+        text.push_str(&format!("  {}  {}  {:?}  {}\n", event.version, LocalDate::of(event.at), event.event, event.actor));
+        data.push(json!({ "version": event.version, "at": event.at, "event": event.event, "actor": event.actor }));
+    }
+    let data = json!({ "status": permit.status, "endorsed_until": permit.endorsed_until, "events": data });
+    Ok(AdminReply::done(text, data))
+}
+
+/// How many permits and attestations there are.
+pub(super) async fn count(running: &Running) -> Result<AdminReply, Refused> {
+    let permits = running.node.store.permit_count().await?;
+    let attestations = running.node.store.attestation_count().await?;
+    Ok(AdminReply::done(
+        format!("证件 permits {permits}  凭证 attestations {attestations}"),
+        json!({ "permits": permits, "attestations": attestations }),
+    ))
+}
+
+/// The newest attestation of a form.
+pub(super) async fn token(running: &Running, number: PermitNumber, full: bool) -> Result<AdminReply, Refused> {
+    let permit = find(running, number).await?;
+    let form = if full { Form::Full } else { Form::Card };
+    let issued = running.node.store.attestations_of(permit.id, running.node.now()).await?;
+    let newest = issued.into_iter().find(|one| one.form == form).ok_or_else(|| {
+        Refused("此证没有有效凭证: 签注已过期、已注销，或尚在签发 / no unexpired attestation of this permit".to_owned())
+    })?;
+    let data = json!({
+        "token": newest.token,
+        "name": permit.details.name,
+        "number_last4": permit.details.id_number.last4(),
+        "issuer": running.node.identity.name,
+        "tier": permit.details.tier,
+        "endorsed_until": permit.endorsed_until,
+        "environment": running.node.identity.environment,
+    });
+    Ok(AdminReply::done(newest.token, data))
+}
+
+async fn find(running: &Running, number: PermitNumber) -> Result<Permit, Refused> {
+    let found = running.node.store.permits_by_number(&SubjectNumber::PermitNumber(number)).await?;
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| Refused("本县登记中没有此编号 / no permit of this number in the county's register".to_owned()))
+}
+
+fn bureau(running: &Running) -> Bureau<'_> {
+    let policy =
+        PermitPolicy { local_issuing: running.node.policy.local_issuing, ..PermitPolicy::default() };
+    Bureau { issuer: running.node.issuer(), policy }
+}
+
+fn evidence_codes(codes: &[String]) -> Result<Vec<Evidence>, Refused> {
+    codes.iter().map(|text| code(text, Evidence::from_code(text))).collect()
+}
+
+fn code<T>(text: &str, found: Option<T>) -> Result<T, Refused> {
+    found.ok_or_else(|| Refused(format!("代码 {text} 不在清单内 / the code {text} is not on the closed list")))
+}

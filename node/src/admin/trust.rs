@@ -1,0 +1,68 @@
+//! `trust refresh|show`, `bundle export|import`, `record`.
+
+use std::path::Path;
+
+use comity_node_core::audit::verify_record::verify_record as walk;
+use comity_node_core::federation::bundle;
+use comity_spec::time::LocalDate;
+use serde_json::json;
+
+use super::{AdminReply, Refused};
+use crate::background::Running;
+
+/// Asks the federation now.
+pub(super) async fn refresh(running: &Running) -> Result<AdminReply, Refused> {
+    running.do_refresh().await;
+    Ok(show(running))
+}
+
+/// The counties with a current chain.
+pub(super) fn show(running: &Running) -> AdminReply {
+    let view = running.node.view();
+    let mut text = String::new();
+    let mut data = Vec::new();
+    for county in view.trust.counties() {
+        text.push_str(&format!(
+            "{}  {}  {}  有效至 until {}\n",
+            county.region,
+            county.name.zh,
+            county.entity,
+            LocalDate::of(county.valid_until)
+        ));
+        data.push(json!({
+            "region": county.region,
+            "entity": county.entity,
+            "name": county.name,
+            "valid_until": county.valid_until,
+        }));
+    }
+    if data.is_empty() {
+        text.push_str("没有有效的成员互信链 / no member has a current chain\n");
+    }
+    AdminReply::done(text, json!(data))
+}
+
+/// Writes a bundle.
+pub(super) async fn bundle_export(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
+    let bundle = bundle::export(&running.node).await?;
+    let bytes = serde_json::to_vec(&bundle)?;
+    crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
+    Ok(AdminReply::done(
+        format!("已写出 {} ({} 字节 bytes) / written", file.display(), bytes.len()),
+        json!({ "file": file, "bytes": bytes.len() }),
+    ))
+}
+
+/// Takes a bundle in.
+pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
+    let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let report = bundle::import(&running.node, &bytes).await?;
+    running.use_view().await;
+    Ok(AdminReply::done(format!("已读入 / taken in: {report:?}"), json!({})))
+}
+
+/// Walks the record.
+pub(super) async fn verify_record(running: &Running) -> Result<AdminReply, Refused> {
+    let report = walk(&running.node).await?;
+    Ok(AdminReply::done(format!("√ 记录链完整 / the record is whole: {report:?}"), json!({})))
+}

@@ -1,0 +1,308 @@
+//! The command line, as types. What a command does is in the file of its name under `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use comity_spec::ids::{AgreementId, EntityId, OfficerId, PermitNumber, RegionPrefix};
+use comity_spec::time::LocalDate;
+
+/// Comity 互认 · 居住证跨省互通互认节点 / a node of the federation that recognises residence permits
+#[derive(Debug, Parser)]
+#[command(name = "comity", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which configuration a node command reads.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// 配置文件 / configuration file
+    #[arg(
+        long,
+        env = "COMITY_CONFIG",
+        default_value = "/etc/comity/node.toml",
+        global = true
+    )]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// 运行节点 / run a node
+    Run(ConfigArg),
+    /// 创建密钥与入网申请，可重复执行 / create keys and the application to join; safe to repeat
+    Init {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// 申请书写到何处 / where to write the application
+        #[arg(long, default_value = "application.jwt")]
+        application: PathBuf,
+    },
+    /// 检查或显示配置 / check or show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// 锚点与省级机构 / anchor and provinces
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
+    /// 互认协议 / recognition agreements
+    Agreement {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: AgreementCommand,
+    },
+    /// 居住证登记 / the county's permits
+    Permit {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: PermitCommand,
+    },
+    /// 经办人 / officers
+    Officer {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: OfficerCommand,
+    },
+    /// 互信链 / the trust chain
+    Trust {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: TrustCommand,
+    },
+    /// 离线数据包 / bundles for off-line verifiers and air-gapped exchange
+    Bundle {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: BundleCommand,
+    },
+    /// 检查核验记录链 / check the hash-chained record
+    Record {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// 节点现状 / the node's present state
+    Status {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// 演示: 两县互认，端到端 / demonstration: two counties recognise each other, end to end
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// 检查，有误则指出 / check, and say what is wrong
+    Check(ConfigArg),
+    /// 显示生效的配置，不含口令 / show what is in force, without secrets
+    Show(ConfigArg),
+    /// 带说明的示例 / the documented example
+    Example,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthorityCommand {
+    /// 建立机构: 锚点或省 / found an authority: the anchor or a province
+    Init {
+        /// 机构目录 / the authority's folder
+        #[arg(long)]
+        dir: PathBuf,
+        /// 实体标识 / entity id
+        #[arg(long)]
+        entity: EntityId,
+        /// 中文名称 / Chinese name
+        #[arg(long)]
+        name_zh: String,
+        /// 英文名称 / English name
+        #[arg(long)]
+        name_en: String,
+        /// 省: 区划代码前缀 / province: prefix of region codes
+        #[arg(long, requires = "superior")]
+        prefix: Option<RegionPrefix>,
+        /// 省: 锚点 / province: the anchor
+        #[arg(long, requires = "prefix")]
+        superior: Option<EntityId>,
+        /// 正式环境 (缺省为测试环境) / production (default: sandbox)
+        #[arg(long)]
+        production: bool,
+        /// 静态网站发布，无 fetch 接口 / published on a static host, without a fetch endpoint
+        #[arg(long)]
+        static_host: bool,
+    },
+    /// 受理入网申请 / enrol an applicant
+    Enrol {
+        #[arg(long)]
+        dir: PathBuf,
+        /// 申请书 (实体配置) / the application: an entity configuration
+        application: PathBuf,
+        /// 作为省受理: 区划代码前缀 / enrol as a province: its prefix
+        #[arg(long, requires_all = ["name_zh", "name_en"])]
+        prefix: Option<RegionPrefix>,
+        /// 省的中文名称 / a province's Chinese name
+        #[arg(long)]
+        name_zh: Option<String>,
+        /// 省的英文名称 / a province's English name
+        #[arg(long)]
+        name_en: Option<String>,
+        /// 密钥遗失或被盗后换钥: 已与对方电话核对新指纹 / keys were lost or stolen, and the new thumbprint was compared by telephone
+        #[arg(long)]
+        replace_keys: bool,
+    },
+    /// 暂停成员 / suspend a member
+    Suspend {
+        #[arg(long)]
+        dir: PathBuf,
+        member: EntityId,
+    },
+    /// 恢复成员 / reinstate a member
+    Reinstate {
+        #[arg(long)]
+        dir: PathBuf,
+        member: EntityId,
+    },
+    /// 移除成员 / remove a member
+    Remove {
+        #[arg(long)]
+        dir: PathBuf,
+        member: EntityId,
+    },
+    /// 重新签发全部文件 / sign everything anew
+    Publish {
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// 对外提供已签发文件，可同时服务多个机构 / serve what was published, for one or several authorities
+    Serve {
+        /// 机构目录，可重复 / an authority's folder; may be repeated
+        #[arg(long, required = true)]
+        dir: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgreementCommand {
+    /// 提出协议文本 (JSON) 并签署 / propose a text (JSON) and sign it
+    Propose { file: PathBuf },
+    /// 签署收到的文本 / sign a text received
+    Sign { id: AgreementId, version: u32 },
+    /// 列出 / list
+    List,
+    /// 显示一份 / show one
+    Show { id: AgreementId, version: Option<u32> },
+    /// 退出 / withdraw
+    Withdraw {
+        id: AgreementId,
+        /// 自何日起失效 / first day on which it no longer holds
+        #[arg(long)]
+        from: LocalDate,
+        /// 原因 / reason in Chinese
+        #[arg(long)]
+        reason_zh: String,
+        /// 原因 / reason in English
+        #[arg(long)]
+        reason_en: String,
+    },
+    /// 读入文件传来的签署文本 / take in a signed text that came as a file
+    Receive { file: PathBuf },
+    /// 写出签署文本 / write a signed text to a file
+    Export {
+        id: AgreementId,
+        version: u32,
+        file: PathBuf,
+    },
+    /// 输出两县示例协议文本 / print the text of the example agreement between two counties
+    Example {
+        /// 另一县的实体标识 / the other county
+        peer: EntityId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PermitCommand {
+    /// 导入登记文件 (CSV 与同名 .manifest.json) / import a register file (CSV with its .manifest.json)
+    Import {
+        file: PathBuf,
+        /// 全量文件使大量证件离册时，确认无误 / a full file drops many permits, and that is right
+        #[arg(long)]
+        confirm_leaving: bool,
+    },
+    /// 办理一件 (JSON) / carry out one act on a permit (JSON)
+    Act {
+        /// 动作 (JSON 文件, - 为标准输入) / the act as JSON; - for standard input
+        file: PathBuf,
+        /// 经办人 / the officer
+        #[arg(long)]
+        officer: OfficerId,
+    },
+    /// 显示状态与经历 / show state and history
+    Show { number: PermitNumber },
+    /// 导出凭证 / export an attestation
+    Export {
+        number: PermitNumber,
+        /// card 或 / or full
+        #[arg(long, default_value = "card")]
+        form: String,
+        /// text, digits, svg, png, terminal, pdf
+        #[arg(long = "as", default_value = "terminal")]
+        rendering: String,
+        /// 写到文件 / write to a file
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// 统计 / count
+    Count,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OfficerCommand {
+    /// 新增，口令从标准输入读取 / add one; the password is read from standard input
+    Add {
+        id: OfficerId,
+        #[arg(long)]
+        name: String,
+        /// clerk, issuer, supervisor
+        #[arg(long, value_delimiter = ',', required = true)]
+        role: Vec<String>,
+    },
+    /// 列出 / list
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrustCommand {
+    /// 立即刷新 / refresh now
+    Refresh,
+    /// 显示成员 / show members
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// 写出 / write
+    Export { file: PathBuf },
+    /// 读入 / take in
+    Import { file: PathBuf },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// 跑完检查即退出，有不符则退出码非零 / run the checks and leave; non-zero when one differs
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// 机器可读的结果 / result for machines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// 每县居民数 / residents of each county
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1_000..=200_000))]
+    pub(crate) residents: u32,
+    /// 数据目录，缺省为临时目录 / folder for its data; default: a temporary one
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// 日志级别 / log level of the components
+    #[arg(long, default_value = "info")]
+    pub(crate) log: String,
+}

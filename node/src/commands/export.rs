@@ -1,0 +1,99 @@
+//! `comity permit export`: a permit's newest attestation as text, digits, picture or printable card.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use comity_node_core::ports::Clock as _;
+use comity_node_http::render::{CardSheet, Symbol};
+use comity_spec::entity::Environment;
+use comity_spec::ids::PermitNumber;
+use comity_spec::text::Bilingual;
+use comity_spec::time::LocalDate;
+use comity_verifier::symbol;
+use serde::Deserialize;
+
+use super::{CommandError, Outcome};
+use crate::admin::{AdminCommand, AdminReply};
+use crate::system::SystemClock;
+
+/// Pixels of a module in a PNG: 2,500 pixels a side, sharp at 10 cm on any printer.
+const PNG_SCALE: u32 = 20;
+
+/// What the node says of the attestation.
+#[derive(Deserialize)]
+struct Exported {
+    token: String,
+    name: String,
+    number_last4: String,
+    issuer: Bilingual,
+    tier: String,
+    endorsed_until: LocalDate,
+    environment: Environment,
+}
+
+/// Renders one attestation.
+pub(crate) async fn run(
+    config: &Path,
+    number: PermitNumber,
+    form: &str,
+    rendering: &str,
+    out: Option<&Path>,
+) -> Result<Outcome, CommandError> {
+    let full = match form {
+        "card" => false,
+        "full" => true,
+        other => return Err(CommandError::usage(format!("没有 {other} 这种形式 / no form {other}: card or full"))),
+    };
+    if full && rendering != "text" {
+        return Err(CommandError::usage(
+            "完整凭证放不进二维码，请用 --as text / the full form is for files: use --as text",
+        ));
+    }
+    let exported = match super::node::reply(config, AdminCommand::AttestationToken { number, full }).await? {
+        AdminReply::Done { data, .. } => {
+            serde_json::from_value::<Exported>(data).map_err(CommandError::from_display)?
+        }
+        AdminReply::Refused { error } => return Err(CommandError::refused(error)),
+    };
+    let bytes = render(&exported, rendering)?;
+    match out {
+        Some(path) => {
+            super::replace_file(path, &bytes)?;
+            Ok(Outcome::text(format!("已写出 {} / written", path.display())))
+        }
+        None => {
+            std::io::stdout().write_all(&bytes).map_err(CommandError::from_display)?;
+            Ok(Outcome::text(""))
+        }
+    }
+}
+
+fn render(exported: &Exported, rendering: &str) -> Result<Vec<u8>, CommandError> {
+    let code = || Symbol::of_card(&exported.token).map_err(CommandError::from_display);
+    Ok(match rendering {
+        "text" => format!("{}\n", exported.token).into_bytes(),
+        "digits" => {
+            format!("{}\n", symbol::encode(&exported.token).map_err(CommandError::from_display)?).into_bytes()
+        }
+        "svg" => code()?.to_svg("居住证核验凭证 / residence permit attestation").into_bytes(),
+        "png" => code()?.to_png(PNG_SCALE).map_err(CommandError::from_display)?,
+        "terminal" => code()?.to_terminal().into_bytes(),
+        "pdf" => CardSheet {
+            token: &exported.token,
+            holder_name: &exported.name,
+            number_last4: &exported.number_last4,
+            issuer: &exported.issuer,
+            tier: &Bilingual { zh: exported.tier.clone(), en: exported.tier.clone() },
+            endorsed_until: exported.endorsed_until,
+            printed_on: LocalDate::of(SystemClock.now()),
+            environment: exported.environment,
+        }
+        .to_pdf()
+        .map_err(CommandError::from_display)?,
+        other => {
+            return Err(CommandError::usage(format!(
+                "没有 {other} 这种输出 / no rendering {other}: text, digits, svg, png, terminal or pdf"
+            )));
+        }
+    })
+}

@@ -1,0 +1,166 @@
+//! `comity run`: a node with all its listeners and its background work, until it is told to stop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use comity_node_core::federation::load_view;
+use comity_node_http::limits::InFlight;
+use comity_node_http::listener::{ConnectionLimits, Lane, Server, Slots};
+use comity_node_http::ops::{self, Readiness, Unready};
+use comity_node_http::public::{self, PublicState};
+use comity_node_http::tls::{PinRegistry, federation_server_config, public_server_config};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{CommandError, Outcome};
+use crate::background::Running;
+use crate::config::{self, Config, ListenerConfig};
+use crate::sockets::Sockets;
+use crate::{logging, wiring};
+
+/// Connections at once on all listeners of the process.
+const CONNECTIONS: usize = 8_192;
+/// Of these, kept for the revocation path and the operator.
+const RESERVED_CONNECTIONS: usize = 256;
+/// Requests at once on all routers that draw on the store.
+const REQUESTS: usize = 1_024;
+/// Of these, kept for the revocation path.
+const RESERVED_REQUESTS: usize = 64;
+
+/// Runs until told to stop.
+pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
+    let config = config::load(path, std::env::vars())?;
+    logging::start(config.log.format, &config.log.level).map_err(CommandError::from_display)?;
+    let recorder = PrometheusBuilder::new()
+        .install_recorder()
+        .map_err(CommandError::from_display)?;
+    let shutdown = wiring::shutdown_signal();
+    let tasks = TaskTracker::new();
+    let mut sockets = Sockets::from_environment();
+    let listeners = &config.listeners;
+    let mut take = async |listener: &ListenerConfig| sockets.take(listener.address).await;
+    let public_socket = take(&listeners.public)
+        .await
+        .map_err(CommandError::from_display)?;
+    let federation_socket = take(&listeners.federation)
+        .await
+        .map_err(CommandError::from_display)?;
+    let staff_socket = take(&listeners.staff).await.map_err(CommandError::from_display)?;
+    let ops_socket = take(&listeners.ops).await.map_err(CommandError::from_display)?;
+
+    let node = Arc::new(wiring::assemble(&config).await?);
+    let report = load_view::load_view(&node)
+        .await
+        .map_err(CommandError::from_display)?;
+    for finding in &report.findings {
+        tracing::warn!(?finding, "a stored object does not hold any more");
+    }
+    let running = Arc::new(Running {
+        node: Arc::clone(&node),
+        publishing: wiring::publishing(&config)?,
+        public: PublicState::new(),
+        pins: PinRegistry::new(),
+        readiness: Readiness::default(),
+        refresh_every: Duration::from_secs(config.trust.refresh_seconds),
+        work: Notify::new(),
+        post: Notify::new(),
+        refresh: Notify::new(),
+    });
+    running
+        .public
+        .refresh_status_lists(node.store.as_ref())
+        .await
+        .map_err(CommandError::from_display)?;
+    running.use_view().await;
+
+    let fleet = Fleet {
+        region: config.node.region.to_string(),
+        slots: Slots::new(CONNECTIONS, RESERVED_CONNECTIONS),
+        shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
+    };
+    let places = InFlight::new(REQUESTS, RESERVED_REQUESTS);
+    let clock = wiring::handshake_clock();
+    let tls = public_server_config(wiring::certified(&listeners.public, "public")?, clock.clone())
+        .map_err(CommandError::from_display)?;
+    let router = public::router(running.public.clone(), &wiring::lanes("public", &places));
+    fleet.serve("public", Some(tls), router, Lane::Priority, public_socket);
+
+    let tls = federation_server_config(
+        wiring::certified(&listeners.federation, "federation")?,
+        running.pins.clone(),
+        clock.clone(),
+    )
+    .map_err(CommandError::from_display)?;
+    let _ = (federation_socket, staff_socket, tls);
+
+    fleet.serve(
+        "ops",
+        None,
+        ops::router(running.readiness.clone(), recorder),
+        Lane::Priority,
+        ops_socket,
+    );
+    running.start(&tasks, &shutdown);
+    running.readiness.restored(Unready::Starting);
+    tracing::info!(entity = %node.identity.entity, environment = node.identity.environment.as_str(), "ready");
+
+    shutdown.cancelled().await;
+    running.readiness.lost(Unready::Stopping);
+    tasks.close();
+    tasks.wait().await;
+    Ok(Outcome::text(""))
+}
+
+/// What all listeners share.
+struct Fleet {
+    region: String,
+    slots: Slots,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Fleet {
+    fn serve(
+        &self,
+        name: &'static str,
+        tls: Option<Arc<ServerConfig>>,
+        router: Router,
+        lane: Lane,
+        socket: TcpListener,
+    ) {
+        let server = Server {
+            name,
+            tls,
+            router,
+            limits: ConnectionLimits::default(),
+            slots: self.slots.clone(),
+            lane,
+            trace_numbers: wiring::trace_numbers(&self.region),
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            let drained = server.run(socket, shutdown).await;
+            tracing::info!(listener = name, cut = drained.cut, "closed");
+        });
+    }
+}
+
+/// TLS of a listener that may be plain on loopback.
+fn optional_tls(
+    listener: &ListenerConfig,
+    name: &'static str,
+) -> Result<Option<Arc<ServerConfig>>, CommandError> {
+    if listener.certificate.is_none() {
+        return Ok(None);
+    }
+    public_server_config(wiring::certified(listener, name)?, wiring::handshake_clock())
+        .map(Some)
+        .map_err(CommandError::from_display)
+}

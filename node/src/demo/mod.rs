@@ -1,0 +1,92 @@
+//! `comity demo`: two counties recognise each other's permits on this machine, end to end, with real components.
+//!
+//! One anchor and two provinces in one process, two county nodes in one each, on loopback, with generated keys and SQLite in a
+//! temporary folder. [`stage`] builds it, [`cast`] fills the registers, [`scenes`] plays what happens at the windows and compares each
+//! outcome with the expected one, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
+
+mod cast;
+pub(crate) mod http;
+mod prepare;
+mod process;
+mod report;
+mod scenes;
+mod stage;
+mod stranger;
+
+use std::io::Write as _;
+
+use crate::cli::DemoArgs;
+use crate::commands::{CommandError, Outcome};
+
+/// Why the demonstration did not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DemoError {
+    #[error(transparent)]
+    Process(#[from] process::ProcessError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    #[error(transparent)]
+    Start(#[from] crate::wiring::StartError),
+    #[error(transparent)]
+    Key(#[from] crate::keys::KeyFileError),
+    #[error(transparent)]
+    Call(#[from] http::CallError),
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    #[error("{what} 未在 {seconds} 秒内完成 / did not happen in time")]
+    TooLate { what: &'static str, seconds: u64 },
+    #[error("{0}")]
+    Other(String),
+}
+
+impl DemoError {
+    /// Something that should not happen.
+    pub(crate) fn other(error: impl std::fmt::Display) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+/// Runs the demonstration.
+pub(crate) async fn run(arguments: DemoArgs) -> Result<Outcome, CommandError> {
+    play(arguments).await.map_err(CommandError::from_display)
+}
+
+async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
+    let temporary = tempfile::Builder::new().prefix("comity-demo-").tempdir()?;
+    let dir = match &arguments.dir {
+        Some(dir) => {
+            std::fs::create_dir_all(dir)?;
+            std::path::absolute(dir)?
+        }
+        None => temporary.path().to_owned(),
+    };
+    let say = |text: &str| {
+        if !arguments.json {
+            // Progress is for people; a closed standard error is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    };
+    say("正在启动锚点、两省、两县… / starting an anchor, two provinces, two counties…");
+    let stage = stage::build(&dir, &arguments.log).await?;
+    say("正在导入居民、签署协议、签发凭证… / importing residents, signing the agreement, issuing…");
+    let prepared = prepare::prepare(&stage, &dir, arguments.residents).await?;
+    say("正在两县窗口逐项核验… / checking at the windows of both counties…");
+    let results = scenes::play(&stage, &prepared).await?;
+    let report = report::Report::new(results, &prepared);
+    let good = report.is_as_expected();
+    if arguments.json {
+        println!("{}", report.json().map_err(DemoError::other)?);
+    } else {
+        println!("{}", report.table());
+    }
+    if !arguments.check {
+        println!("{}", report::urls(&stage));
+        crate::wiring::shutdown_signal().cancelled().await;
+    }
+    for component in [stage.yushan.component, stage.changshan.component, stage.authorities] {
+        component.stop().await;
+    }
+    Ok(Outcome { text: String::new(), code: u8::from(!good) })
+}

@@ -1,0 +1,105 @@
+//! What the demonstration says at its end: a table for people, JSON for machines, and where the windows are.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, Color, Table};
+use comity_spec::outcome::Outcome;
+use serde_json::json;
+
+use super::prepare::{CLERK, PASSWORD, Prepared};
+use super::scenes::Played;
+use super::stage::Stage;
+
+/// The results.
+pub(crate) struct Report {
+    played: Vec<Played>,
+    permits: u64,
+    attestations: u64,
+}
+
+impl Report {
+    pub(crate) fn new(played: Vec<Played>, prepared: &Prepared) -> Self {
+        Self { played, permits: prepared.permits, attestations: prepared.attestations }
+    }
+
+    /// Whether everything came as expected.
+    pub(crate) fn is_as_expected(&self) -> bool {
+        self.played.iter().all(Played::is_as_expected)
+    }
+
+    fn outcomes(&self) -> usize {
+        let mut codes: Vec<&str> = self.played.iter().map(|one| one.expected.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.len()
+    }
+
+    /// For people.
+    pub(crate) fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.set_header(["签发→核验", "情形 scene", "结论 outcome", "中文提示", "耗时 ms", "组件 component", ""]);
+        for one in &self.played {
+            let text = Outcome::from_code(&one.actual).map_or("", |outcome| outcome.text().zh);
+            let good = one.is_as_expected();
+            let mark = if good { Cell::new("√").fg(Color::Green) } else { Cell::new("×").fg(Color::Red) };
+            let actual =
+                if good { one.actual.clone() } else { format!("{} (应为 expected {})", one.actual, one.expected.code()) };
+            table.add_row([
+                Cell::new(format!("{}→{}", one.issuer, one.recogniser)),
+                Cell::new(one.name),
+                Cell::new(actual),
+                Cell::new(text),
+                Cell::new(format!("{:.1}", one.took.as_secs_f64() * 1000.0)),
+                Cell::new(one.component),
+                mark,
+            ]);
+        }
+        let good = self.played.iter().filter(|one| one.is_as_expected()).count();
+        format!(
+            "{table}\n居民证件 permits {}  凭证 attestations {}\n{good}/{} 项与预期一致，涵盖 {} 种结论 / as expected, {} outcomes",
+            self.permits,
+            self.attestations,
+            self.played.len(),
+            self.outcomes(),
+            self.outcomes(),
+        )
+    }
+
+    /// For machines.
+    pub(crate) fn json(&self) -> Result<String, serde_json::Error> {
+        let checks: Vec<_> = self
+            .played
+            .iter()
+            .map(|one| {
+                json!({
+                    "name": one.name,
+                    "issuer": one.issuer,
+                    "recogniser": one.recogniser,
+                    "expected": one.expected.code(),
+                    "actual": one.actual,
+                    "as_expected": one.is_as_expected(),
+                    "component": one.component,
+                    "milliseconds": one.took.as_secs_f64() * 1000.0,
+                    "trace": one.trace,
+                })
+            })
+            .collect();
+        serde_json::to_string_pretty(&json!({
+            "as_expected": self.is_as_expected(),
+            "outcomes": self.outcomes(),
+            "permits": self.permits,
+            "attestations": self.attestations,
+            "checks": checks,
+        }))
+    }
+}
+
+/// Where the windows are.
+pub(crate) fn urls(stage: &Stage) -> String {
+    let window = |name: &str, staff| format!("{name}  http://{staff}/");
+    format!(
+        "\n窗口页面 window pages (经办人 officer {CLERK}，口令 password {PASSWORD}):\n  {}\n  {}\n按 Ctrl-C 结束 / Ctrl-C to end",
+        window(stage.yushan.name_zh, stage.yushan.staff),
+        window(stage.changshan.name_zh, stage.changshan.staff),
+    )
+}
