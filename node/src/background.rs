@@ -178,7 +178,7 @@ impl Running {
             }
             Err(error) => tracing::error!(error = %chain(&error), "the federation was not refreshed"),
         }
-        match refresh_status::refresh_status(&self.node).await {
+        match refresh_status::refresh_status(&self.node, &refresh_status::Lists::OfParties).await {
             Ok(lists) => tracing::info!(lists = lists.len(), "status lists of peers asked for"),
             Err(error) => tracing::error!(error = %chain(&error), "status lists of peers were not refreshed"),
         }

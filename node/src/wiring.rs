@@ -22,6 +22,7 @@ use comity_spec::entity::Endpoints;
 use comity_spec::ids::{Region, TraceNumber};
 use comity_spec::jose::KeyPurpose;
 use comity_spec::time::LocalDate;
+use comity_spec::time::endorsement::EndorsementProfile;
 use comity_verifier::trust::Anchor;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -200,6 +201,8 @@ fn policy(config: &Config) -> Policy {
         misses_per_ten_minutes: policy.misses_per_ten_minutes,
         lookup_timeout_seconds: policy.lookup_timeout_seconds,
         holder_data_days: policy.holder_data_days,
+        endorsement: EndorsementProfile { late_endorse_max_days: policy.late_endorse_max_days },
+        card_validity_months: policy.card_validity_months,
     }
 }
 

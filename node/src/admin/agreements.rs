@@ -141,7 +141,7 @@ fn party(county: &County) -> Party {
         entity: county.entity.clone(),
         region: county.region,
         name: county.name.clone(),
-        federation_keys: county.federation_keys.entries().iter().map(|entry| entry.key.thumbprint()).collect(),
+        federation_keys: county.federation_keys.entries().iter().map(|entry| *entry.key.thumbprint()).collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use comity_node_core::permits::codes::{CancellationReason, Evidence, Reinstateme
 use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
 use comity_node_core::permits::issue::Application;
 use comity_node_core::permits::{
-    Bureau, Done, PermitPolicy, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
+    Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
     replace, report_lost, suspend,
 };
 use comity_node_core::ports::attestations::Form;
@@ -78,7 +78,7 @@ pub(super) async fn import(
     let read = |path: &Path| std::fs::read(path).map_err(|error| Refused(format!("{}: {error}", path.display())));
     let (bytes, manifest) = (read(file)?, read(manifest)?);
     let input = RegisterFile { file: &bytes, manifest: &manifest, leaving_confirmed };
-    let imported = import_register(&bureau(running), input).await?;
+    let imported = import_register(&running.node.bureau(), input).await?;
     running.work.notify_one();
     Ok(match imported {
         Imported::Applied(counts) => AdminReply::done(
@@ -106,7 +106,7 @@ pub(super) async fn import(
 
 /// Carries out one act.
 pub(super) async fn act(running: &Running, act: PermitAct, officer: &OfficerId) -> Result<AdminReply, Refused> {
-    let bureau = bureau(running);
+    let bureau = running.node.bureau();
     let done = match act {
         PermitAct::Issue { application, evidence } => {
             let NewPermit {
@@ -256,12 +256,6 @@ async fn find(running: &Running, number: PermitNumber) -> Result<Permit, Refused
         .into_iter()
         .next()
         .ok_or_else(|| Refused("本县登记中没有此编号 / no permit of this number in the county's register".to_owned()))
-}
-
-fn bureau(running: &Running) -> Bureau<'_> {
-    let policy =
-        PermitPolicy { local_issuing: running.node.policy.local_issuing, ..PermitPolicy::default() };
-    Bureau { issuer: running.node.issuer(), policy }
 }
 
 fn evidence_codes(codes: &[String]) -> Result<Vec<Evidence>, Refused> {

@@ -152,6 +152,8 @@ pub(crate) struct PolicyConfig {
     pub(crate) misses_per_ten_minutes: u32,
     pub(crate) lookup_timeout_seconds: u64,
     pub(crate) holder_data_days: u32,
+    pub(crate) late_endorse_max_days: Option<u32>,
+    pub(crate) card_validity_months: Option<u16>,
 }
 
 impl Default for PolicyConfig {
@@ -162,6 +164,8 @@ impl Default for PolicyConfig {
             misses_per_ten_minutes: 10,
             lookup_timeout_seconds: 3,
             holder_data_days: 30,
+            late_endorse_max_days: None,
+            card_validity_months: None,
         }
     }
 }

@@ -46,13 +46,14 @@ impl<'a> Fetching<'a> {
         let mut permitted = Vec::with_capacity(urls.len());
         for url in urls {
             let permit = self.permit(url);
-            permitted.push((url.as_str(), permit));
+            // Owned, so that the future of the whole refresh can move between threads.
+            permitted.push((url.clone(), permit));
         }
         let peers = self.peers;
         let answers = futures_util::stream::iter(permitted).map(|(url, refused)| async move {
             match refused {
                 Some(result) => Got::Nothing(result),
-                None => get(peers, url, limit).await,
+                None => get(peers, &url, limit).await,
             }
         });
         answers.buffered(AT_ONCE).collect().await
