@@ -1,0 +1,13 @@
+//! The routers over real sockets and TLS, with nodes whose store is in memory: what each endpoint gives, and what it refuses.
+
+#![cfg(test)]
+
+mod authority;
+mod public;
+mod support;
+#[path = "../transport/support.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the transport, which use the rest"
+)]
+mod transport;
