@@ -4,6 +4,7 @@
 
 pub mod authority;
 mod document;
+pub mod federation;
 pub mod lanes;
 pub mod limits;
 pub mod listener;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod authority;
+mod federation;
 mod public;
 mod support;
 #[path = "../transport/support.rs"]

@@ -1,0 +1,61 @@
+//! What peers may ask of this county: the router of the mutual-TLS listener (protocol §8.2, §7, §5, §11).
+//!
+//! Who is asking follows from the TLS key alone: [`PinStillListed`] asks the registry at every request, and no header and no field
+//! of a body can say otherwise. The router puts that check around itself, so that no wiring can leave it out. What a request
+//! changes is changed in a task that outlives the request: a peer that hangs up takes nothing back and leaves nothing half done.
+//! Refuses to read a body before the caller is known, in its quota and has a place.
+//!
+//! | path | what |
+//! |---|---|
+//! | `POST /federation/v1/verifications` | a signed look-up, answered |
+//! | `POST /federation/v1/hints` | notice of changed lists and of withdrawals; on the revocation path's lane |
+//! | `POST /federation/v1/proposals` | an agreement, as far as it is signed |
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::post;
+use comity_node_core::Node;
+use comity_spec::exchange::VERIFICATIONS_PATH;
+use comity_spec::problem::ProblemType;
+use tokio_util::task::TaskTracker;
+
+use crate::lanes::Lanes;
+use crate::problem_response::Problem;
+use crate::tls::{HandshakeClock, PinRegistry, PinStillListed};
+
+mod received;
+mod refused;
+mod verifications;
+
+/// What the federation router works with.
+#[derive(Clone, Debug)]
+pub struct FederationState {
+    /// The county.
+    pub node: Arc<Node>,
+    /// The live table of pins, the same that the listener's handshakes ask.
+    pub pins: PinRegistry,
+    /// The clock by which a certificate's end is judged at each request.
+    pub clock: HandshakeClock,
+    /// The tasks that carry out what was asked. At shutdown: close it and wait for it after the listener has ended.
+    pub tasks: TaskTracker,
+}
+
+/// The router of the federation listener.
+pub fn router(state: FederationState, lanes: &Lanes) -> Router {
+    let guard = PinStillListed::new(state.pins.clone(), state.clock.clone(), lanes.listener());
+    let shared = Arc::new(Shared { state, listener: lanes.listener() });
+    let ordinary = Router::new()
+        .route(VERIFICATIONS_PATH, post(verifications::post))
+        .with_state(shared);
+    let routes = lanes
+        .ordinary(ordinary)
+        .fallback(async || Problem::of(ProblemType::NotFound));
+    guard.guard(routes)
+}
+
+/// The state as handlers see it.
+struct Shared {
+    state: FederationState,
+    listener: &'static str,
+}
