@@ -17,7 +17,7 @@ use comity_node_http::peer_client::{
 };
 use comity_node_http::problem_response::TraceNumbers;
 use comity_node_http::tls::{CertifiedIdentity, HandshakeClock, PublicTrust};
-use comity_node_store::StoreKeys;
+use comity_node_store::{PostgresStore, SqliteStore, Stopped, StoreKeys};
 use comity_spec::entity::Endpoints;
 use comity_spec::ids::{Region, TraceNumber};
 use comity_spec::jose::KeyPurpose;
@@ -141,24 +141,30 @@ pub(crate) fn publishing(config: &Config) -> Result<Publishing, StartError> {
     })
 }
 
-/// The store of the configuration, locked for this process.
-pub(crate) async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+/// A store that is locked for this process, and the news that it stopped for good.
+pub(crate) struct OpenStore {
+    pub(crate) store: Arc<dyn Store>,
+    /// Ends with the reason when the store will not write any more: the process must end then, and its next start recovers.
+    pub(crate) stopped: futures_util::future::BoxFuture<'static, Stopped>,
+}
+
+/// The store of the configuration.
+pub(crate) async fn open_store(config: &Config) -> Result<OpenStore, StartError> {
     let key = keys::read_secret(&config.keys.encryption)?;
     let store_keys = StoreKeys::new(1, *key);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let url = config.database.url.as_str();
+    let refused = |error: comity_node_store::OpenError| StartError::Store(error.to_string());
     if let Some(path) = url.strip_prefix("sqlite:") {
         // Both `sqlite:/var/…` and the URL form `sqlite:///var/…` name an absolute path.
         let path = path.strip_prefix("//").unwrap_or(path);
-        let store = comity_node_store::SqliteStore::open(Path::new(path), &store_keys, rng)
-            .await
-            .map_err(|error| StartError::Store(error.to_string()))?;
-        return Ok(Arc::new(store));
+        let store = Arc::new(SqliteStore::open(Path::new(path), &store_keys, rng).await.map_err(refused)?);
+        let watched = Arc::clone(&store);
+        return Ok(OpenStore { store, stopped: Box::pin(async move { watched.stopped().await }) });
     }
-    let store = comity_node_store::PostgresStore::open(url, &store_keys, rng)
-        .await
-        .map_err(|error| StartError::Store(error.to_string()))?;
-    Ok(Arc::new(store))
+    let store = Arc::new(PostgresStore::open(url, &store_keys, rng).await.map_err(refused)?);
+    let watched = Arc::clone(&store);
+    Ok(OpenStore { store, stopped: Box::pin(async move { watched.stopped().await }) })
 }
 
 /// The anchor, from the file that was handed over by hand.
@@ -172,8 +178,7 @@ pub(crate) fn anchor(path: &Path) -> Result<Anchor, StartError> {
 }
 
 /// The node with its ports, its view still empty.
-pub(crate) async fn assemble(config: &Config) -> Result<Node, StartError> {
-    let store = open_store(config).await?;
+pub(crate) async fn assemble(config: &Config, store: Arc<dyn Store>) -> Result<Node, StartError> {
     let signers: Signers = keys::read_signers(&config.keys.dir, &KeyPurpose::NODE)?;
     let anchor = anchor(&config.trust.anchor)?;
     let view = View::empty(&anchor);

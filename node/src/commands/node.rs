@@ -44,7 +44,8 @@ pub(crate) async fn reply(config: &Path, command: AdminCommand) -> Result<AdminR
 
 /// A node that does not run: its store is opened for this one command.
 async fn stopped(config: &Config) -> Result<Running, CommandError> {
-    let node = wiring::assemble(config).await?;
+    let opened = wiring::open_store(config).await?;
+    let node = wiring::assemble(config, opened.store).await?;
     load_view::load_view(&node).await.map_err(CommandError::from_display)?;
     Ok(Running {
         node: Arc::new(node),

@@ -2,15 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use comity_node_core::federation::load_view;
+use comity_node_http::federation::{self, FederationState};
 use comity_node_http::limits::InFlight;
 use comity_node_http::listener::{ConnectionLimits, Lane, Server, Slots};
 use comity_node_http::ops::{self, Readiness, Unready};
 use comity_node_http::public::{self, PublicState};
 use comity_node_http::tls::{PinRegistry, federation_server_config, public_server_config};
+use comity_node_store::Stopped;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -22,7 +25,8 @@ use super::{CommandError, Outcome};
 use crate::background::Running;
 use crate::config::{self, Config, ListenerConfig};
 use crate::sockets::Sockets;
-use crate::{logging, wiring};
+use crate::wiring::OpenStore;
+use crate::{admin, logging, wiring};
 
 /// Connections at once on all listeners of the process.
 const CONNECTIONS: usize = 8_192;
@@ -54,7 +58,18 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     let staff_socket = take(&listeners.staff).await.map_err(CommandError::from_display)?;
     let ops_socket = take(&listeners.ops).await.map_err(CommandError::from_display)?;
 
-    let node = Arc::new(wiring::assemble(&config).await?);
+    let OpenStore { store, stopped } = wiring::open_store(&config).await?;
+    let (broken, stop) = (Arc::new(AtomicBool::new(false)), shutdown.clone());
+    let found = Arc::clone(&broken);
+    tokio::spawn(async move {
+        let reason = stopped.await;
+        if !matches!(reason, Stopped::Closed) {
+            tracing::error!(?reason, "the store will not write any more; a new start recovers from its log");
+            found.store(true, Ordering::Release);
+            stop.cancel();
+        }
+    });
+    let node = Arc::new(wiring::assemble(&config, store).await?);
     let report = load_view::load_view(&node)
         .await
         .map_err(CommandError::from_display)?;
@@ -98,7 +113,16 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         clock.clone(),
     )
     .map_err(CommandError::from_display)?;
-    let _ = (federation_socket, staff_socket, tls);
+    let state = FederationState {
+        node: Arc::clone(&node),
+        pins: running.pins.clone(),
+        clock,
+        tasks: tasks.clone(),
+    };
+    let router = federation::router(state, &wiring::lanes("federation", &places));
+    fleet.serve("federation", Some(tls), router, Lane::Priority, federation_socket);
+
+    let _ = staff_socket;
 
     fleet.serve(
         "ops",
@@ -108,6 +132,12 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         ops_socket,
     );
     running.start(&tasks, &shutdown);
+    let (at, state, stop) = (Arc::clone(&running), config.node.state.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        if let Err(error) = admin::serve(at, state, stop).await {
+            tracing::error!(%error, "the admin socket ended");
+        }
+    });
     running.readiness.restored(Unready::Starting);
     tracing::info!(entity = %node.identity.entity, environment = node.identity.environment.as_str(), "ready");
 
@@ -115,7 +145,8 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     running.readiness.lost(Unready::Stopping);
     tasks.close();
     tasks.wait().await;
-    Ok(Outcome::text(""))
+    // The supervisor starts a process anew that ended for want of its store.
+    Ok(Outcome { text: String::new(), code: if broken.load(Ordering::Acquire) { 70 } else { 0 } })
 }
 
 /// What all listeners share.

@@ -47,7 +47,7 @@ impl Window {
     ) -> Result<Self, CallError> {
         let base = format!("http://{staff}");
         let client = client()?;
-        let body = serde_json::json!({ "officer": officer, "password": password });
+        let body = serde_json::json!({ "officer": officer, "password": password, "carried_by": "bearer" });
         let answer = client.post(format!("{base}/staff/v1/sessions")).json(&body).send().await?;
         let session: Value = read("/staff/v1/sessions", answer).await?;
         let token = session.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
