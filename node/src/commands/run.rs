@@ -12,6 +12,7 @@ use comity_node_http::limits::InFlight;
 use comity_node_http::listener::{ConnectionLimits, Lane, Server, Slots};
 use comity_node_http::ops::{self, Readiness, Unready};
 use comity_node_http::public::{self, PublicState};
+use comity_node_http::staff::{self, Channel};
 use comity_node_http::tls::{PinRegistry, federation_server_config, public_server_config};
 use comity_node_store::Stopped;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -122,7 +123,10 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     let router = federation::router(state, &wiring::lanes("federation", &places));
     fleet.serve("federation", Some(tls), router, Lane::Priority, federation_socket);
 
-    let _ = staff_socket;
+    let tls = optional_tls(&listeners.staff, "staff")?;
+    let channel = if tls.is_some() { Channel::Tls } else { Channel::PlainLoopback };
+    let router = staff::router(staff::State::new(Arc::clone(&node), channel));
+    fleet.serve("staff", tls, router, Lane::Ordinary, staff_socket);
 
     fleet.serve(
         "ops",
