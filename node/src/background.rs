@@ -205,7 +205,7 @@ impl Running {
         }
         let store = self.node.store.as_ref();
         self.show("agreements", self.public.refresh_agreements(store).await);
-        self.show("bundle", self.public.refresh_bundle(store, self.node.now()).await);
+        self.show("bundle", self.public.refresh_bundle(&self.node).await);
     }
 
     async fn renew_configuration(&self) {

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 /// Media type of plain JSON documents.
-pub(crate) const JSON: &str = "application/json";
+const JSON: &str = "application/json";
 
 /// How long a reader may use a document without asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

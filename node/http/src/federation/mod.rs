@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::post;
 use comity_node_core::Node;
-use comity_spec::exchange::VERIFICATIONS_PATH;
+use comity_spec::exchange::{HINTS_PATH, PROPOSALS_PATH, VERIFICATIONS_PATH};
 use comity_spec::problem::ProblemType;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +24,8 @@ use crate::lanes::Lanes;
 use crate::problem_response::Problem;
 use crate::tls::{HandshakeClock, PinRegistry, PinStillListed};
 
+mod hints;
+mod proposals;
 mod received;
 mod refused;
 mod verifications;
@@ -44,12 +46,21 @@ pub struct FederationState {
 /// The router of the federation listener.
 pub fn router(state: FederationState, lanes: &Lanes) -> Router {
     let guard = PinStillListed::new(state.pins.clone(), state.clock.clone(), lanes.listener());
-    let shared = Arc::new(Shared { state, listener: lanes.listener() });
+    let shared = Arc::new(Shared {
+        state,
+        listener: lanes.listener(),
+        hints: hints::Turns::default(),
+    });
     let ordinary = Router::new()
         .route(VERIFICATIONS_PATH, post(verifications::post))
+        .route(PROPOSALS_PATH, post(proposals::post))
+        .with_state(Arc::clone(&shared));
+    let revocation = Router::new()
+        .route(HINTS_PATH, post(hints::post))
         .with_state(shared);
     let routes = lanes
         .ordinary(ordinary)
+        .merge(lanes.revocation(revocation))
         .fallback(async || Problem::of(ProblemType::NotFound));
     guard.guard(routes)
 }
@@ -58,4 +69,5 @@ pub fn router(state: FederationState, lanes: &Lanes) -> Router {
 struct Shared {
     state: FederationState,
     listener: &'static str,
+    hints: hints::Turns,
 }

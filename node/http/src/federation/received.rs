@@ -88,14 +88,19 @@ impl Shared {
         if !is(&parts.headers, media_type) {
             return Err(Problem::of(ProblemType::UnsupportedMediaType).into_response());
         }
-        let bytes = to_bytes(body, limit).await.map_err(|_too_large_or_broken_off| {
-            Problem::of(ProblemType::BodyTooLarge).into_response()
-        })?;
+        let bytes = to_bytes(body, limit)
+            .await
+            .map_err(|_too_large_or_broken_off| Problem::of(ProblemType::BodyTooLarge).into_response())?;
         Ok(Received {
             peer: peer.clone(),
             bytes: bytes.into(),
             place: parts.extensions.get::<Place>().cloned(),
         })
+    }
+
+    /// Begins `work` in a task of its own that nobody waits for but the node's own shutdown.
+    pub(super) fn begin(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.state.tasks.spawn(work.in_current_span()));
     }
 
     /// Carries out `work` in a task of its own and waits for it; a caller that hangs up ends the waiting only. The task keeps
@@ -147,12 +152,25 @@ mod tests {
     #[test]
     fn one_content_type_of_the_right_kind_and_nothing_else() {
         let headers = |values: &[&'static str]| -> HeaderMap {
-            values.iter().map(|value| (header::CONTENT_TYPE, HeaderValue::from_static(value))).collect()
+            values
+                .iter()
+                .map(|value| (header::CONTENT_TYPE, HeaderValue::from_static(value)))
+                .collect()
         };
-        for right in ["application/jose", "Application/JOSE", "application/jose; charset=utf-8"] {
+        for right in [
+            "application/jose",
+            "Application/JOSE",
+            "application/jose; charset=utf-8",
+        ] {
             assert!(is(&headers(&[right]), "application/jose"), "{right}");
         }
-        for wrong in [&[][..], &[""], &["application/jose+json"], &["text/plain"], &["application/jose"; 2]] {
+        for wrong in [
+            &[][..],
+            &[""],
+            &["application/jose+json"],
+            &["text/plain"],
+            &["application/jose"; 2],
+        ] {
             assert!(!is(&headers(wrong), "application/jose"), "{wrong:?}");
         }
     }

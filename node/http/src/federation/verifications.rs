@@ -27,8 +27,13 @@ pub(super) async fn post(State(shared): State<Arc<Shared>>, request: Request) ->
 }
 
 async fn answered(shared: &Shared, request: Request) -> Result<Response, Response> {
-    let received = shared.receive_jws("verifications", request, Typ::VerificationRequest, LIMIT).await?;
-    let lookup = ReceivedLookup { request: received.bytes, channel: received.peer.entity_id().clone() };
+    let received = shared
+        .receive_jws("verifications", request, Typ::VerificationRequest, LIMIT)
+        .await?;
+    let lookup = ReceivedLookup {
+        request: received.bytes,
+        channel: received.peer.entity_id().clone(),
+    };
     let node = Arc::clone(&shared.state.node);
     let answer = shared
         .outlive(received.place, async move { answer_lookup(&node, &lookup).await })

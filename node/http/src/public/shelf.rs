@@ -11,12 +11,12 @@ use arc_swap::ArcSwapOption;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use comity_node_core::Node;
 use comity_node_core::ports::agreements::{AgreementRow, AgreementState};
 use comity_node_core::ports::store::{Store, StoreError};
 use comity_spec::agreement::Agreement;
 use comity_spec::ids::AgreementId;
 use comity_spec::problem::ProblemType;
-use comity_spec::time::UnixSeconds;
 use http::HeaderMap;
 
 use super::{
@@ -128,13 +128,13 @@ impl PublicState {
         Ok(())
     }
 
-    /// Puts the bundle together anew from everything accepted and not yet ended at `now`.
+    /// Puts the bundle together anew: after anything in it changed, at the leisure of off-line readers.
     ///
     /// # Errors
     /// [`RefreshError::Store`].
-    pub async fn refresh_bundle(&self, store: &dyn Store, now: UnixSeconds) -> Result<(), RefreshError> {
-        let document = bundle::collect(store, now).await?;
-        self.0.bundle.store(Some(Arc::new(document)));
+    pub async fn refresh_bundle(&self, node: &Node) -> Result<(), RefreshError> {
+        let bundle = comity_node_core::federation::bundle::export(node).await?;
+        self.0.bundle.store(Some(Arc::new(bundle::document(&bundle))));
         Ok(())
     }
 }

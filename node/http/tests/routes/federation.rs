@@ -8,9 +8,9 @@ use comity_node_core::permits::synthetic::resident;
 use comity_node_core::ports::permits::{Permit, PermitChange, PermitEvent, PermitId};
 use comity_node_core::ports::record::RecordReads as _;
 use comity_node_core::ports::replay::ReplayReads as _;
+use comity_node_core::ports::row_id;
 use comity_node_core::ports::signer::{Signer, SignerError};
 use comity_node_core::ports::store::{Store as _, Write};
-use comity_node_core::ports::row_id;
 use comity_node_core::testing::{MemoryStore, World};
 use comity_node_http::federation::{FederationState, router};
 use comity_node_http::lanes::Lanes;
@@ -64,7 +64,15 @@ impl County {
         let (recogniser, other) = (Certificate::new(), Certificate::new());
         let pins = PinRegistry::new();
         pins.replace(listed([(&recogniser, RECOGNISER_ID), (&other, OTHER_ID)]));
-        Self { federation, world, store, permit, pins, recogniser, other }
+        Self {
+            federation,
+            world,
+            store,
+            permit,
+            pins,
+            recogniser,
+            other,
+        }
     }
 
     /// A node on this county's store: a process that has just started.
@@ -80,14 +88,23 @@ impl County {
     }
 
     async fn serve(&self, name: &'static str) -> Serving {
-        self.serve_node(name, self.node(), lanes(name), TaskTracker::new()).await
+        self.serve_node(name, self.node(), lanes(name), TaskTracker::new())
+            .await
     }
 
     async fn serve_node(&self, name: &'static str, node: Node, lanes: Lanes, tasks: TaskTracker) -> Serving {
         let certificate = Certificate::new();
         let tls = federation_server_config(certificate.identity(), self.pins.clone(), clock()).unwrap();
-        let state = FederationState { node: Arc::new(node), pins: self.pins.clone(), clock: clock(), tasks };
-        let server = Server { tls: Some(tls), ..plain_server(name, router(state, &lanes)) };
+        let state = FederationState {
+            node: Arc::new(node),
+            pins: self.pins.clone(),
+            clock: clock(),
+            tasks,
+        };
+        let server = Server {
+            tls: Some(tls),
+            ..plain_server(name, router(state, &lanes))
+        };
         Serving::start(server, certificate).await
     }
 
@@ -121,22 +138,35 @@ impl County {
     }
 
     fn signed(&self, purpose: KeyPurpose, claims: &Value) -> String {
-        sign(&self.federation.county(RECOGNISER).key(purpose), Typ::VerificationRequest, claims)
+        sign(
+            &self.federation.county(RECOGNISER).key(purpose),
+            Typ::VerificationRequest,
+            claims,
+        )
     }
 
     /// Asks on a connection of its own as the recogniser.
     async fn ask(&self, serving: &Serving, body: &str) -> Answer {
         let mut stream = self.dial(serving).await;
-        ask(&mut stream, &post(VERIFICATIONS, "application/jose", body)).await.unwrap()
+        ask(&mut stream, &post(VERIFICATIONS, "application/jose", body))
+            .await
+            .unwrap()
     }
 
     async fn dial(&self, serving: &Serving) -> TlsStream<TcpStream> {
-        connect_as(&self.recogniser, serving.certificate.pin(), serving.address).await.unwrap()
+        connect_as(&self.recogniser, serving.certificate.pin(), serving.address)
+            .await
+            .unwrap()
     }
 
     /// How often something was told: commits and lines in the record, which are one.
     async fn told(&self) -> usize {
-        let told = self.store.commits().iter().filter(|name| **name == "answer look-up").count();
+        let told = self
+            .store
+            .commits()
+            .iter()
+            .filter(|name| **name == "answer look-up")
+            .count();
         let lines = self.store.lines_after(0, 1_000).await.unwrap().len();
         assert_eq!(told, lines, "no record, no answer");
         told
@@ -163,23 +193,38 @@ async fn seed(world: &World, store: &MemoryStore) -> Permit {
         actor: "demo".to_owned(),
         status: None,
     };
-    store.commit("seed", vec![Write::Permit(Box::new(change))]).await.unwrap();
+    store
+        .commit("seed", vec![Write::Permit(Box::new(change))])
+        .await
+        .unwrap();
     permit
 }
 
 fn post(path: &str, content_type: &str, body: &str) -> String {
     let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
 }
 
 fn handled(listener: &str) -> u64 {
-    counter("comity_federation_handled_total", listener, "endpoint", "")
+    counter(
+        "comity_federation_handled_total",
+        listener,
+        "endpoint",
+        "verifications",
+    )
 }
 
 fn payload(jws: &str) -> Value {
     use base64::Engine as _;
     let payload = jws.split('.').nth(1).unwrap();
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    serde_json::from_slice(
+        &base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(payload)
+            .unwrap(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -232,7 +277,10 @@ async fn try_with(county: &County, serving: &Serving, certificate: Option<&Certi
 async fn without_a_certificate_of_a_member_no_handler_is_reached() {
     let county = County::new().await;
     let expired = Certificate::expired();
-    county.pins.replace(listed([(&county.recogniser, RECOGNISER_ID), (&expired, RECOGNISER_ID)]));
+    county.pins.replace(listed([
+        (&county.recogniser, RECOGNISER_ID),
+        (&expired, RECOGNISER_ID),
+    ]));
     let unlisted = Certificate::new();
     for (name, certificate, reason) in [
         ("fed-none", None, "no_certificate"),
@@ -263,10 +311,15 @@ async fn another_countys_certificate_does_not_carry_a_request() {
 async fn a_header_that_names_a_county_makes_nobody_that_county() {
     let county = County::new().await;
     let serving = county.serve("fed-header").await;
-    let mut stream = connect_as(&county.other, serving.certificate.pin(), serving.address).await.unwrap();
+    let mut stream = connect_as(&county.other, serving.certificate.pin(), serving.address)
+        .await
+        .unwrap();
     let request = post(VERIFICATIONS, "application/jose", &county.request(1, json!({})));
-    let claimed = format!("host: localhost\r\nx-client-cert: {RECOGNISER_ID}\r\nforwarded: for={RECOGNISER_ID}");
-    let answer = ask(&mut stream, &request.replacen("host: localhost", &claimed, 1)).await.unwrap();
+    let claimed =
+        format!("host: localhost\r\nx-client-cert: {RECOGNISER_ID}\r\nforwarded: for={RECOGNISER_ID}");
+    let answer = ask(&mut stream, &request.replacen("host: localhost", &claimed, 1))
+        .await
+        .unwrap();
     assert_problem(&answer, 403, "pin-mismatch");
     serving.stop().await;
     assert_eq!(county.told().await, 0);
@@ -326,7 +379,10 @@ async fn a_request_sent_a_thousand_times_across_a_restart_has_one_effect() {
 #[tokio::test]
 async fn other_bytes_under_a_used_number_are_a_conflict_after_a_restart_too() {
     let county = County::new().await;
-    for (name, change) in [("fed-conflict-1", json!({})), ("fed-conflict-2", json!({ "service": "BPS-2" }))] {
+    for (name, change) in [
+        ("fed-conflict-1", json!({})),
+        ("fed-conflict-2", json!({ "service": "BPS-2" })),
+    ] {
         let serving = county.serve(name).await;
         let answer = county.ask(&serving, &county.request(1, change.clone())).await;
         match change.get("service") {
@@ -378,10 +434,15 @@ async fn a_peer_that_hangs_up_takes_nothing_back() {
     let county = County::new().await;
     let (node, key) = with_waiting_key(&county);
     let tasks = TaskTracker::new();
-    let serving = county.serve_node("fed-hang-up", node, lanes("fed-hang-up"), tasks.clone()).await;
+    let serving = county
+        .serve_node("fed-hang-up", node, lanes("fed-hang-up"), tasks.clone())
+        .await;
     let body = county.request(1, json!({}));
     let mut stream = county.dial(&serving).await;
-    stream.write_all(post(VERIFICATIONS, "application/jose", &body).as_bytes()).await.unwrap();
+    stream
+        .write_all(post(VERIFICATIONS, "application/jose", &body).as_bytes())
+        .await
+        .unwrap();
     stream.flush().await.unwrap();
     key.asked.acquire().await.unwrap().forget();
     drop(stream);
@@ -396,7 +457,12 @@ async fn a_peer_that_hangs_up_takes_nothing_back() {
     let again = county.serve("fed-hang-up-again").await;
     let answer = county.ask(&again, &body).await;
     let claims = county.claims(1, json!({}));
-    let kept = county.store.answered(RECOGNISER_ID, claims["jti"].as_str().unwrap()).await.unwrap().unwrap();
+    let kept = county
+        .store
+        .answered(RECOGNISER_ID, claims["jti"].as_str().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(answer.body.as_bytes(), kept.answer);
     again.stop().await;
     assert_eq!(county.told().await, 1);
@@ -406,7 +472,9 @@ async fn a_peer_that_hangs_up_takes_nothing_back() {
 async fn the_same_request_twice_at_once_is_asked_to_come_again() {
     let county = County::new().await;
     let (node, key) = with_waiting_key(&county);
-    let serving = county.serve_node("fed-twice", node, lanes("fed-twice"), TaskTracker::new()).await;
+    let serving = county
+        .serve_node("fed-twice", node, lanes("fed-twice"), TaskTracker::new())
+        .await;
     let body = county.request(1, json!({}));
     let request = post(VERIFICATIONS, "application/jose", &body);
     let mut first = county.dial(&serving).await;
@@ -417,7 +485,10 @@ async fn the_same_request_twice_at_once_is_asked_to_come_again() {
     assert_problem(&second, 503, "in-progress");
     assert_eq!(second.header("retry-after"), Some("1"));
     key.go.add_permits(1);
-    let answer = tokio::time::timeout(PATIENCE, crate::transport::read_answer(&mut first)).await.unwrap().unwrap();
+    let answer = tokio::time::timeout(PATIENCE, crate::transport::read_answer(&mut first))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(county.ask(&serving, &body).await.body, answer.body);
     serving.stop().await;
@@ -432,7 +503,9 @@ async fn a_task_keeps_its_place_when_its_caller_has_gone() {
     let tasks = TaskTracker::new();
     let serving = county.serve_node("fed-places", node, lanes, tasks.clone()).await;
     let mut gone = county.dial(&serving).await;
-    gone.write_all(post(VERIFICATIONS, "application/jose", &county.request(1, json!({}))).as_bytes()).await.unwrap();
+    gone.write_all(post(VERIFICATIONS, "application/jose", &county.request(1, json!({}))).as_bytes())
+        .await
+        .unwrap();
     gone.flush().await.unwrap();
     key.asked.acquire().await.unwrap().forget();
     drop(gone);
@@ -442,7 +515,10 @@ async fn a_task_keeps_its_place_when_its_caller_has_gone() {
     key.go.add_permits(2);
     tasks.close();
     tokio::time::timeout(PATIENCE, tasks.wait()).await.unwrap();
-    assert_eq!(county.ask(&serving, &county.request(2, json!({}))).await.status, 200);
+    assert_eq!(
+        county.ask(&serving, &county.request(2, json!({}))).await.status,
+        200
+    );
     serving.stop().await;
 }
 
@@ -459,18 +535,38 @@ async fn what_no_agreement_covers_is_refused_with_its_own_type() {
         (json!({ "agreement": older }), 409, "agreement-version-mismatch"),
         (json!({ "agreement": unknown }), 403, "agreement-unknown"),
         (json!({ "service": "CNV-3" }), 403, "service-not-covered"),
-        (json!({ "claims": ["name", "hukou_address"] }), 403, "claims-not-allowed"),
+        (
+            json!({ "claims": ["name", "hukou_address"] }),
+            403,
+            "claims-not-allowed",
+        ),
         (json!({ "aud": OTHER_ID }), 403, "wrong-audience"),
         (json!({ "environment": "PRODUCTION" }), 403, "wrong-environment"),
-        (json!({ "iat": now().plus_saturating(-200), "exp": now().plus_saturating(-140) }), 400, "request-expired"),
-        (json!({ "iat": now().plus_saturating(90), "exp": now().plus_saturating(120) }), 400, "clock-skew"),
-        (json!({ "exp": now().plus_saturating(61) }), 400, "malformed-request"),
+        (
+            json!({ "iat": now().plus_saturating(-200), "exp": now().plus_saturating(-140) }),
+            400,
+            "request-expired",
+        ),
+        (
+            json!({ "iat": now().plus_saturating(90), "exp": now().plus_saturating(120) }),
+            400,
+            "clock-skew",
+        ),
+        (
+            json!({ "exp": now().plus_saturating(61) }),
+            400,
+            "malformed-request",
+        ),
         (json!({ "unheard_of": true }), 400, "malformed-request"),
     ]) {
         let answer = county.ask(&serving, &county.request(jti, change)).await;
         assert_problem(&answer, status, slug);
         let current = json(&answer).get("current_agreement").cloned();
-        assert_eq!(current, (slug == "agreement-version-mismatch").then(|| reference.clone()), "{slug}");
+        assert_eq!(
+            current,
+            (slug == "agreement-version-mismatch").then(|| reference.clone()),
+            "{slug}"
+        );
     }
     serving.stop().await;
     assert_eq!(county.told().await, 0);
@@ -481,10 +577,17 @@ async fn no_error_repeats_what_the_peer_sent() {
     let county = County::new().await;
     let serving = county.serve("fed-silent").await;
     let secret = "示例秘密";
-    for change in [json!({ "purpose": secret }), json!({ "subject": { "number": { "id_number": secret }, "name": secret } })] {
+    for change in [
+        json!({ "purpose": secret }),
+        json!({ "subject": { "number": { "id_number": secret }, "name": secret } }),
+    ] {
         let answer = county.ask(&serving, &county.request(1, change)).await;
         assert_problem(&answer, 400, "malformed-request");
-        assert!(!answer.body.contains(secret) && !answer.body.contains("\\u793a"), "{}", answer.body);
+        assert!(
+            !answer.body.contains(secret) && !answer.body.contains("\\u793a"),
+            "{}",
+            answer.body
+        );
         assert_eq!(json(&answer)["rule"], "jws.claims");
     }
     serving.stop().await;
@@ -497,12 +600,36 @@ async fn form_is_checked_before_anything_is_handled() {
     let body = county.request(1, json!({}));
     let large = "x".repeat(16 * 1024 + 1);
     for (request, status, slug) in [
-        (post(VERIFICATIONS, "application/json", &body), 415, "unsupported-media-type"),
-        (post(VERIFICATIONS, "application/jose+json", &body), 415, "unsupported-media-type"),
-        (post(VERIFICATIONS, "application/jose", &large), 413, "body-too-large"),
-        (post("/federation/v1/nothing", "application/jose", &body), 404, "not-found"),
-        (post("/federation/v2/verifications", "application/jose", &body), 404, "not-found"),
-        (format!("GET {VERIFICATIONS} HTTP/1.1\r\nhost: localhost\r\n\r\n"), 405, "method-not-allowed"),
+        (
+            post(VERIFICATIONS, "application/json", &body),
+            415,
+            "unsupported-media-type",
+        ),
+        (
+            post(VERIFICATIONS, "application/jose+json", &body),
+            415,
+            "unsupported-media-type",
+        ),
+        (
+            post(VERIFICATIONS, "application/jose", &large),
+            413,
+            "body-too-large",
+        ),
+        (
+            post("/federation/v1/nothing", "application/jose", &body),
+            404,
+            "not-found",
+        ),
+        (
+            post("/federation/v2/verifications", "application/jose", &body),
+            404,
+            "not-found",
+        ),
+        (
+            format!("GET {VERIFICATIONS} HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+            405,
+            "method-not-allowed",
+        ),
     ] {
         let answer = ask(&mut county.dial(&serving).await, &request).await.unwrap();
         assert_problem(&answer, status, slug);
@@ -533,10 +660,18 @@ async fn a_store_that_is_down_is_our_fault_and_said_so() {
 #[tokio::test]
 async fn one_peers_quota_is_its_own() {
     let county = County::new().await;
-    let once = QuotaRate { per_second: 0.001, burst: 1.0 };
+    let once = QuotaRate {
+        per_second: 0.001,
+        burst: 1.0,
+    };
     let lanes = Lanes::new("fed-quota", once, PLENTY, InFlight::new(8, 1));
-    let serving = county.serve_node("fed-quota", county.node(), lanes, TaskTracker::new()).await;
-    assert_eq!(county.ask(&serving, &county.request(1, json!({}))).await.status, 200);
+    let serving = county
+        .serve_node("fed-quota", county.node(), lanes, TaskTracker::new())
+        .await;
+    assert_eq!(
+        county.ask(&serving, &county.request(1, json!({}))).await.status,
+        200
+    );
     let over = county.ask(&serving, &county.request(2, json!({}))).await;
     assert_problem(&over, 429, "rate-limited");
     assert!(over.header("retry-after").is_some());
