@@ -36,26 +36,26 @@ use crate::transport::{
     tls_refused, trusting_client,
 };
 
-const ISSUER: &str = "361123";
-const RECOGNISER: &str = "330822";
+pub(crate) const ISSUER: &str = "361123";
+pub(crate) const RECOGNISER: &str = "330822";
 /// Entity ids of the counties, as the synthetic federation names them.
-const RECOGNISER_ID: &str = "https://c330822.example";
+pub(crate) const RECOGNISER_ID: &str = "https://c330822.example";
 const OTHER_ID: &str = "https://c330881.example";
 const VERIFICATIONS: &str = "/federation/v1/verifications";
 
 /// The issuing county's node: one permit in its store, an agreement with the recogniser, and whoever may speak to it.
-struct County {
-    federation: Federation,
-    world: World,
-    store: Arc<MemoryStore>,
+pub(crate) struct County {
+    pub(crate) federation: Federation,
+    pub(crate) world: World,
+    pub(crate) store: Arc<MemoryStore>,
     permit: Permit,
     pins: PinRegistry,
-    recogniser: Certificate,
-    other: Certificate,
+    pub(crate) recogniser: Certificate,
+    pub(crate) other: Certificate,
 }
 
 impl County {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new(now()).await;
         let mut federation = world.federation.clone();
         federation.add_county("330881", "江山市(示例)", 1);
@@ -76,7 +76,7 @@ impl County {
     }
 
     /// A node on this county's store: a process that has just started.
-    fn node(&self) -> Node {
+    pub(crate) fn node(&self) -> Node {
         let mut node = self.world.node(ISSUER).node;
         node.store = self.store.clone();
         node.view.store(Arc::new(View {
@@ -87,12 +87,18 @@ impl County {
         node
     }
 
-    async fn serve(&self, name: &'static str) -> Serving {
+    pub(crate) async fn serve(&self, name: &'static str) -> Serving {
         self.serve_node(name, self.node(), lanes(name), TaskTracker::new())
             .await
     }
 
-    async fn serve_node(&self, name: &'static str, node: Node, lanes: Lanes, tasks: TaskTracker) -> Serving {
+    pub(crate) async fn serve_node(
+        &self,
+        name: &'static str,
+        node: Node,
+        lanes: Lanes,
+        tasks: TaskTracker,
+    ) -> Serving {
         let certificate = Certificate::new();
         let tls = federation_server_config(certificate.identity(), self.pins.clone(), clock()).unwrap();
         let state = FederationState {
@@ -146,7 +152,7 @@ impl County {
     }
 
     /// Asks on a connection of its own as the recogniser.
-    async fn ask(&self, serving: &Serving, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, serving: &Serving, body: &str) -> Answer {
         let mut stream = self.dial(serving).await;
         ask(&mut stream, &post(VERIFICATIONS, "application/jose", body))
             .await
@@ -200,7 +206,7 @@ async fn seed(world: &World, store: &MemoryStore) -> Permit {
     permit
 }
 
-fn post(path: &str, content_type: &str, body: &str) -> String {
+pub(crate) fn post(path: &str, content_type: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"

@@ -4,6 +4,7 @@
 
 mod authority;
 mod federation;
+mod messages;
 mod public;
 mod support;
 #[path = "../transport/support.rs"]
