@@ -9,6 +9,7 @@ use comity_node_core::permits::register_file::{Column, Kind};
 use comity_node_core::permits::synthetic;
 use comity_node_core::ports::permits::PermitDetails;
 use comity_spec::ids::{Digest, Region};
+use comity_spec::time::endorsement::endorsed_until;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
 use super::DemoError;
@@ -57,6 +58,10 @@ impl Cast {
         residents[Role::Temporary as usize].tier =
             comity_spec::attestation::Tier::parse("TEMPORARY").map_err(DemoError::other)?;
         residents[Role::CardExpired as usize].card_valid_until = Some(day(-10)?);
+        let lapsed = &mut residents[Role::Lapsed as usize];
+        lapsed.issue_date = day(-400)?;
+        lapsed.residence_since = day(-700)?;
+        lapsed.residence_periods.clear();
         let newcomer = &mut residents[Role::Newcomer as usize];
         newcomer.issue_date = day(-20)?;
         newcomer.residence_since = day(-40)?;
@@ -73,9 +78,10 @@ impl Cast {
     pub(crate) fn write_register(&self, dir: &Path, now: UnixSeconds) -> Result<PathBuf, DemoError> {
         let (file, manifest) = synthetic::register_file(&self.residents, Kind::Full, 1, now, |_| "ISSUE")
             .map_err(DemoError::other)?;
-        let lapsed = LocalDate::of(now).plus_days(-30).map_err(DemoError::other)?;
+        // Never endorsed after the first year.
+        let until = endorsed_until(self.of(Role::Lapsed).issue_date).map_err(DemoError::other)?;
         let (file, manifest) =
-            with_endorsement(&file, &manifest, Role::Lapsed as usize, &lapsed.to_string())?;
+            with_endorsement(&file, &manifest, Role::Lapsed as usize, &until.to_string())?;
         self.write(dir, "register-1.csv", &file, &manifest)
     }
 
