@@ -159,6 +159,7 @@ words! {
     pending_word: "证件有效，请核对本人", "Permit holds: now check the person";
     pending_conditional: "可有条件互认，请核对本人", "Conditional: now check the person";
     provisional: "核对本人之前，本结果不是最终结果。", "Not final until you have checked the person.";
+    next_confirmed: "请按本县居住证办理所选事项，打印核验回执交持证人。", "Provide the service as to a local permit holder; print the receipt and hand it over.";
     confirmed_by: "经办人已确认人证一致", "The officer confirmed the person";
     facts: "核验信息", "Details";
     issuer: "签发地", "Issued by";

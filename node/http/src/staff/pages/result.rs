@@ -158,7 +158,7 @@ fn shown(state: &State, visit: &Visit, view: &RecognitionView, revealed: bool) -
         icon: decision.outcome.icon(),
         word: words::verdict(lang, decision, view.needs_holder),
         sentence: lang.of(&decision.text).to_owned(),
-        next: lang.of(&decision.next_step).to_owned(),
+        next: next_step(lang, decision).to_owned(),
         provisional: view.needs_holder,
         confirmed: decision.confirmation == Confirmation::Confirmed,
         needs_holder: view.needs_holder,
@@ -200,6 +200,15 @@ fn shown(state: &State, visit: &Visit, view: &RecognitionView, revealed: bool) -
             .collect(),
     };
     page(StatusCode::OK, &template)
+}
+
+/// What to do now. Once somebody looked at the holder, the step that asks for it is behind.
+fn next_step(lang: Lang, decision: &Decision) -> &str {
+    if decision.outcome == Outcome::Recognised && decision.confirmation == Confirmation::Confirmed {
+        lang.words().next_confirmed
+    } else {
+        lang.of(&decision.next_step)
+    }
 }
 
 /// Whether the verdict rests on what was kept here because the issuer could not be asked, or on status that has aged.
