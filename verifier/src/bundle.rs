@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::agreement::{self, Agreements, VerifiedAgreement, verify_bytes, verify_withdrawal};
 use crate::budget::{Budget, Limits};
 use crate::json::{self, JsonError, Numbers};
-use crate::status_view::{StatusView, verify_status_token};
+use crate::status_view::{StatusTokenError, StatusView, verify_held_status_token};
 use crate::trust::{Anchor, Floors, Trust, TrustObjects};
 
 #[cfg(test)]
@@ -187,8 +187,14 @@ pub fn open(
     let agreements = read_agreements(&wire, &trust, now, &mut findings);
     let mut lists = Vec::new();
     for (at, token) in wire.status_lists.iter().enumerate() {
-        match verify_status_token(token.as_bytes(), &trust, now) {
-            Ok(list) => lists.push(list),
+        match verify_held_status_token(token.as_bytes(), &trust, now) {
+            Ok(list) => {
+                if now >= list.exp() {
+                    let ended = StatusTokenError::Expired { exp: list.exp() };
+                    findings.push(finding(Kind::StatusList, format!("#{at}"), ended.rule(), &ended));
+                }
+                lists.push(list);
+            }
             Err(error) => findings.push(finding(Kind::StatusList, format!("#{at}"), error.rule(), &error)),
         }
     }

@@ -195,6 +195,23 @@ pub fn verify_status_token(
     trust: &Trust,
     now: UnixSeconds,
 ) -> Result<VerifiedStatusList, StatusTokenError> {
+    let list = verify_held_status_token(token, trust, now)?;
+    if now >= list.exp {
+        return Err(StatusTokenError::Expired { exp: list.exp });
+    }
+    Ok(list)
+}
+
+/// Verifies a list that is already held (in a store, in a bundle) and may have ended meanwhile. None of its values is read then;
+/// that it was held is what tells "too old" from "never had".
+///
+/// # Errors
+/// [`StatusTokenError`], for the first rule broken but the end.
+pub fn verify_held_status_token(
+    token: &[u8],
+    trust: &Trust,
+    now: UnixSeconds,
+) -> Result<VerifiedStatusList, StatusTokenError> {
     #[derive(Deserialize)]
     struct Names {
         iss: EntityId,
@@ -244,9 +261,6 @@ pub fn verify_status_token(
     // A register cannot have been read after the list that came of it was signed.
     if source_as_of.since(iat) > SKEW {
         return Err(StatusTokenError::Times);
-    }
-    if now >= exp {
-        return Err(StatusTokenError::Expired { exp });
     }
     if list.bits() != BITS || list.len() != ENTRIES as u64 {
         return Err(StatusTokenError::Entries { found: list.len() });

@@ -1,6 +1,6 @@
 //! What the demonstration says at its end: a table for people, JSON for machines, and where the windows are.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, Color, Table};
 use comity_spec::outcome::Outcome;
 use serde_json::json;
@@ -36,7 +36,7 @@ impl Report {
     /// For people.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.load_preset(UTF8_BORDERS_ONLY);
         table.set_header(["签发→核验", "情形 scene", "结论 outcome", "中文提示", "耗时 ms", "组件 component", ""]);
         for one in &self.played {
             let text = Outcome::from_code(&one.actual).map_or("", |outcome| outcome.text().zh);

@@ -9,7 +9,7 @@ use comity_verifier::agreement::{
     AgreementError, Agreements, RecordedAgreement, RecordedWithdrawal, VerifiedAgreement, VerifiedWithdrawal,
     WithdrawalError,
 };
-use comity_verifier::status_view::{StatusTokenError, StatusView, verify_status_token};
+use comity_verifier::status_view::{StatusTokenError, StatusView, verify_held_status_token};
 use comity_verifier::trust::{Finding, Trust};
 
 use super::stored::{self, PartyKeys, Stored};
@@ -165,8 +165,14 @@ async fn status(
         let mut lists = Vec::with_capacity(rows.len());
         let mut refused = Vec::new();
         for row in rows {
-            match verify_status_token(row.token.as_bytes(), &trust, now) {
-                Ok(list) => lists.push(list),
+            match verify_held_status_token(row.token.as_bytes(), &trust, now) {
+                // An ended list is kept as held: none of its values is read, and the verdict is "too old", not "never had".
+                Ok(list) => {
+                    if now >= list.exp() {
+                        refused.push((row.uri, StatusTokenError::Expired { exp: list.exp() }));
+                    }
+                    lists.push(list);
+                }
                 Err(error) => refused.push((row.uri, error)),
             }
         }
