@@ -68,9 +68,16 @@ async fn carry_out(command: Command) -> Result<Outcome, CommandError> {
         Command::Agreement { config, command } => {
             commands::node::run(&config.config, commands::node::agreement(command)?).await
         }
-        Command::Permit { config, command: PermitCommand::Export { number, form, rendering, out } } => {
-            commands::export::run(&config.config, number, &form, &rendering, out.as_deref()).await
-        }
+        Command::Permit {
+            config,
+            command:
+                PermitCommand::Export {
+                    number,
+                    form,
+                    rendering,
+                    out,
+                },
+        } => commands::export::run(&config.config, number, &form, &rendering, out.as_deref()).await,
         Command::Permit { config, command } => {
             commands::node::run(&config.config, commands::node::permit(command)?).await
         }
@@ -83,9 +90,7 @@ async fn carry_out(command: Command) -> Result<Outcome, CommandError> {
         Command::Bundle { config, command } => {
             commands::node::run(&config.config, commands::node::bundle(command)?).await
         }
-        Command::Record { config } => {
-            commands::node::run(&config.config, AdminCommand::RecordVerify).await
-        }
+        Command::Record { config } => commands::node::run(&config.config, AdminCommand::RecordVerify).await,
         Command::Status { config } => commands::node::run(&config.config, AdminCommand::Status).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

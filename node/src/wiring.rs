@@ -158,13 +158,27 @@ pub(crate) async fn open_store(config: &Config) -> Result<OpenStore, StartError>
     if let Some(path) = url.strip_prefix("sqlite:") {
         // Both `sqlite:/var/…` and the URL form `sqlite:///var/…` name an absolute path.
         let path = path.strip_prefix("//").unwrap_or(path);
-        let store = Arc::new(SqliteStore::open(Path::new(path), &store_keys, rng).await.map_err(refused)?);
+        let store = Arc::new(
+            SqliteStore::open(Path::new(path), &store_keys, rng)
+                .await
+                .map_err(refused)?,
+        );
         let watched = Arc::clone(&store);
-        return Ok(OpenStore { store, stopped: Box::pin(async move { watched.stopped().await }) });
+        return Ok(OpenStore {
+            store,
+            stopped: Box::pin(async move { watched.stopped().await }),
+        });
     }
-    let store = Arc::new(PostgresStore::open(url, &store_keys, rng).await.map_err(refused)?);
+    let store = Arc::new(
+        PostgresStore::open(url, &store_keys, rng)
+            .await
+            .map_err(refused)?,
+    );
     let watched = Arc::clone(&store);
-    Ok(OpenStore { store, stopped: Box::pin(async move { watched.stopped().await }) })
+    Ok(OpenStore {
+        store,
+        stopped: Box::pin(async move { watched.stopped().await }),
+    })
 }
 
 /// The anchor, from the file that was handed over by hand.
@@ -206,7 +220,9 @@ fn policy(config: &Config) -> Policy {
         misses_per_ten_minutes: policy.misses_per_ten_minutes,
         lookup_timeout_seconds: policy.lookup_timeout_seconds,
         holder_data_days: policy.holder_data_days,
-        endorsement: EndorsementProfile { late_endorse_max_days: policy.late_endorse_max_days },
+        endorsement: EndorsementProfile {
+            late_endorse_max_days: policy.late_endorse_max_days,
+        },
         card_validity_months: policy.card_validity_months,
     }
 }

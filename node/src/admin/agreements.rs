@@ -18,7 +18,8 @@ use crate::background::Running;
 
 /// Proposes a text.
 pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let text = std::fs::read_to_string(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
     let agreement: Agreement = serde_json::from_str(&text)
         .map_err(|error| Refused(format!("{}: {error} / 协议文本无法读取", file.display())))?;
     let row = propose_agreement(&running.node, &agreement).await?;
@@ -39,7 +40,10 @@ pub(super) async fn sign(running: &Running, id: &AgreementId, version: u32) -> R
     running.use_view().await;
     running.work.notify_one();
     Ok(AdminReply::done(
-        format!("已签署 {} 第 {} 版: {:?} / signed", row.id, row.version, row.state),
+        format!(
+            "已签署 {} 第 {} 版: {:?} / signed",
+            row.id, row.version, row.state
+        ),
         json!({ "id": row.id, "version": row.version, "state": format!("{:?}", row.state).to_lowercase() }),
     ))
 }
@@ -55,7 +59,11 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
             one.row.id,
             one.row.version,
             one.row.state,
-            if one.in_force { "生效中 in force" } else { "未生效 not in force" },
+            if one.in_force {
+                "生效中 in force"
+            } else {
+                "未生效 not in force"
+            },
             one.agreement.title.zh
         ));
         data.push(json!({
@@ -92,7 +100,9 @@ pub(super) async fn withdraw(
     running.use_view().await;
     running.work.notify_one();
     Ok(AdminReply::done(
-        format!("已签署退出声明，自 {from} 起失效，正通知对方 / the withdrawal is signed; the agreement ends on {from}"),
+        format!(
+            "已签署退出声明，自 {from} 起失效，正通知对方 / the withdrawal is signed; the agreement ends on {from}"
+        ),
         json!({ "id": id, "from": from }),
     ))
 }
@@ -118,14 +128,19 @@ pub(super) async fn export(
     let one = find(running, id, Some(version)).await?;
     let bytes = serde_json::to_vec(&one.row.signed)?;
     crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
-    Ok(AdminReply::done(format!("已写出 {} / written", file.display()), json!({ "file": file })))
+    Ok(AdminReply::done(
+        format!("已写出 {} / written", file.display()),
+        json!({ "file": file }),
+    ))
 }
 
 /// The example agreement with another county, as a text to propose.
 pub(super) fn example(running: &Running, peer: &EntityId) -> Result<AdminReply, Refused> {
     let view = running.node.view();
     let unknown = |entity: &EntityId| {
-        Refused(format!("{entity} 不在有效互信链中，请先 comity trust refresh / has no current trust chain here"))
+        Refused(format!(
+            "{entity} 不在有效互信链中，请先 comity trust refresh / has no current trust chain here"
+        ))
     };
     let own = &running.node.identity.entity;
     let us = party(view.trust.county(own).ok_or_else(|| unknown(own))?);
@@ -141,7 +156,12 @@ fn party(county: &County) -> Party {
         entity: county.entity.clone(),
         region: county.region,
         name: county.name.clone(),
-        federation_keys: county.federation_keys.entries().iter().map(|entry| *entry.key.thumbprint()).collect(),
+        federation_keys: county
+            .federation_keys
+            .entries()
+            .iter()
+            .map(|entry| *entry.key.thumbprint())
+            .collect(),
     }
 }
 
@@ -154,6 +174,8 @@ async fn find(
     all.into_iter()
         .rfind(|one| one.row.id == *id && version.is_none_or(|version| one.row.version == version))
         .ok_or_else(|| {
-            Refused(format!("没有协议 {id} 的这一版，见 comity agreement list / no such version of {id} here"))
+            Refused(format!(
+                "没有协议 {id} 的这一版，见 comity agreement list / no such version of {id} here"
+            ))
         })
 }

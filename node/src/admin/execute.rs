@@ -32,16 +32,21 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
             agreements::export(running, &id, version, &file).await
         }
         AdminCommand::AgreementExample { peer } => agreements::example(running, &peer),
-        AdminCommand::PermitImport { file, manifest, leaving_confirmed } => {
-            permits::import(running, &file, &manifest, leaving_confirmed).await
-        }
+        AdminCommand::PermitImport {
+            file,
+            manifest,
+            leaving_confirmed,
+        } => permits::import(running, &file, &manifest, leaving_confirmed).await,
         AdminCommand::PermitAct { act, officer } => permits::act(running, *act, &officer).await,
         AdminCommand::PermitShow { number } => permits::show(running, number).await,
         AdminCommand::PermitCount => permits::count(running).await,
         AdminCommand::AttestationToken { number, full } => permits::token(running, number, full).await,
-        AdminCommand::OfficerAdd { id, name, roles, password } => {
-            officers::add(running, id, name, &roles, password).await
-        }
+        AdminCommand::OfficerAdd {
+            id,
+            name,
+            roles,
+            password,
+        } => officers::add(running, id, name, &roles, password).await,
         AdminCommand::OfficerList => officers::list(running).await,
         AdminCommand::RecordVerify => trust::verify_record(running).await,
     }
@@ -82,7 +87,9 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
         mark(!view.agreements.all().is_empty()),
         view.agreements.all().len()
     ));
-    text.push_str(&format!("证件 PERMITS  {permits}  凭证 attestations {attestations}\n"));
+    text.push_str(&format!(
+        "证件 PERMITS  {permits}  凭证 attestations {attestations}\n"
+    ));
     match &last_import {
         Some(mark) => text.push_str(&format!(
             "登记 REGISTER √ 第 {} 号 no.  数据截至 as of {} 秒前 s ago\n",
@@ -94,7 +101,11 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
     for list in &lists {
         match list.published_iat {
             Some(iat) => {
-                text.push_str(&format!("状态 STATUS   √ {} {} 秒前 s ago\n", list.uri, now.since(iat)));
+                text.push_str(&format!(
+                    "状态 STATUS   √ {} {} 秒前 s ago\n",
+                    list.uri,
+                    now.since(iat)
+                ));
             }
             None => text.push_str(&format!("状态 STATUS   × {} 未发布 / not published\n", list.uri)),
         }

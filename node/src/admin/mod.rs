@@ -28,24 +28,65 @@ pub(crate) enum AdminCommand {
     Status,
     TrustRefresh,
     TrustShow,
-    AgreementPropose { file: PathBuf },
-    AgreementSign { id: AgreementId, version: u32 },
+    AgreementPropose {
+        file: PathBuf,
+    },
+    AgreementSign {
+        id: AgreementId,
+        version: u32,
+    },
     AgreementList,
-    AgreementShow { id: AgreementId, version: Option<u32> },
-    AgreementWithdraw { id: AgreementId, from: LocalDate, reason: Bilingual },
-    AgreementReceive { file: PathBuf },
-    AgreementExport { id: AgreementId, version: u32, file: PathBuf },
-    AgreementExample { peer: EntityId },
-    PermitImport { file: PathBuf, manifest: PathBuf, leaving_confirmed: bool },
-    PermitAct { act: Box<permits::PermitAct>, officer: OfficerId },
-    PermitShow { number: PermitNumber },
+    AgreementShow {
+        id: AgreementId,
+        version: Option<u32>,
+    },
+    AgreementWithdraw {
+        id: AgreementId,
+        from: LocalDate,
+        reason: Bilingual,
+    },
+    AgreementReceive {
+        file: PathBuf,
+    },
+    AgreementExport {
+        id: AgreementId,
+        version: u32,
+        file: PathBuf,
+    },
+    AgreementExample {
+        peer: EntityId,
+    },
+    PermitImport {
+        file: PathBuf,
+        manifest: PathBuf,
+        leaving_confirmed: bool,
+    },
+    PermitAct {
+        act: Box<permits::PermitAct>,
+        officer: OfficerId,
+    },
+    PermitShow {
+        number: PermitNumber,
+    },
     PermitCount,
     /// The token of a permit's newest attestation.
-    AttestationToken { number: PermitNumber, full: bool },
-    OfficerAdd { id: OfficerId, name: String, roles: Vec<String>, password: String },
+    AttestationToken {
+        number: PermitNumber,
+        full: bool,
+    },
+    OfficerAdd {
+        id: OfficerId,
+        name: String,
+        roles: Vec<String>,
+        password: String,
+    },
     OfficerList,
-    BundleExport { file: PathBuf },
-    BundleImport { file: PathBuf },
+    BundleExport {
+        file: PathBuf,
+    },
+    BundleImport {
+        file: PathBuf,
+    },
     RecordVerify,
 }
 
@@ -78,7 +119,10 @@ pub(crate) enum AdminReply {
 
 impl AdminReply {
     fn done(text: impl Into<String>, data: serde_json::Value) -> Self {
-        Self::Done { text: text.into(), data }
+        Self::Done {
+            text: text.into(),
+            data,
+        }
     }
 }
 

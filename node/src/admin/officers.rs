@@ -17,11 +17,22 @@ pub(super) async fn add(
     roles: &[String],
     password: String,
 ) -> Result<AdminReply, Refused> {
-    let roles = roles.iter().map(|role| parse(role)).collect::<Result<Vec<_>, _>>()?;
-    let command =
-        AddOfficer { id: id.clone(), name, roles, password: Some(SecretString::from(password)), active: true };
+    let roles = roles
+        .iter()
+        .map(|role| parse(role))
+        .collect::<Result<Vec<_>, _>>()?;
+    let command = AddOfficer {
+        id: id.clone(),
+        name,
+        roles,
+        password: Some(SecretString::from(password)),
+        active: true,
+    };
     add_officer(&running.node, command).await?;
-    Ok(AdminReply::done(format!("已设置经办人 {id} / officer {id} is set"), json!({ "officer": id })))
+    Ok(AdminReply::done(
+        format!("已设置经办人 {id} / officer {id} is set"),
+        json!({ "officer": id }),
+    ))
 }
 
 fn parse(role: &str) -> Result<Role, Refused> {
@@ -45,7 +56,11 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
             "{}  {:?}  {}\n",
             officer.id,
             officer.roles,
-            if officer.active { "可登录 active" } else { "停用 inactive" }
+            if officer.active {
+                "可登录 active"
+            } else {
+                "停用 inactive"
+            }
         ));
         data.push(json!({ "id": officer.id, "roles": officer.roles, "active": officer.active }));
     }

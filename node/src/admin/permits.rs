@@ -6,8 +6,8 @@ use comity_node_core::permits::codes::{CancellationReason, Evidence, Reinstateme
 use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
 use comity_node_core::permits::issue::Application;
 use comity_node_core::permits::{
-    Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
-    replace, report_lost, suspend,
+    Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate, replace, report_lost,
+    suspend,
 };
 use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
@@ -26,15 +26,24 @@ use crate::background::Running;
 #[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum PermitAct {
     /// First issue.
-    Issue { application: Box<NewPermit>, evidence: Vec<String> },
+    Issue {
+        application: Box<NewPermit>,
+        evidence: Vec<String>,
+    },
     /// Yearly endorsement (签注), free of charge.
-    Endorse { number: PermitNumber, evidence: Vec<String> },
+    Endorse {
+        number: PermitNumber,
+        evidence: Vec<String>,
+    },
     /// Reported lost (挂失).
     Lost { number: PermitNumber },
     /// Found again.
     Found { number: PermitNumber },
     /// Replaced by a new one (换领、补领).
-    Replace { number: PermitNumber, evidence: Vec<String> },
+    Replace {
+        number: PermitNumber,
+        evidence: Vec<String>,
+    },
     /// Suspended.
     Suspend { number: PermitNumber, reason: String },
     /// Reinstated.
@@ -75,9 +84,14 @@ pub(super) async fn import(
     manifest: &Path,
     leaving_confirmed: bool,
 ) -> Result<AdminReply, Refused> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| Refused(format!("{}: {error}", path.display())));
+    let read =
+        |path: &Path| std::fs::read(path).map_err(|error| Refused(format!("{}: {error}", path.display())));
     let (bytes, manifest) = (read(file)?, read(manifest)?);
-    let input = RegisterFile { file: &bytes, manifest: &manifest, leaving_confirmed };
+    let input = RegisterFile {
+        file: &bytes,
+        manifest: &manifest,
+        leaving_confirmed,
+    };
     let imported = import_register(&running.node.bureau(), input).await?;
     running.work.notify_one();
     Ok(match imported {
@@ -98,17 +112,27 @@ pub(super) async fn import(
             }),
         ),
         Imported::Already(mark) => AdminReply::done(
-            format!("此文件已导入 (第 {} 号)，未作改动 / this file was applied before (no. {})", mark.sequence, mark.sequence),
+            format!(
+                "此文件已导入 (第 {} 号)，未作改动 / this file was applied before (no. {})",
+                mark.sequence, mark.sequence
+            ),
             json!({ "already": true, "sequence": mark.sequence }),
         ),
     })
 }
 
 /// Carries out one act.
-pub(super) async fn act(running: &Running, act: PermitAct, officer: &OfficerId) -> Result<AdminReply, Refused> {
+pub(super) async fn act(
+    running: &Running,
+    act: PermitAct,
+    officer: &OfficerId,
+) -> Result<AdminReply, Refused> {
     let bureau = running.node.bureau();
     let done = match act {
-        PermitAct::Issue { application, evidence } => {
+        PermitAct::Issue {
+            application,
+            evidence,
+        } => {
             let NewPermit {
                 name,
                 ethnicity,
@@ -148,7 +172,9 @@ pub(super) async fn act(running: &Running, act: PermitAct, officer: &OfficerId) 
         PermitAct::Lost { number } => {
             report_lost::report_lost(&bureau, find(running, number).await?.id, officer).await?
         }
-        PermitAct::Found { number } => found::found(&bureau, find(running, number).await?.id, officer).await?,
+        PermitAct::Found { number } => {
+            found::found(&bureau, find(running, number).await?.id, officer).await?
+        }
         PermitAct::Replace { number, evidence } => {
             let permit = find(running, number).await?.id;
             replace::replace(&bureau, permit, &evidence_codes(&evidence)?, officer).await?
@@ -174,7 +200,10 @@ pub(super) async fn act(running: &Running, act: PermitAct, officer: &OfficerId) 
             match decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await? {
                 Some(done) => done,
                 None => {
-                    return Ok(AdminReply::done("已驳回，证件未变 / rejected; the permit is as it was", json!({})));
+                    return Ok(AdminReply::done(
+                        "已驳回，证件未变 / rejected; the permit is as it was",
+                        json!({}),
+                    ));
                 }
             }
         }
@@ -213,8 +242,16 @@ pub(super) async fn show(running: &Running, number: PermitNumber) -> Result<Admi
     );
     let mut data = Vec::new();
     for event in events {
-        text.push_str(&format!("  {}  {}  {:?}  {}\n", event.version, LocalDate::of(event.at), event.event, event.actor));
-        data.push(json!({ "version": event.version, "at": event.at, "event": event.event, "actor": event.actor }));
+        text.push_str(&format!(
+            "  {}  {}  {:?}  {}\n",
+            event.version,
+            LocalDate::of(event.at),
+            event.event,
+            event.actor
+        ));
+        data.push(
+            json!({ "version": event.version, "at": event.at, "event": event.event, "actor": event.actor }),
+        );
     }
     let data = json!({ "status": permit.status, "endorsed_until": permit.endorsed_until, "events": data });
     Ok(AdminReply::done(text, data))
@@ -231,12 +268,23 @@ pub(super) async fn count(running: &Running) -> Result<AdminReply, Refused> {
 }
 
 /// The newest attestation of a form.
-pub(super) async fn token(running: &Running, number: PermitNumber, full: bool) -> Result<AdminReply, Refused> {
+pub(super) async fn token(
+    running: &Running,
+    number: PermitNumber,
+    full: bool,
+) -> Result<AdminReply, Refused> {
     let permit = find(running, number).await?;
     let form = if full { Form::Full } else { Form::Card };
-    let issued = running.node.store.attestations_of(permit.id, running.node.now()).await?;
+    let issued = running
+        .node
+        .store
+        .attestations_of(permit.id, running.node.now())
+        .await?;
     let newest = issued.into_iter().find(|one| one.form == form).ok_or_else(|| {
-        Refused("此证没有有效凭证: 签注已过期、已注销，或尚在签发 / no unexpired attestation of this permit".to_owned())
+        Refused(
+            "此证没有有效凭证: 签注已过期、已注销，或尚在签发 / no unexpired attestation of this permit"
+                .to_owned(),
+        )
     })?;
     let data = json!({
         "token": newest.token,
@@ -251,17 +299,27 @@ pub(super) async fn token(running: &Running, number: PermitNumber, full: bool) -
 }
 
 async fn find(running: &Running, number: PermitNumber) -> Result<Permit, Refused> {
-    let found = running.node.store.permits_by_number(&SubjectNumber::PermitNumber(number)).await?;
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| Refused("本县登记中没有此编号 / no permit of this number in the county's register".to_owned()))
+    let found = running
+        .node
+        .store
+        .permits_by_number(&SubjectNumber::PermitNumber(number))
+        .await?;
+    found.into_iter().next().ok_or_else(|| {
+        Refused("本县登记中没有此编号 / no permit of this number in the county's register".to_owned())
+    })
 }
 
 fn evidence_codes(codes: &[String]) -> Result<Vec<Evidence>, Refused> {
-    codes.iter().map(|text| code(text, Evidence::from_code(text))).collect()
+    codes
+        .iter()
+        .map(|text| code(text, Evidence::from_code(text)))
+        .collect()
 }
 
 fn code<T>(text: &str, found: Option<T>) -> Result<T, Refused> {
-    found.ok_or_else(|| Refused(format!("代码 {text} 不在清单内 / the code {text} is not on the closed list")))
+    found.ok_or_else(|| {
+        Refused(format!(
+            "代码 {text} 不在清单内 / the code {text} is not on the closed list"
+        ))
+    })
 }

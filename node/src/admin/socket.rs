@@ -51,11 +51,15 @@ pub(crate) async fn serve(
 async fn answer(running: &Running, stream: UnixStream) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(MAX_COMMAND)).read_line(&mut line).await?;
+    BufReader::new(reader.take(MAX_COMMAND))
+        .read_line(&mut line)
+        .await?;
     let reply = match serde_json::from_str::<AdminCommand>(&line) {
         Ok(command) => execute(running, command).await,
         Err(error) => AdminReply::Refused {
-            error: format!("命令无法读取: {error} / the command does not read; use the node's own version of comity"),
+            error: format!(
+                "命令无法读取: {error} / the command does not read; use the node's own version of comity"
+            ),
         },
     };
     let mut bytes = serde_json::to_vec(&reply)?;

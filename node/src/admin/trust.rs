@@ -58,11 +58,17 @@ pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<Admi
     let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
     let report = bundle::import(&running.node, &bytes).await?;
     running.use_view().await;
-    Ok(AdminReply::done(format!("已读入 / taken in: {report:?}"), json!({})))
+    Ok(AdminReply::done(
+        format!("已读入 / taken in: {report:?}"),
+        json!({}),
+    ))
 }
 
 /// Walks the record.
 pub(super) async fn verify_record(running: &Running) -> Result<AdminReply, Refused> {
     let report = walk(&running.node).await?;
-    Ok(AdminReply::done(format!("√ 记录链完整 / the record is whole: {report:?}"), json!({})))
+    Ok(AdminReply::done(
+        format!("√ 记录链完整 / the record is whole: {report:?}"),
+        json!({}),
+    ))
 }

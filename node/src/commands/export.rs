@@ -42,7 +42,11 @@ pub(crate) async fn run(
     let full = match form {
         "card" => false,
         "full" => true,
-        other => return Err(CommandError::usage(format!("没有 {other} 这种形式 / no form {other}: card or full"))),
+        other => {
+            return Err(CommandError::usage(format!(
+                "没有 {other} 这种形式 / no form {other}: card or full"
+            )));
+        }
     };
     if full && rendering != "text" {
         return Err(CommandError::usage(
@@ -62,7 +66,9 @@ pub(crate) async fn run(
             Ok(Outcome::text(format!("已写出 {} / written", path.display())))
         }
         None => {
-            std::io::stdout().write_all(&bytes).map_err(CommandError::from_display)?;
+            std::io::stdout()
+                .write_all(&bytes)
+                .map_err(CommandError::from_display)?;
             Ok(Outcome::text(""))
         }
     }
@@ -72,10 +78,14 @@ fn render(exported: &Exported, rendering: &str) -> Result<Vec<u8>, CommandError>
     let code = || Symbol::of_card(&exported.token).map_err(CommandError::from_display);
     Ok(match rendering {
         "text" => format!("{}\n", exported.token).into_bytes(),
-        "digits" => {
-            format!("{}\n", symbol::encode(&exported.token).map_err(CommandError::from_display)?).into_bytes()
-        }
-        "svg" => code()?.to_svg("居住证核验凭证 / residence permit attestation").into_bytes(),
+        "digits" => format!(
+            "{}\n",
+            symbol::encode(&exported.token).map_err(CommandError::from_display)?
+        )
+        .into_bytes(),
+        "svg" => code()?
+            .to_svg("居住证核验凭证 / residence permit attestation")
+            .into_bytes(),
         "png" => code()?.to_png(PNG_SCALE).map_err(CommandError::from_display)?,
         "terminal" => code()?.to_terminal().into_bytes(),
         "pdf" => CardSheet {
@@ -83,7 +93,10 @@ fn render(exported: &Exported, rendering: &str) -> Result<Vec<u8>, CommandError>
             holder_name: &exported.name,
             number_last4: &exported.number_last4,
             issuer: &exported.issuer,
-            tier: &Bilingual { zh: exported.tier.clone(), en: exported.tier.clone() },
+            tier: &Bilingual {
+                zh: exported.tier.clone(),
+                en: exported.tier.clone(),
+            },
             endorsed_until: exported.endorsed_until,
             printed_on: LocalDate::of(SystemClock.now()),
             environment: exported.environment,

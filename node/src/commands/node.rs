@@ -31,8 +31,9 @@ pub(crate) async fn run(config: &Path, command: AdminCommand) -> Result<Outcome,
 pub(crate) async fn reply(config: &Path, command: AdminCommand) -> Result<AdminReply, CommandError> {
     let config = config::load(config, std::env::vars())?;
     let state = &config.node.state;
-    if let Some(reply) =
-        admin::call(state, &command).await.map_err(|error| CommandError::io(&admin::socket_path(state), &error))?
+    if let Some(reply) = admin::call(state, &command)
+        .await
+        .map_err(|error| CommandError::io(&admin::socket_path(state), &error))?
     {
         return Ok(reply);
     }
@@ -46,7 +47,9 @@ pub(crate) async fn reply(config: &Path, command: AdminCommand) -> Result<AdminR
 async fn stopped(config: &Config) -> Result<Running, CommandError> {
     let opened = wiring::open_store(config).await?;
     let node = wiring::assemble(config, opened.store).await?;
-    load_view::load_view(&node).await.map_err(CommandError::from_display)?;
+    load_view::load_view(&node)
+        .await
+        .map_err(CommandError::from_display)?;
     Ok(Running {
         node: Arc::new(node),
         publishing: wiring::publishing(config)?,
@@ -63,17 +66,33 @@ async fn stopped(config: &Config) -> Result<Running, CommandError> {
 /// `agreement …`
 pub(crate) fn agreement(command: AgreementCommand) -> Result<AdminCommand, CommandError> {
     Ok(match command {
-        AgreementCommand::Propose { file } => AdminCommand::AgreementPropose { file: absolute(&file)? },
+        AgreementCommand::Propose { file } => AdminCommand::AgreementPropose {
+            file: absolute(&file)?,
+        },
         AgreementCommand::Sign { id, version } => AdminCommand::AgreementSign { id, version },
         AgreementCommand::List => AdminCommand::AgreementList,
         AgreementCommand::Show { id, version } => AdminCommand::AgreementShow { id, version },
-        AgreementCommand::Withdraw { id, from, reason_zh, reason_en } => {
-            AdminCommand::AgreementWithdraw { id, from, reason: Bilingual { zh: reason_zh, en: reason_en } }
-        }
-        AgreementCommand::Receive { file } => AdminCommand::AgreementReceive { file: absolute(&file)? },
-        AgreementCommand::Export { id, version, file } => {
-            AdminCommand::AgreementExport { id, version, file: absolute(&file)? }
-        }
+        AgreementCommand::Withdraw {
+            id,
+            from,
+            reason_zh,
+            reason_en,
+        } => AdminCommand::AgreementWithdraw {
+            id,
+            from,
+            reason: Bilingual {
+                zh: reason_zh,
+                en: reason_en,
+            },
+        },
+        AgreementCommand::Receive { file } => AdminCommand::AgreementReceive {
+            file: absolute(&file)?,
+        },
+        AgreementCommand::Export { id, version, file } => AdminCommand::AgreementExport {
+            id,
+            version,
+            file: absolute(&file)?,
+        },
         AgreementCommand::Example { peer } => AdminCommand::AgreementExample { peer },
     })
 }
@@ -81,32 +100,46 @@ pub(crate) fn agreement(command: AgreementCommand) -> Result<AdminCommand, Comma
 /// `permit …`, but for `export`, which renders.
 pub(crate) fn permit(command: PermitCommand) -> Result<AdminCommand, CommandError> {
     Ok(match command {
-        PermitCommand::Import { file, confirm_leaving } => {
+        PermitCommand::Import {
+            file,
+            confirm_leaving,
+        } => {
             let file = absolute(&file)?;
             let mut manifest = file.clone().into_os_string();
             manifest.push(".manifest.json");
-            AdminCommand::PermitImport { file, manifest: manifest.into(), leaving_confirmed: confirm_leaving }
+            AdminCommand::PermitImport {
+                file,
+                manifest: manifest.into(),
+                leaving_confirmed: confirm_leaving,
+            }
         }
         PermitCommand::Act { file, officer } => {
             let act: PermitAct = serde_json::from_str(&super::read_text(&file)?).map_err(|error| {
                 CommandError::refused(format!("{}: {error} / 动作无法读取", file.display()))
             })?;
-            AdminCommand::PermitAct { act: Box::new(act), officer }
+            AdminCommand::PermitAct {
+                act: Box::new(act),
+                officer,
+            }
         }
         PermitCommand::Show { number } => AdminCommand::PermitShow { number },
         PermitCommand::Count => AdminCommand::PermitCount,
-        PermitCommand::Export { number, form, .. } => {
-            AdminCommand::AttestationToken { number, full: form == "full" }
-        }
+        PermitCommand::Export { number, form, .. } => AdminCommand::AttestationToken {
+            number,
+            full: form == "full",
+        },
     })
 }
 
 /// `officer …`. The password comes from standard input: one line, or typed unseen at a terminal.
 pub(crate) fn officer(command: OfficerCommand) -> Result<AdminCommand, CommandError> {
     Ok(match command {
-        OfficerCommand::Add { id, name, role } => {
-            AdminCommand::OfficerAdd { id, name, roles: role, password: password()? }
-        }
+        OfficerCommand::Add { id, name, role } => AdminCommand::OfficerAdd {
+            id,
+            name,
+            roles: role,
+            password: password()?,
+        },
         OfficerCommand::List => AdminCommand::OfficerList,
     })
 }
@@ -117,10 +150,15 @@ fn password() -> Result<String, CommandError> {
         return rpassword::prompt_password("口令 password: ").map_err(CommandError::from_display);
     }
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(CommandError::from_display)?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(CommandError::from_display)?;
     let password = line.trim_end_matches(['\r', '\n']).to_owned();
     if password.is_empty() {
-        return Err(CommandError::usage("请从标准输入给出口令 / give the password on standard input"));
+        return Err(CommandError::usage(
+            "请从标准输入给出口令 / give the password on standard input",
+        ));
     }
     Ok(password)
 }
@@ -136,8 +174,12 @@ pub(crate) const fn trust(command: &TrustCommand) -> AdminCommand {
 /// `bundle …`
 pub(crate) fn bundle(command: BundleCommand) -> Result<AdminCommand, CommandError> {
     Ok(match command {
-        BundleCommand::Export { file } => AdminCommand::BundleExport { file: absolute(&file)? },
-        BundleCommand::Import { file } => AdminCommand::BundleImport { file: absolute(&file)? },
+        BundleCommand::Export { file } => AdminCommand::BundleExport {
+            file: absolute(&file)?,
+        },
+        BundleCommand::Import { file } => AdminCommand::BundleImport {
+            file: absolute(&file)?,
+        },
     })
 }
 

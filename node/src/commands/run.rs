@@ -65,7 +65,10 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     tokio::spawn(async move {
         let reason = stopped.await;
         if !matches!(reason, Stopped::Closed) {
-            tracing::error!(?reason, "the store will not write any more; a new start recovers from its log");
+            tracing::error!(
+                ?reason,
+                "the store will not write any more; a new start recovers from its log"
+            );
             found.store(true, Ordering::Release);
             stop.cancel();
         }
@@ -75,7 +78,13 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         .await
         .map_err(CommandError::from_display)?;
     // A node that never reached the federation has nothing stored that could fail to hold.
-    if !node.store.statements().await.map_err(CommandError::from_display)?.is_empty() {
+    if !node
+        .store
+        .statements()
+        .await
+        .map_err(CommandError::from_display)?
+        .is_empty()
+    {
         for finding in &report.findings {
             tracing::warn!(?finding, "a stored object does not hold any more");
         }
@@ -127,7 +136,11 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     fleet.serve("federation", Some(tls), router, Lane::Priority, federation_socket);
 
     let tls = optional_tls(&listeners.staff, "staff")?;
-    let channel = if tls.is_some() { Channel::Tls } else { Channel::PlainLoopback };
+    let channel = if tls.is_some() {
+        Channel::Tls
+    } else {
+        Channel::PlainLoopback
+    };
     let router = staff::router(staff::State::new(Arc::clone(&node), channel));
     fleet.serve("staff", tls, router, Lane::Ordinary, staff_socket);
 
@@ -153,7 +166,10 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     tasks.close();
     tasks.wait().await;
     // The supervisor starts a process anew that ended for want of its store.
-    Ok(Outcome { text: String::new(), code: if broken.load(Ordering::Acquire) { 70 } else { 0 } })
+    Ok(Outcome {
+        text: String::new(),
+        code: if broken.load(Ordering::Acquire) { 70 } else { 0 },
+    })
 }
 
 /// What all listeners share.

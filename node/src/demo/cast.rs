@@ -51,7 +51,12 @@ impl Cast {
     pub(crate) fn new(region: Region, today: LocalDate, n: u32) -> Result<Self, DemoError> {
         let mut residents = synthetic::residents(region, today, n as usize);
         let day = |days: i64| today.plus_days(days).map_err(DemoError::other);
-        for role in [Role::Ordinary, Role::Cancelled, Role::Impersonated, Role::Newcomer] {
+        for role in [
+            Role::Ordinary,
+            Role::Cancelled,
+            Role::Impersonated,
+            Role::Newcomer,
+        ] {
             let one = &mut residents[role as usize];
             one.tier = comity_spec::attestation::Tier::parse("ORDINARY").map_err(DemoError::other)?;
         }
@@ -80,8 +85,7 @@ impl Cast {
             .map_err(DemoError::other)?;
         // Never endorsed after the first year.
         let until = endorsed_until(self.of(Role::Lapsed).issue_date).map_err(DemoError::other)?;
-        let (file, manifest) =
-            with_endorsement(&file, &manifest, Role::Lapsed as usize, &until.to_string())?;
+        let (file, manifest) = with_endorsement(&file, &manifest, Role::Lapsed as usize, &until.to_string())?;
         self.write(dir, "register-1.csv", &file, &manifest)
     }
 
@@ -94,15 +98,18 @@ impl Cast {
             (Role::Replaced, "REPLACE"),
         ];
         let changed: Vec<PermitDetails> = roles.iter().map(|(role, _)| self.of(*role).clone()).collect();
-        let (file, manifest) =
-            synthetic::register_file(&changed, Kind::Delta, 2, now, |at| roles[at].1).map_err(DemoError::other)?;
+        let (file, manifest) = synthetic::register_file(&changed, Kind::Delta, 2, now, |at| roles[at].1)
+            .map_err(DemoError::other)?;
         self.write(dir, "register-2.csv", &file, &manifest)
     }
 
     fn write(&self, dir: &Path, name: &str, file: &[u8], manifest: &[u8]) -> Result<PathBuf, DemoError> {
         let path = dir.join(format!("{}-{name}", self.region));
         std::fs::write(&path, file)?;
-        std::fs::write(dir.join(format!("{}-{name}.manifest.json", self.region)), manifest)?;
+        std::fs::write(
+            dir.join(format!("{}-{name}.manifest.json", self.region)),
+            manifest,
+        )?;
         Ok(path)
     }
 }
@@ -120,17 +127,27 @@ fn with_endorsement(
         .ok_or_else(|| DemoError::other("the register has no column endorsed_until"))?;
     let mut reader = csv::Reader::from_reader(file);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(reader.headers().map_err(DemoError::other)?).map_err(DemoError::other)?;
+    writer
+        .write_record(reader.headers().map_err(DemoError::other)?)
+        .map_err(DemoError::other)?;
     for (at, record) in reader.records().enumerate() {
         let record = record.map_err(DemoError::other)?;
         let fields = record.iter().enumerate().map(|(field, value)| {
-            if at == row && field == column { until } else { value }
+            if at == row && field == column {
+                until
+            } else {
+                value
+            }
         });
         writer.write_record(fields).map_err(DemoError::other)?;
     }
     let file = writer.into_inner().map_err(DemoError::other)?;
     let mut manifest: serde_json::Value = serde_json::from_slice(manifest).map_err(DemoError::other)?;
-    let sha256: String = Digest::of(&file).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256: String = Digest::of(&file)
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     manifest["sha256"] = sha256.into();
     Ok((file, manifest.to_string().into_bytes()))
 }

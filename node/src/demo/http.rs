@@ -14,21 +14,37 @@ pub(crate) enum CallError {
     Status { path: String, status: u16, body: String },
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client of our own loopback listeners, not of a peer")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client of our own loopback listeners, not of a peer"
+)]
 fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(30))
+        .build()
 }
 
 /// Whether the component behind this ops listener says that it is ready.
 pub(crate) async fn is_ready(ops: SocketAddr) -> bool {
     let Ok(client) = client() else { return false };
-    let answer = client.get(format!("http://{ops}/readyz")).timeout(Duration::from_secs(1)).send().await;
+    let answer = client
+        .get(format!("http://{ops}/readyz"))
+        .timeout(Duration::from_secs(1))
+        .send()
+        .await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// The metrics page of a component.
 pub(crate) async fn metrics(ops: SocketAddr) -> Result<String, CallError> {
-    Ok(client()?.get(format!("http://{ops}/metrics")).send().await?.error_for_status()?.text().await?)
+    Ok(client()?
+        .get(format!("http://{ops}/metrics"))
+        .send()
+        .await?
+        .error_for_status()?
+        .text()
+        .await?)
 }
 
 /// A signed-in officer at a county's window.
@@ -40,17 +56,21 @@ pub(crate) struct Window {
 
 impl Window {
     /// Signs in.
-    pub(crate) async fn sign_in(
-        staff: SocketAddr,
-        officer: &str,
-        password: &str,
-    ) -> Result<Self, CallError> {
+    pub(crate) async fn sign_in(staff: SocketAddr, officer: &str, password: &str) -> Result<Self, CallError> {
         let base = format!("http://{staff}");
         let client = client()?;
         let body = serde_json::json!({ "officer": officer, "password": password, "carried_by": "bearer" });
-        let answer = client.post(format!("{base}/staff/v1/sessions")).json(&body).send().await?;
+        let answer = client
+            .post(format!("{base}/staff/v1/sessions"))
+            .json(&body)
+            .send()
+            .await?;
         let session: Value = read("/staff/v1/sessions", answer).await?;
-        let token = session.get("token").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let token = session
+            .get("token")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         Ok(Self { client, base, token })
     }
 
@@ -71,7 +91,11 @@ async fn read(path: &str, answer: reqwest::Response) -> Result<Value, CallError>
     let status = answer.status();
     let body = answer.text().await?;
     if !status.is_success() {
-        return Err(CallError::Status { path: path.to_owned(), status: status.as_u16(), body });
+        return Err(CallError::Status {
+            path: path.to_owned(),
+            status: status.as_u16(),
+            body,
+        });
     }
     Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
 }

@@ -85,8 +85,15 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
         println!("{}", report::urls(&stage));
         crate::wiring::shutdown_signal().cancelled().await;
     }
-    for component in [stage.yushan.component, stage.changshan.component, stage.authorities] {
+    for component in [
+        stage.yushan.component,
+        stage.changshan.component,
+        stage.authorities,
+    ] {
         component.stop().await;
     }
-    Ok(Outcome { text: String::new(), code: u8::from(!good) })
+    Ok(Outcome {
+        text: String::new(),
+        code: u8::from(!good),
+    })
 }

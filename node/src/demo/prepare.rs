@@ -116,13 +116,27 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
         bundles.insert(county.region, std::fs::read(&file)?);
     }
     let [yushan, changshan] = casts;
-    Ok(Prepared { yushan, changshan, tokens, bundles, bundled_at: SystemClock.now(), permits, attestations })
+    Ok(Prepared {
+        yushan,
+        changshan,
+        tokens,
+        bundles,
+        bundled_at: SystemClock.now(),
+        permits,
+        attestations,
+    })
 }
 
 /// Yushan proposes the example agreement, Changshan signs it, over the federation listeners.
 async fn agree(stage: &Stage, dir: &Path) -> Result<(), DemoError> {
     let (proposer, signer) = (&stage.yushan, &stage.changshan);
-    let text = done(proposer, AdminCommand::AgreementExample { peer: signer.entity().clone() }).await?;
+    let text = done(
+        proposer,
+        AdminCommand::AgreementExample {
+            peer: signer.entity().clone(),
+        },
+    )
+    .await?;
     let file = dir.join("agreement.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&text).map_err(DemoError::other)?)?;
     let proposed = done(proposer, AdminCommand::AgreementPropose { file }).await?;
@@ -131,13 +145,23 @@ async fn agree(stage: &Stage, dir: &Path) -> Result<(), DemoError> {
         Ok(list.as_array().is_some_and(|list| !list.is_empty()))
     })
     .await?;
-    let id = proposed["id"].as_str().unwrap_or_default().parse().map_err(DemoError::other)?;
+    let id = proposed["id"]
+        .as_str()
+        .unwrap_or_default()
+        .parse()
+        .map_err(DemoError::other)?;
     done(signer, AdminCommand::AgreementSign { id, version: 1 }).await?;
     for county in [proposer, signer] {
-        until("协议生效 / the agreement's coming into force", 60, async || {
-            let list = done(county, AdminCommand::AgreementList).await?;
-            Ok(list.as_array().is_some_and(|list| list.iter().any(|one| one["in_force"] == Value::from(true))))
-        })
+        until(
+            "协议生效 / the agreement's coming into force",
+            60,
+            async || {
+                let list = done(county, AdminCommand::AgreementList).await?;
+                Ok(list
+                    .as_array()
+                    .is_some_and(|list| list.iter().any(|one| one["in_force"] == Value::from(true))))
+            },
+        )
         .await?;
     }
     Ok(())
@@ -147,7 +171,11 @@ async fn import(county: &County, file: &Path) -> Result<(), DemoError> {
     let manifest = file.with_extension("csv.manifest.json");
     done(
         county,
-        AdminCommand::PermitImport { file: file.to_owned(), manifest, leaving_confirmed: false },
+        AdminCommand::PermitImport {
+            file: file.to_owned(),
+            manifest,
+            leaving_confirmed: false,
+        },
     )
     .await?;
     Ok(())

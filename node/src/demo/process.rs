@@ -25,7 +25,11 @@ pub(crate) enum ProcessError {
     #[error("无法绑定端口: {0} / cannot bind a port")]
     Bind(std::io::Error),
     #[error("{name} 未在 {seconds} 秒内就绪，日志见 {log} / {name} is not ready; see its log")]
-    NotReady { name: String, seconds: u64, log: PathBuf },
+    NotReady {
+        name: String,
+        seconds: u64,
+        log: PathBuf,
+    },
 }
 
 /// A socket bound on loopback, port chosen by the system.
@@ -81,8 +85,22 @@ impl Component {
         let restarts = Arc::new(AtomicU32::new(0));
         let stop = CancellationToken::new();
         let (name, log, ops) = (spec.name.clone(), spec.log.clone(), spec.ops);
-        let task = tokio::spawn(supervise(spec, child, Arc::clone(&pid), Arc::clone(&restarts), stop.clone()));
-        Ok(Self { name, log, ops, pid, restarts, stop, task })
+        let task = tokio::spawn(supervise(
+            spec,
+            child,
+            Arc::clone(&pid),
+            Arc::clone(&restarts),
+            stop.clone(),
+        ));
+        Ok(Self {
+            name,
+            log,
+            ops,
+            pid,
+            restarts,
+            stop,
+            task,
+        })
     }
 
     /// Process id at present.
@@ -110,9 +128,13 @@ impl Component {
                 tokio::time::sleep(std::time::Duration::from_millis(25)).await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(seconds), wait).await.map_err(|_| {
-            ProcessError::NotReady { name: self.name.clone(), seconds, log: self.log.clone() }
-        })
+        tokio::time::timeout(std::time::Duration::from_secs(seconds), wait)
+            .await
+            .map_err(|_| ProcessError::NotReady {
+                name: self.name.clone(),
+                seconds,
+                log: self.log.clone(),
+            })
     }
 
     /// Ends it: first a termination signal, then, after a few seconds, the end.
@@ -124,18 +146,33 @@ impl Component {
 }
 
 fn spawn(spec: &Spec) -> Result<Child, ProcessError> {
-    let start = |reason| ProcessError::Start { name: spec.name.clone(), reason };
+    let start = |reason| ProcessError::Start {
+        name: spec.name.clone(),
+        reason,
+    };
     let executable = std::env::current_exe().map_err(start)?;
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(&spec.log).map_err(start)?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&spec.log)
+        .map_err(start)?;
     let mut command = std::process::Command::new(executable);
-    command.args(&spec.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    command.env("LISTEN_FDS", spec.sockets.len().to_string()).env_remove("LISTEN_PID");
+    command
+        .args(&spec.arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log);
+    command
+        .env("LISTEN_FDS", spec.sockets.len().to_string())
+        .env_remove("LISTEN_PID");
     let mut mappings = Vec::with_capacity(spec.sockets.len());
     for (child_fd, socket) in (FIRST_FD..).zip(&spec.sockets) {
         let parent_fd: OwnedFd = socket.listener.try_clone().map_err(start)?.into();
         mappings.push(FdMapping { parent_fd, child_fd });
     }
-    command.fd_mappings(mappings).map_err(|_| start(std::io::Error::other("two sockets for one descriptor")))?;
+    command
+        .fd_mappings(mappings)
+        .map_err(|_| start(std::io::Error::other("two sockets for one descriptor")))?;
     Command::from(command).kill_on_drop(true).spawn().map_err(start)
 }
 
@@ -173,14 +210,23 @@ async fn terminate(child: &mut Child) {
         // A process that is gone already needs no signal.
         let _ = signal(pid, "-TERM").await;
     }
-    if tokio::time::timeout(std::time::Duration::from_secs(5), child.wait()).await.is_err() {
+    if tokio::time::timeout(std::time::Duration::from_secs(5), child.wait())
+        .await
+        .is_err()
+    {
         let _ = child.kill().await;
     }
 }
 
 /// Sends a signal. Without `unsafe` or another dependency this is done by the system's own program.
 pub(crate) async fn signal(pid: u32, signal: &str) -> std::io::Result<()> {
-    Command::new("kill").arg(signal).arg(pid.to_string()).stderr(Stdio::null()).status().await.map(drop)
+    Command::new("kill")
+        .arg(signal)
+        .arg(pid.to_string())
+        .stderr(Stdio::null())
+        .status()
+        .await
+        .map(drop)
 }
 
 /// The log file of a component.

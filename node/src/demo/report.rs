@@ -18,7 +18,11 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(played: Vec<Played>, prepared: &Prepared) -> Self {
-        Self { played, permits: prepared.permits, attestations: prepared.attestations }
+        Self {
+            played,
+            permits: prepared.permits,
+            attestations: prepared.attestations,
+        }
     }
 
     /// Whether everything came as expected.
@@ -37,13 +41,28 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(UTF8_BORDERS_ONLY);
-        table.set_header(["签发→核验", "情形 scene", "结论 outcome", "中文提示", "耗时 ms", "组件 component", ""]);
+        table.set_header([
+            "签发→核验",
+            "情形 scene",
+            "结论 outcome",
+            "中文提示",
+            "耗时 ms",
+            "组件 component",
+            "",
+        ]);
         for one in &self.played {
             let text = Outcome::from_code(&one.actual).map_or("", |outcome| outcome.text().zh);
             let good = one.is_as_expected();
-            let mark = if good { Cell::new("√").fg(Color::Green) } else { Cell::new("×").fg(Color::Red) };
-            let actual =
-                if good { one.actual.clone() } else { format!("{} (应为 expected {})", one.actual, one.expected.code()) };
+            let mark = if good {
+                Cell::new("√").fg(Color::Green)
+            } else {
+                Cell::new("×").fg(Color::Red)
+            };
+            let actual = if good {
+                one.actual.clone()
+            } else {
+                format!("{} (应为 expected {})", one.actual, one.expected.code())
+            };
             table.add_row([
                 Cell::new(format!("{}→{}", one.issuer, one.recogniser)),
                 Cell::new(one.name),

@@ -83,7 +83,14 @@ const fn scene<'a>(
     service: &'static str,
     expected: Outcome,
 ) -> Scene<'a> {
-    Scene { name, shown, service, provider: None, clerk: None, expected }
+    Scene {
+        name,
+        shown,
+        service,
+        provider: None,
+        clerk: None,
+        expected,
+    }
 }
 
 /// Plays every scene in both directions.
@@ -94,7 +101,12 @@ pub(crate) async fn play(stage: &Stage, prepared: &Prepared) -> Result<Vec<Playe
         (&stage.changshan, &stage.yushan, &prepared.changshan),
     ] {
         let window = Window::sign_in(recogniser.staff, CLERK, PASSWORD).await?;
-        let direction = Direction { issuer, recogniser, cast, prepared };
+        let direction = Direction {
+            issuer,
+            recogniser,
+            cast,
+            prepared,
+        };
         for one in scenes(&direction) {
             played.push(direction.at_window(&window, &one).await);
         }
@@ -107,47 +119,161 @@ pub(crate) async fn play(stage: &Stage, prepared: &Prepared) -> Result<Vec<Playe
 
 fn scenes(direction: &Direction<'_>) -> Vec<Scene<'static>> {
     use Outcome as O;
-    let hospital = if direction.recogniser.region == "330822" { "330822-HOSPITAL-1" } else { "361123-HOSPITAL-1" };
+    let hospital = if direction.recogniser.region == "330822" {
+        "330822-HOSPITAL-1"
+    } else {
+        "361123-HOSPITAL-1"
+    };
     let mut list = vec![
         Scene {
             clerk: Some(true),
-            ..scene("presented.recognised", Shown::Card(Role::Ordinary), "EMP-INFO", O::Recognised)
+            ..scene(
+                "presented.recognised",
+                Shown::Card(Role::Ordinary),
+                "EMP-INFO",
+                O::Recognised,
+            )
         },
         Scene {
             clerk: Some(false),
-            ..scene("presented.other-person", Shown::Card(Role::Impersonated), "EMP-INFO", O::HolderMismatch)
+            ..scene(
+                "presented.other-person",
+                Shown::Card(Role::Impersonated),
+                "EMP-INFO",
+                O::HolderMismatch,
+            )
         },
         Scene {
             provider: Some(hospital),
             clerk: Some(true),
-            ..scene("presented.named-hospital", Shown::Card(Role::Ordinary), "MED-DESIGNATED", O::Recognised)
+            ..scene(
+                "presented.named-hospital",
+                Shown::Card(Role::Ordinary),
+                "MED-DESIGNATED",
+                O::Recognised,
+            )
         },
         Scene {
             provider: Some("ELSEWHERE"),
-            ..scene("presented.other-hospital", Shown::Card(Role::Ordinary), "MED-DESIGNATED", O::ServiceNotCovered)
+            ..scene(
+                "presented.other-hospital",
+                Shown::Card(Role::Ordinary),
+                "MED-DESIGNATED",
+                O::ServiceNotCovered,
+            )
         },
-        scene("presented.school-by-local-rules", Shown::Card(Role::Ordinary), "BPS-1", O::RecognisedConditional),
-        scene("presented.newcomer", Shown::Card(Role::Newcomer), "EMP-TRAINING", O::RecognisedConditional),
-        scene("presented.unmapped-tier", Shown::Card(Role::Temporary), "EMP-INFO", O::RecognisedConditional),
-        scene("presented.service-not-agreed", Shown::Card(Role::Ordinary), "BPS-4", O::ServiceNotCovered),
-        scene("presented.cancelled", Shown::Card(Role::Cancelled), "EMP-INFO", O::Revoked),
-        scene("presented.reported-lost", Shown::Card(Role::Lost), "EMP-INFO", O::ReportedLost),
-        scene("presented.suspended", Shown::Card(Role::Suspended), "EMP-INFO", O::Suspended),
-        scene("presented.altered", Shown::Altered(Role::Ordinary), "EMP-INFO", O::SignatureInvalid),
-        scene("presented.unreadable", Shown::Text("0123456789"), "EMP-INFO", O::Unreadable),
+        scene(
+            "presented.school-by-local-rules",
+            Shown::Card(Role::Ordinary),
+            "BPS-1",
+            O::RecognisedConditional,
+        ),
+        scene(
+            "presented.newcomer",
+            Shown::Card(Role::Newcomer),
+            "EMP-TRAINING",
+            O::RecognisedConditional,
+        ),
+        scene(
+            "presented.unmapped-tier",
+            Shown::Card(Role::Temporary),
+            "EMP-INFO",
+            O::RecognisedConditional,
+        ),
+        scene(
+            "presented.service-not-agreed",
+            Shown::Card(Role::Ordinary),
+            "BPS-4",
+            O::ServiceNotCovered,
+        ),
+        scene(
+            "presented.cancelled",
+            Shown::Card(Role::Cancelled),
+            "EMP-INFO",
+            O::Revoked,
+        ),
+        scene(
+            "presented.reported-lost",
+            Shown::Card(Role::Lost),
+            "EMP-INFO",
+            O::ReportedLost,
+        ),
+        scene(
+            "presented.suspended",
+            Shown::Card(Role::Suspended),
+            "EMP-INFO",
+            O::Suspended,
+        ),
+        scene(
+            "presented.altered",
+            Shown::Altered(Role::Ordinary),
+            "EMP-INFO",
+            O::SignatureInvalid,
+        ),
+        scene(
+            "presented.unreadable",
+            Shown::Text("0123456789"),
+            "EMP-INFO",
+            O::Unreadable,
+        ),
         Scene {
             clerk: Some(true),
-            ..scene("looked-up.recognised", Shown::Number(Role::Ordinary), "EMP-INFO", O::Recognised)
+            ..scene(
+                "looked-up.recognised",
+                Shown::Number(Role::Ordinary),
+                "EMP-INFO",
+                O::Recognised,
+            )
         },
-        scene("looked-up.wrong-name", Shown::WrongName(Role::Ordinary), "EMP-INFO", O::NoMatch),
-        scene("looked-up.lapsed", Shown::Number(Role::Lapsed), "EMP-INFO", O::EndorsementLapsed),
-        scene("looked-up.cancelled", Shown::Number(Role::Cancelled), "EMP-INFO", O::Revoked),
-        scene("looked-up.reported-lost", Shown::Number(Role::Lost), "EMP-INFO", O::ReportedLost),
-        scene("looked-up.replaced", Shown::Number(Role::Replaced), "EMP-INFO", O::Superseded),
-        scene("looked-up.card-expired", Shown::Number(Role::CardExpired), "EMP-INFO", O::Expired),
-        scene("looked-up.service-not-agreed", Shown::Number(Role::Ordinary), "BPS-4", O::ServiceNotCovered),
+        scene(
+            "looked-up.wrong-name",
+            Shown::WrongName(Role::Ordinary),
+            "EMP-INFO",
+            O::NoMatch,
+        ),
+        scene(
+            "looked-up.lapsed",
+            Shown::Number(Role::Lapsed),
+            "EMP-INFO",
+            O::EndorsementLapsed,
+        ),
+        scene(
+            "looked-up.cancelled",
+            Shown::Number(Role::Cancelled),
+            "EMP-INFO",
+            O::Revoked,
+        ),
+        scene(
+            "looked-up.reported-lost",
+            Shown::Number(Role::Lost),
+            "EMP-INFO",
+            O::ReportedLost,
+        ),
+        scene(
+            "looked-up.replaced",
+            Shown::Number(Role::Replaced),
+            "EMP-INFO",
+            O::Superseded,
+        ),
+        scene(
+            "looked-up.card-expired",
+            Shown::Number(Role::CardExpired),
+            "EMP-INFO",
+            O::Expired,
+        ),
+        scene(
+            "looked-up.service-not-agreed",
+            Shown::Number(Role::Ordinary),
+            "BPS-4",
+            O::ServiceNotCovered,
+        ),
     ];
-    list.push(scene("presented.unknown-issuer", Shown::Text(STRANGER), "EMP-INFO", O::UnknownIssuer));
+    list.push(scene(
+        "presented.unknown-issuer",
+        Shown::Text(STRANGER),
+        "EMP-INFO",
+        O::UnknownIssuer,
+    ));
     list
 }
 
@@ -163,7 +289,10 @@ struct Direction<'a> {
 
 impl Direction<'_> {
     fn token(&self, role: Role) -> &str {
-        self.prepared.tokens.get(&(self.issuer.region, role as usize)).map_or("", String::as_str)
+        self.prepared
+            .tokens
+            .get(&(self.issuer.region, role as usize))
+            .map_or("", String::as_str)
     }
 
     fn body(&self, one: &Scene<'_>) -> Result<Value, DemoError> {
@@ -180,14 +309,19 @@ impl Direction<'_> {
             Shown::Card(role) => body["presented"] = digits(self.token(*role))?.into(),
             Shown::Altered(role) => body["presented"] = digits(&altered(self.token(*role)))?.into(),
             Shown::Text(STRANGER) => {
-                body["presented"] = digits(&super::stranger::attestation(self.token(Role::Ordinary))?)?.into();
+                body["presented"] =
+                    digits(&super::stranger::attestation(self.token(Role::Ordinary))?)?.into();
             }
             Shown::Text(text) => body["presented"] = (*text).into(),
             Shown::Number(role) | Shown::WrongName(role) => {
                 let resident = self.cast.of(*role);
                 let wrong = matches!(one.shown, Shown::WrongName(_));
                 body["number"] = resident.permit_number.to_string().into();
-                body["name"] = if wrong { "无此人示例".into() } else { resident.name.clone().into() };
+                body["name"] = if wrong {
+                    "无此人示例".into()
+                } else {
+                    resident.name.clone().into()
+                };
                 body["issuer_region"] = self.issuer.region.into();
             }
         }
@@ -227,7 +361,13 @@ impl Direction<'_> {
             }
             None => answer,
         };
-        Ok((answer["decision"]["outcome"].as_str().unwrap_or_default().to_owned(), trace))
+        Ok((
+            answer["decision"]["outcome"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            trace,
+        ))
     }
 
     /// What a window without a network decides from its county's bundle: now, two days, four days and three weeks after it was written.
@@ -235,9 +375,24 @@ impl Direction<'_> {
         const DAY: i64 = 86_400;
         let rows = [
             ("off-line.fresh", Role::Ordinary, 0, Outcome::Recognised),
-            ("off-line.two-days", Role::Ordinary, 2 * DAY, Outcome::RecognisedConditional),
-            ("off-line.four-days", Role::Ordinary, 4 * DAY, Outcome::StatusStale),
-            ("off-line.three-weeks", Role::Ordinary, 21 * DAY, Outcome::NodeNotReady),
+            (
+                "off-line.two-days",
+                Role::Ordinary,
+                2 * DAY,
+                Outcome::RecognisedConditional,
+            ),
+            (
+                "off-line.four-days",
+                Role::Ordinary,
+                4 * DAY,
+                Outcome::StatusStale,
+            ),
+            (
+                "off-line.three-weeks",
+                Role::Ordinary,
+                21 * DAY,
+                Outcome::NodeNotReady,
+            ),
             ("off-line.cancelled", Role::Cancelled, 0, Outcome::Revoked),
         ];
         let mut played = Vec::new();
@@ -261,11 +416,21 @@ impl Direction<'_> {
 
     fn decide_off_line(&self, token: &str, now: UnixSeconds) -> Result<Decision, DemoError> {
         let anchor = crate::wiring::anchor(&self.recogniser.settings.trust.anchor)?;
-        let bytes = self.prepared.bundles.get(self.recogniser.region).map_or(&[][..], Vec::as_slice);
+        let bytes = self
+            .prepared
+            .bundles
+            .get(self.recogniser.region)
+            .map_or(&[][..], Vec::as_slice);
         let opened = bundle::open(bytes, &anchor, &Floors::default(), now).map_err(DemoError::other)?;
         let service: ServiceCode = "EMP-INFO".parse().map_err(DemoError::other)?;
         let mut budget = Budget::new(Limits::PRESENTATION);
-        let opening = presentation::open(token.as_bytes(), &opened.trust, Binding::Optional, now, &mut budget);
+        let opening = presentation::open(
+            token.as_bytes(),
+            &opened.trust,
+            Binding::Optional,
+            now,
+            &mut budget,
+        );
         let source = match &opening {
             Ok(presented) => Source::Presented(presented),
             Err(refusal) => Source::Refused(refusal),
@@ -277,7 +442,11 @@ impl Direction<'_> {
                 region: self.recogniser.settings.node.region,
                 network: Network::OffLine,
             },
-            evidence: Evidence { source, lookup: Lookup::NotAsked, typed_name: None },
+            evidence: Evidence {
+                source,
+                lookup: Lookup::NotAsked,
+                typed_name: None,
+            },
             trust: &opened.trust,
             agreements: &opened.agreements,
             status: &opened.status,
@@ -296,7 +465,12 @@ impl Direction<'_> {
     /// A clerk who types one wrong name after another.
     async fn asked_too_often(&self) -> Result<Played, DemoError> {
         let window = Window::sign_in(self.recogniser.staff, HASTY, PASSWORD).await?;
-        let wrong = scene("looked-up.too-often", Shown::WrongName(Role::Ordinary), "EMP-INFO", Outcome::RateLimited);
+        let wrong = scene(
+            "looked-up.too-often",
+            Shown::WrongName(Role::Ordinary),
+            "EMP-INFO",
+            Outcome::RateLimited,
+        );
         for _ in 0..self.recogniser.settings.policy.misses_per_ten_minutes {
             self.verified(&window, &wrong).await?;
         }
@@ -323,7 +497,9 @@ impl Direction<'_> {
 /// The token with the first character of its signature changed.
 fn altered(token: &str) -> String {
     let jws_end = token.find('~').unwrap_or(token.len());
-    let Some(dot) = token[..jws_end].rfind('.') else { return token.to_owned() };
+    let Some(dot) = token[..jws_end].rfind('.') else {
+        return token.to_owned();
+    };
     let mut bytes = token.as_bytes().to_vec();
     if let Some(byte) = bytes.get_mut(dot + 1) {
         *byte = if *byte == b'A' { b'B' } else { b'A' };

@@ -56,8 +56,13 @@ struct Plan {
     province: usize,
 }
 
-const YUSHAN: Plan =
-    Plan { region: "361123", name_zh: "玉山县（示例）", name_en: "Yushan county (demo)", folder: "yushan", province: 0 };
+const YUSHAN: Plan = Plan {
+    region: "361123",
+    name_zh: "玉山县（示例）",
+    name_en: "Yushan county (demo)",
+    folder: "yushan",
+    province: 0,
+};
 const CHANGSHAN: Plan = Plan {
     region: "330822",
     name_zh: "常山县（示例）",
@@ -67,8 +72,10 @@ const CHANGSHAN: Plan = Plan {
 };
 
 /// (folder, Chinese name, English name, prefix)
-const PROVINCES: [(&str, &str, &str, &str); 2] =
-    [("jiangxi", "江西省（示例）", "Jiangxi (demo)", "36"), ("zhejiang", "浙江省（示例）", "Zhejiang (demo)", "33")];
+const PROVINCES: [(&str, &str, &str, &str); 2] = [
+    ("jiangxi", "江西省（示例）", "Jiangxi (demo)", "36"),
+    ("zhejiang", "浙江省（示例）", "Zhejiang (demo)", "33"),
+];
 
 /// Builds the stage under `dir` and waits until both counties are ready.
 pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoError> {
@@ -115,7 +122,14 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
     let mut counties = Vec::new();
     for plan in [&YUSHAN, &CHANGSHAN] {
         let superior = &superiors[plan.province];
-        let place = Place { dir, logs: &logs, web: &web, anchor: &anchor, superior, log_level };
+        let place = Place {
+            dir,
+            logs: &logs,
+            web: &web,
+            anchor: &anchor,
+            superior,
+            log_level,
+        };
         counties.push(settle(plan, &place, &province_dirs[plan.province]).await?);
     }
     let (Some(changshan), Some(yushan)) = (counties.pop(), counties.pop()) else {
@@ -124,7 +138,12 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
     for county in [&yushan, &changshan] {
         county.component.ready(READY_WITHIN).await?;
     }
-    Ok(Stage { anchor, authorities, yushan, changshan })
+    Ok(Stage {
+        anchor,
+        authorities,
+        yushan,
+        changshan,
+    })
 }
 
 async fn found(
@@ -246,12 +265,24 @@ level = "{level}"
     .await?;
     let component = Component::start(Spec {
         name: plan.folder.to_owned(),
-        arguments: vec!["run".to_owned(), "--config".to_owned(), path.display().to_string()],
+        arguments: vec![
+            "run".to_owned(),
+            "--config".to_owned(),
+            path.display().to_string(),
+        ],
         sockets: sockets.into(),
         log: log_file(place.logs, plan.folder),
         ops: Some(ops),
     })?;
-    Ok(County { region: plan.region, name_zh: plan.name_zh, config: path, settings, staff, ops, component })
+    Ok(County {
+        region: plan.region,
+        name_zh: plan.name_zh,
+        config: path,
+        settings,
+        staff,
+        ops,
+        component,
+    })
 }
 
 async fn apply(settings: &Config) -> Result<String, DemoError> {
@@ -274,14 +305,18 @@ impl WebCertificates {
     fn new(dir: &Path) -> Result<Self, DemoError> {
         let mut root = CertificateParams::default();
         root.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        root.distinguished_name.push(DnType::CommonName, "Comity demo root");
+        root.distinguished_name
+            .push(DnType::CommonName, "Comity demo root");
         let issuer = CertifiedIssuer::self_signed(root, KeyPair::generate().map_err(DemoError::other)?)
             .map_err(DemoError::other)?;
         let pair = KeyPair::generate().map_err(DemoError::other)?;
         let leaf = CertificateParams::new(vec!["localhost".to_owned()]).map_err(DemoError::other)?;
         let leaf = leaf.signed_by(&pair, &issuer).map_err(DemoError::other)?;
-        let this =
-            Self { root: dir.join("web-root.pem"), certificate: dir.join("web.crt"), key: dir.join("web.key") };
+        let this = Self {
+            root: dir.join("web-root.pem"),
+            certificate: dir.join("web.crt"),
+            key: dir.join("web.key"),
+        };
         std::fs::write(&this.root, issuer.pem())?;
         std::fs::write(&this.certificate, leaf.pem())?;
         keys::write_new(&this.key, pair.serialize_pem().as_bytes())?;
@@ -294,7 +329,10 @@ impl WebCertificates {
             certificate: self.certificate.clone(),
             key: self.key.clone(),
         };
-        std::fs::write(dir.join("serve.toml"), toml::to_string(&serve).map_err(DemoError::other)?)?;
+        std::fs::write(
+            dir.join("serve.toml"),
+            toml::to_string(&serve).map_err(DemoError::other)?,
+        )?;
         Ok(())
     }
 }

@@ -69,7 +69,14 @@ macro_rules! refused {
     )+};
 }
 
-refused!(JwsError, SdJwtError, StatusListError, KeyError, AnchorError, BundleError);
+refused!(
+    JwsError,
+    SdJwtError,
+    StatusListError,
+    KeyError,
+    AnchorError,
+    BundleError
+);
 
 impl From<BudgetExceeded> for Failure {
     fn from(error: BudgetExceeded) -> Self {
