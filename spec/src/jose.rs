@@ -41,6 +41,23 @@ pub enum Typ {
 }
 
 impl Typ {
+    /// Every type, in the order of the text.
+    pub const ALL: [Self; 13] = [
+        Self::EntityStatement,
+        Self::JwkSet,
+        Self::StatusList,
+        Self::Attestation,
+        Self::KeyBinding,
+        Self::MemberList,
+        Self::Agreement,
+        Self::Withdrawal,
+        Self::VerificationRequest,
+        Self::VerificationResponse,
+        Self::Hint,
+        Self::Receipt,
+        Self::RecordHead,
+    ];
+
     /// The exact value of the `typ` header parameter.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

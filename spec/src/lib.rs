@@ -19,5 +19,6 @@ pub mod receipt;
 pub mod status;
 pub mod text;
 pub mod time;
+pub mod vector;
 
 mod wire_string;

@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use comity_spec::catalogue::{self, ServiceKind};
+use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::outcome::{Outcome, OutcomeClass};
 use comity_spec::problem::{Fault, ProblemType};
 
@@ -52,6 +54,36 @@ fn problem_table() -> String {
             table,
             "| {slug} | {status} | {fault} | {} | {} | {} | {} |",
             title.zh, next.zh, title.en, next.en
+        )
+        .expect("a String takes every write");
+    }
+    table
+}
+
+fn type_table() -> String {
+    let mut table = "| `typ` | signed by a key for |\n|---|---|\n".to_owned();
+    for typ in Typ::ALL {
+        let purpose = typ.purpose().map_or("(the holder's key)", KeyPurpose::as_str);
+        writeln!(table, "| `{}` | {purpose} |", typ.as_str()).expect("a String takes every write");
+    }
+    table
+}
+
+fn service_table() -> String {
+    let mut table =
+        "| code | kind | 事项 | service | part of | source |\n|---|---|---|---|---|---|\n".to_owned();
+    for service in catalogue::services() {
+        let kind = match service.kind {
+            ServiceKind::Right => "right",
+            ServiceKind::BasicPublicService => "basic public service",
+            ServiceKind::Convenience => "convenience",
+            ServiceKind::Agreed => "by agreement",
+        };
+        let parent = service.parent().map_or("", |parent| parent.code);
+        writeln!(
+            table,
+            "| {} | {kind} | {} | {} | {parent} | {} |",
+            service.code, service.name.zh, service.name.en, service.source.en
         )
         .expect("a String takes every write");
     }
@@ -120,4 +152,35 @@ fn classes() {
 #[test]
 fn problems() {
     check("10-errors.md", "problems", &problem_table());
+}
+
+// VSN-3, JWS-5
+#[test]
+fn types() {
+    check("12-versions-and-registry.md", "types", &type_table());
+}
+
+// VSN-3
+#[test]
+fn services() {
+    check("12-versions-and-registry.md", "services", &service_table());
+}
+
+// VSN-3
+#[test]
+fn disclosed_claims_stand_in_the_text() {
+    use comity_spec::attestation::ClaimName;
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("protocol/05-attestation.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, table) = text
+        .split_once("## 5.2")
+        .expect("the section of disclosed claims");
+    let (table, _) = table.split_once("## 5.3").expect("the next section");
+    for claim in ClaimName::ALL {
+        assert!(
+            table.contains(&format!("`{}`", claim.as_str())),
+            "5.2 lacks {}",
+            claim.as_str()
+        );
+    }
 }

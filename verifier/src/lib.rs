@@ -34,4 +34,6 @@ pub mod trust;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod vectors;
 mod verified;
