@@ -301,6 +301,7 @@ mod tests {
         assert_eq!(cipher.open(HERE, &second).unwrap().as_slice(), "示例".as_bytes());
     }
 
+    // PRV-4
     #[test]
     fn refuses_another_row_column_or_table() {
         let cipher = cipher(&StoreKeys::new(1, [1; 32]));

@@ -88,6 +88,7 @@ fn a_one_way_row_holds_one_way_and_named_providers_are_the_only_ones() {
     assert!(takes_part(&one.agreement().services[1], None, b));
 }
 
+// AGR-4, AGR-5, AGR-6, AGR-7, AGR-8, AGR-9, AGR-10, AGR-11
 #[test]
 fn contents_that_can_be_read_in_two_ways_are_refused_by_name() {
     let deep = (0..8).fold(
@@ -258,6 +259,7 @@ fn unknown_members_are_refused() {
     assert!(verify(&contents).is_ok());
 }
 
+// AGR-2, AGR-3
 #[test]
 fn every_party_signs_once_by_a_key_that_is_pinned_and_in_the_chain() {
     let federation = demo();
@@ -322,6 +324,7 @@ fn every_party_signs_once_by_a_key_that_is_pinned_and_in_the_chain() {
     assert_eq!(expired.map_err(|e| e.rule()), Err("agreement.party-not-active"));
 }
 
+// AGR-21
 #[test]
 fn a_proposal_says_who_has_not_signed() {
     let federation = demo();
@@ -334,6 +337,7 @@ fn a_proposal_says_who_has_not_signed() {
     assert!(inspect_proposal(&to_bytes(&forged), &trust, now()).is_err());
 }
 
+// AGR-13
 #[test]
 fn what_was_adopted_loads_after_a_rotation_and_not_after_a_change() {
     let record = demo().verified_agreement().record();
@@ -359,6 +363,7 @@ fn what_was_adopted_loads_after_a_rotation_and_not_after_a_change() {
     assert!(changed.adopted().is_err());
 }
 
+// AGR-17, AGR-18
 #[test]
 fn a_withdrawal_names_its_agreement_and_gives_notice() {
     let federation = demo();
@@ -401,6 +406,7 @@ fn a_withdrawal_names_its_agreement_and_gives_notice() {
     }
 }
 
+// AGR-14
 #[test]
 fn it_is_in_force_from_its_first_day_to_its_last() {
     let mut contents = payload(&demo());
@@ -463,6 +469,7 @@ fn a_version_holds_until_the_next_and_a_withdrawal_ends_one() {
     assert_eq!(set.between(&a, &b, today(40)), ended);
 }
 
+// AGR-16
 #[test]
 fn two_successors_of_one_version_void_both_and_what_rests_on_them() {
     let first = demo().verified_agreement();
@@ -493,6 +500,7 @@ fn two_successors_of_one_version_void_both_and_what_rests_on_them() {
     );
 }
 
+// AGR-12, TRU-29
 #[test]
 fn a_key_that_only_a_province_vouches_for_does_not_speak_under_the_agreement() {
     let federation = demo();

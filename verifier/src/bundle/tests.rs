@@ -64,6 +64,7 @@ fn under_another_anchor_nothing_holds() {
     }
 }
 
+// TRU-30
 #[test]
 fn one_bad_object_is_named_and_the_others_stand() {
     let federation = Federation::demo(now());
@@ -100,6 +101,7 @@ fn one_bad_object_is_named_and_the_others_stand() {
     assert_eq!((one.agreements.all().len(), one.status.lists().count()), (1, 1));
 }
 
+// TRU-31
 #[test]
 fn a_file_that_is_no_bundle_is_refused() {
     let good = Federation::demo(now()).bundle();

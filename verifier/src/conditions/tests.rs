@@ -233,6 +233,7 @@ fn everything_missing_is_given_at_once_and_alternatives_stay_together() {
     assert!(missing(&service(vec![]), &facts).is_empty());
 }
 
+// DEC-13
 #[test]
 fn sentences_do_not_tell_the_date_of_birth() {
     let facts = Facts {
@@ -359,6 +360,7 @@ proptest! {
         prop_assert_eq!(evaluate(&not_any, &facts), evaluate(&all_not, &facts));
     }
 
+    // DEC-26
     #[test]
     fn learning_more_never_turns_a_known_answer(condition in tree(), facts in owned(), mask: u8, more: u8) {
         let before = evaluate(&condition, &facts.seen(mask));

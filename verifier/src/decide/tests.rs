@@ -662,6 +662,7 @@ fn a_name_that_is_merely_alike_is_never_green() {
     assert_eq!(other_birth.outcome(), Outcome::ReviewRequired);
 }
 
+// DEC-6
 #[test]
 fn grey_never_says_that_the_permit_is_at_fault() {
     let expired_chain = Window::with(|w| w.later = 11 * 86_400);
@@ -727,6 +728,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Any bytes and any mutation of a good code decide, without panic, and never green.
+    // SEC-1, SEC-2
     #[test]
     fn no_presentation_panics_and_no_mutant_is_recognised(at: prop::sample::Index, bit in 0_u8..7, junk: Vec<u8>, whole: bool) {
         let mut window = Window::new();

@@ -202,6 +202,7 @@ fn spends_its_length() {
     ));
 }
 
+// PRV-1
 #[test]
 fn shape_errors_name_members_and_never_quote_values() {
     #[derive(Debug, serde::Deserialize)]

@@ -36,6 +36,7 @@ fn the_kid_of_our_own_keys_is_the_thumbprint() {
     assert_eq!(with("key-1").map(|_| ()), Err(KeyError::KidMismatch));
 }
 
+// JWS-8
 #[test]
 fn refuses_every_point_of_small_order_in_every_spelling() {
     let mut encodings: Vec<[u8; 32]> = EIGHT_TORSION.iter().map(|p| p.compress().to_bytes()).collect();
@@ -103,6 +104,7 @@ fn refuses_non_canonical_encodings_and_what_is_no_point() {
     );
 }
 
+// JWS-7
 #[test]
 fn the_forgery_that_lax_verification_accepts_is_refused() {
     // Identity as key, identity as R, zero as S: holds for every message under the cofactored and the plain equation.

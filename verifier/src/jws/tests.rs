@@ -335,6 +335,7 @@ fn es256_in_the_standard_profile() {
     assert_eq!(check(signature.to_der().as_bytes()), Err(JwsError::SignatureForm));
 }
 
+// JWS-15, JWS-19
 #[test]
 fn signatures_and_bytes_are_paid_for() {
     let key = signing_key(1);

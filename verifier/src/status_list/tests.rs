@@ -215,6 +215,7 @@ fn times_make_sense() {
     }
 }
 
+// STA-7
 #[test]
 fn nothing_is_inflated_before_its_signature_verifies() {
     let token = sign(

@@ -280,6 +280,7 @@ fn what_is_not_signed_by_the_level_above_is_nobodys_word() {
     );
 }
 
+// TRU-8, TRU-28
 #[test]
 fn a_superior_cannot_plant_and_a_county_can_drop() {
     let planted = json!({ "keys": [jwk(&key("361123/attestation")), jwk(&key("planted"))] });
@@ -378,6 +379,7 @@ fn the_future_is_a_doubt_and_never_a_forgery() {
     assert_eq!(trust.standing(&changshan(), NOW), Standing::ClockDoubt);
 }
 
+// JWS-18
 #[test]
 fn a_clock_behind_what_was_kept_answers_nothing() {
     let federation = Federation::demo(NOW);
@@ -536,6 +538,7 @@ fn only_the_superior_stops_a_county_and_either_of_its_objects_does() {
     );
 }
 
+// TRU-17
 #[test]
 fn not_a_member_is_only_said_from_current_lists_of_everybody() {
     let federation = Federation::demo(NOW);
@@ -745,6 +748,7 @@ fn an_anchor_file_is_exact() {
     assert!(Anchor::parse(private.as_bytes()).is_err());
 }
 
+// TRU-29, AGR-12
 #[test]
 fn a_new_key_counts_when_an_old_one_vouched_for_it() {
     let federation = Federation::demo(NOW);

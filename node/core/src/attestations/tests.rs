@@ -119,6 +119,7 @@ fn form(issued: &[Issuance], form: Form) -> &Issuance {
     issued.iter().find(|issuance| issuance.form == form).unwrap()
 }
 
+// ATT-5, ATT-6
 #[tokio::test]
 async fn both_forms_verify_and_say_what_the_permit_says() {
     let county = county();
@@ -153,6 +154,7 @@ async fn both_forms_verify_and_say_what_the_permit_says() {
     assert!(card.len() * 2 <= 3_517, "{} characters", card.len());
 }
 
+// ATT-6, ATT-7
 #[tokio::test]
 async fn the_count_of_digests_tells_nothing_and_no_two_salts_are_alike() {
     let county = county();
@@ -221,6 +223,7 @@ async fn what_was_changed_after_signing_does_not_verify() {
     assert!(refused.is_err());
 }
 
+// ATT-8
 #[tokio::test]
 async fn a_cancelled_or_lapsed_permit_gets_no_attestation() {
     let county = county();
@@ -326,6 +329,7 @@ async fn what_is_missing_is_issued_in_batches_and_once() {
     );
 }
 
+// STA-3
 #[tokio::test]
 async fn indices_go_on_after_a_restart_and_after_a_lost_commit() {
     let mut county = county();
@@ -413,6 +417,7 @@ proptest! {
     }
 }
 
+// STA-13
 #[tokio::test]
 async fn a_list_shows_what_the_permits_are_and_peers_are_told_in_the_same_commit() {
     let county = county();
@@ -488,6 +493,7 @@ async fn a_list_shows_what_the_permits_are_and_peers_are_told_in_the_same_commit
     assert_eq!(county.store.queued().len(), 1);
 }
 
+// STA-9
 #[tokio::test]
 async fn iat_strictly_rises_and_a_clock_that_went_back_is_said() {
     let county = county();
@@ -520,6 +526,7 @@ async fn iat_strictly_rises_and_a_clock_that_went_back_is_said() {
     );
 }
 
+// STA-1, STA-3
 #[tokio::test]
 async fn some_decoys_move_at_each_publication_and_none_breaks_the_rules() {
     let county = county();

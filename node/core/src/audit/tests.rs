@@ -50,6 +50,7 @@ async fn a_record_that_nobody_touched_holds_and_its_head_is_signed_once() {
     );
 }
 
+// REC-2
 #[tokio::test]
 async fn every_way_of_tampering_is_found_at_its_line() {
     let pair = with_lines(5).await;

@@ -156,6 +156,7 @@ async fn permit_numbers_are_exact_and_the_newest_permit_that_was_not_replaced_is
     );
 }
 
+// VER-15
 #[tokio::test]
 async fn unknown_number_and_wrong_name_are_one_answer_in_content_and_size() {
     let pair = Pair::new(now());
@@ -314,6 +315,7 @@ async fn a_hang_up_half_way_leaves_nothing_behind() {
     assert_eq!(lines(&pair).await.len(), 1);
 }
 
+// REC-2
 #[tokio::test]
 async fn no_record_no_answer() {
     let pair = Pair::new(now());
@@ -327,6 +329,7 @@ async fn no_record_no_answer() {
 }
 
 /// Each defect of a request with the problem type it is answered with; nothing is looked up and nothing recorded for any.
+// VER-4, VER-7
 #[tokio::test]
 async fn what_may_not_be_asked_is_refused_before_anybody_is_looked_up() {
     let pair = Pair::new(now());
@@ -453,6 +456,7 @@ async fn a_stored_answer_is_given_again_only_to_whom_may_still_ask() {
     );
 }
 
+// VER-14
 #[tokio::test]
 async fn every_way_of_getting_no_answer_has_a_name_and_is_grey() {
     let pair = Pair::new(now());

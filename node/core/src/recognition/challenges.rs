@@ -62,6 +62,7 @@ mod tests {
     use super::*;
     use crate::testing::CountingRng;
 
+    // SEC-4
     #[test]
     fn a_nonce_is_good_once_for_its_officer_and_not_for_long() {
         let challenges = Challenges::default();

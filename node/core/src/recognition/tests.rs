@@ -100,6 +100,7 @@ async fn lines(pair: &Pair) -> Vec<Line> {
         .collect()
 }
 
+// DEC-9, RCP-1, RCP-5
 #[tokio::test]
 async fn a_scan_is_green_only_after_a_person_looked_and_then_has_a_receipt_of_this_person() {
     let pair = Pair::new(now());
@@ -561,6 +562,7 @@ async fn an_idempotency_key_is_one_verification_also_after_a_restart() {
     }
 }
 
+// REC-2
 #[tokio::test]
 async fn no_record_no_answer_and_no_receipt() {
     let pair = Pair::new(now());
@@ -698,6 +700,7 @@ async fn store_chain(pair: &Pair) {
     pair.changshan_store.commit("the chain", writes).await.unwrap();
 }
 
+// REC-1, PRV-1, DEC-13
 #[tokio::test]
 async fn no_name_and_no_number_stands_in_a_record_or_in_what_is_printed_for_debugging() {
     let pair = Pair::new(now());

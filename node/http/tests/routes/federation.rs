@@ -313,6 +313,7 @@ async fn another_countys_certificate_does_not_carry_a_request() {
     assert_eq!((handled("fed-other"), county.told().await), (0, 0));
 }
 
+// TRN-5
 #[tokio::test]
 async fn a_header_that_names_a_county_makes_nobody_that_county() {
     let county = County::new().await;
@@ -382,6 +383,7 @@ async fn a_request_sent_a_thousand_times_across_a_restart_has_one_effect() {
     assert_eq!(county.told().await, 1);
 }
 
+// VER-9
 #[tokio::test]
 async fn other_bytes_under_a_used_number_are_a_conflict_after_a_restart_too() {
     let county = County::new().await;
@@ -474,6 +476,7 @@ async fn a_peer_that_hangs_up_takes_nothing_back() {
     assert_eq!(county.told().await, 1);
 }
 
+// VER-9
 #[tokio::test]
 async fn the_same_request_twice_at_once_is_asked_to_come_again() {
     let county = County::new().await;

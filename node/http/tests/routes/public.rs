@@ -91,6 +91,7 @@ async fn who_has_the_list_is_told_so_until_it_is_signed_anew() {
     serving.stop().await;
 }
 
+// PRV-2
 #[tokio::test]
 async fn a_list_has_one_address_and_no_past() {
     let (_, state) = county().await;

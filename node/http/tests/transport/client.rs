@@ -88,6 +88,7 @@ async fn a_document_is_read_with_its_tag_and_not_read_again() {
     running.stop().await;
 }
 
+// TRN-15
 #[tokio::test]
 async fn a_public_server_with_another_key_or_without_a_root_is_refused() {
     let (server, other) = (Certificate::new(), Certificate::new());
@@ -158,6 +159,7 @@ async fn an_extra_root_vouches_for_its_servers() {
     running.stop().await;
 }
 
+// TRN-12
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = Certificate::new();
@@ -181,6 +183,7 @@ async fn a_redirect_is_not_followed() {
     running.stop().await;
 }
 
+// TRN-14
 #[tokio::test]
 async fn an_answer_at_the_cap_is_read_and_over_it_is_not() {
     let server = Certificate::new();
@@ -221,6 +224,7 @@ async fn an_answer_at_the_cap_is_read_and_over_it_is_not() {
     running.stop().await;
 }
 
+// TRN-13
 #[tokio::test]
 async fn an_address_outside_the_allowed_ranges_is_not_connected_to() {
     let server = Certificate::new();
@@ -257,6 +261,7 @@ async fn an_address_outside_the_allowed_ranges_is_not_connected_to() {
     assert_eq!(knocked, own.local_addr().unwrap());
 }
 
+// TRN-12
 #[tokio::test]
 async fn what_is_no_plain_https_url_is_not_fetched() {
     let fetcher = fetcher(&Certificate::new(), loopback_routes(), client_limits());
@@ -319,6 +324,7 @@ async fn a_signed_body_reaches_the_peer_with_the_pinned_key() {
     assert_eq!(running.stop().await.0, 1);
 }
 
+// TRN-6
 #[tokio::test]
 async fn a_peer_with_another_key_or_an_expired_certificate_gets_nothing() {
     let (server, other, us) = (Certificate::new(), Certificate::new(), Certificate::new());
@@ -351,6 +357,7 @@ async fn a_peer_with_another_key_or_an_expired_certificate_gets_nothing() {
     assert_eq!(running.stop().await.0, 0);
 }
 
+// TRN-6
 #[tokio::test]
 async fn pins_dropped_by_the_peer_end_the_use_of_its_open_connections() {
     let (server, next, us) = (Certificate::new(), Certificate::new(), Certificate::new());
@@ -465,6 +472,7 @@ async fn connect_proxy(target: std::net::SocketAddr) -> (String, Arc<AtomicUsize
     (url, tunnels)
 }
 
+// TRN-6
 #[tokio::test]
 async fn through_a_proxy_the_pins_still_decide() {
     let (server, other, us) = (Certificate::new(), Certificate::new(), Certificate::new());

@@ -61,6 +61,7 @@ async fn a_certificate_made_for_client_use_is_let_in() {
     );
 }
 
+// TRN-2
 #[tokio::test]
 async fn an_unlisted_certificate_is_refused_whatever_its_name_says() {
     let (yushan, same_name_other_key) = (Certificate::new(), Certificate::new());
@@ -80,6 +81,7 @@ async fn a_key_that_two_counties_claim_is_refused() {
     assert_eq!(tls_refused("fed-shared", "unlisted_pin"), 1);
 }
 
+// TRN-3
 #[tokio::test]
 async fn an_expired_certificate_is_refused() {
     let yushan = Certificate::expired();
@@ -96,6 +98,7 @@ async fn a_certificate_of_tomorrow_is_refused() {
     assert_eq!(tls_refused("fed-early", "not_yet_valid"), 1);
 }
 
+// TRN-3
 #[tokio::test]
 async fn a_certificate_made_for_servers_only_is_refused() {
     let yushan = Certificate::for_use(ExtendedKeyUsagePurpose::ServerAuth);
@@ -104,6 +107,7 @@ async fn a_certificate_made_for_servers_only_is_refused() {
     assert_eq!(tls_refused("fed-server-eku", "bad_eku"), 1);
 }
 
+// TRN-2
 #[tokio::test]
 async fn without_a_certificate_nobody_is_let_in() {
     let server = Certificate::new();
@@ -117,6 +121,7 @@ async fn without_a_certificate_nobody_is_let_in() {
     assert_eq!(tls_refused("fed-none", "no_certificate"), 1);
 }
 
+// TRN-1
 #[tokio::test]
 async fn tls_1_2_is_not_spoken() {
     let server = Certificate::new();
@@ -132,6 +137,7 @@ async fn tls_1_2_is_not_spoken() {
     assert_eq!(tls_refused("fed-tls12", "incompatible"), 1);
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_handshake_that_does_not_come_is_ended() {
     let server = Certificate::new();
@@ -145,6 +151,7 @@ async fn a_handshake_that_does_not_come_is_ended() {
     assert_eq!(tls_refused("fed-silent", "handshake_timeout"), 1);
 }
 
+// TRN-1
 #[tokio::test]
 async fn no_session_is_resumed() {
     let (server, yushan) = (Certificate::new(), Certificate::new());
@@ -170,6 +177,7 @@ async fn no_session_is_resumed() {
     assert_eq!(running.stop().await.0, 2);
 }
 
+// TRN-4
 #[tokio::test]
 async fn a_pin_withdrawn_under_an_open_connection_counts_from_the_next_request() {
     let (server, yushan) = (Certificate::new(), Certificate::new());
@@ -194,6 +202,7 @@ async fn a_pin_withdrawn_under_an_open_connection_counts_from_the_next_request()
     assert_eq!(refused("fed-withdrawn", "unlisted_pin"), 1);
 }
 
+// TRN-5
 #[tokio::test]
 async fn federation_routes_behind_a_plain_listener_refuse_everybody() {
     let (router, calls) = counted_routes();
@@ -242,6 +251,7 @@ async fn a_listed_county_speaks_for_itself_and_not_for_another() {
     running.stop().await;
 }
 
+// TRN-10
 #[tokio::test]
 async fn one_key_has_so_many_connections_and_another_key_has_its_own() {
     let (server, yushan, changshan) = (Certificate::new(), Certificate::new(), Certificate::new());

@@ -56,6 +56,7 @@ async fn an_honest_request_is_answered_counted_and_traced() {
     );
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_client_that_says_nothing_is_closed() {
     let (router, calls) = counted_routes();
@@ -67,6 +68,7 @@ async fn a_client_that_says_nothing_is_closed() {
     assert_eq!(refused("plain-silent", "first_byte_timeout"), 1);
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_half_sent_head_is_closed() {
     let (router, calls) = counted_routes();
@@ -80,6 +82,7 @@ async fn a_half_sent_head_is_closed() {
     assert_eq!(refused("plain-half-head", "header_timeout"), 1);
 }
 
+// TRN-8
 #[tokio::test]
 async fn a_head_over_its_size_is_refused() {
     let (router, calls) = counted_routes();
@@ -93,6 +96,7 @@ async fn a_head_over_its_size_is_refused() {
     assert_eq!(refused("plain-big-head", "head_too_large"), 1);
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_body_below_the_floor_is_closed() {
     let (router, calls) = counted_routes();
@@ -113,6 +117,7 @@ async fn a_body_below_the_floor_is_closed() {
     assert_eq!(refused("plain-slow-body", "body_too_slow"), 1);
 }
 
+// TRN-8
 #[tokio::test]
 async fn a_body_of_the_largest_size_passes_and_one_byte_more_does_not() {
     let (router, calls) = counted_routes();
@@ -123,6 +128,7 @@ async fn a_body_of_the_largest_size_passes_and_one_byte_more_does_not() {
     assert_eq!(refused("plain-big-body", "body_too_large"), 1);
 }
 
+// TRN-8
 #[tokio::test]
 async fn a_body_of_unannounced_size_is_cut_at_the_cap() {
     let (router, calls) = counted_routes();
@@ -140,6 +146,7 @@ async fn a_body_of_unannounced_size_is_cut_at_the_cap() {
     assert_eq!(running.stop().await.0, 1);
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_client_that_does_not_take_its_answer_is_closed() {
     let router = Router::new().route("/large", get(async || vec![b'x'; 64 * 1_024 * 1_024]));
@@ -159,6 +166,7 @@ async fn a_client_that_does_not_take_its_answer_is_closed() {
     drop(stream);
 }
 
+// TRN-11
 #[tokio::test]
 async fn a_panic_is_that_requests_own() {
     let (router, calls) = counted_routes();
@@ -180,6 +188,7 @@ async fn a_panic_is_that_requests_own() {
 #[error("the cause, which is for the log")]
 struct Cause;
 
+// TRN-11
 #[tokio::test]
 async fn every_500_has_the_same_body_but_for_its_trace() {
     let router = Router::new()
@@ -211,6 +220,7 @@ async fn every_500_has_the_same_body_but_for_its_trace() {
     running.stop().await;
 }
 
+// TRN-7
 #[tokio::test]
 async fn a_handler_that_takes_too_long_is_not_waited_for() {
     let router = Router::new().route("/never", get(async || std::future::pending::<String>().await));
@@ -227,6 +237,7 @@ async fn a_handler_that_takes_too_long_is_not_waited_for() {
     running.stop().await;
 }
 
+// TRN-9
 #[tokio::test]
 async fn when_the_places_are_gone_one_is_told_so_and_the_priority_lane_still_serves() {
     let slots = Slots::new(2, 1);
@@ -280,6 +291,7 @@ async fn one_address_has_so_many_connections() {
     assert_eq!(refused("plain-per-address", "too_many_from_address"), 1);
 }
 
+// TRN-9
 #[tokio::test]
 async fn a_caller_over_its_quota_is_told_when_to_come_again() {
     let (router, calls) = counted_routes();

@@ -258,6 +258,7 @@ async fn forgetting_erases_the_holder_and_keeps_the_floor_of_lists<D: Database<S
     store.closed().await;
 }
 
+// PRV-4
 #[tokio::test]
 async fn sqlite_files_hold_no_name_number_or_token() {
     let database = Sqlite::fresh().await.unwrap();

@@ -85,6 +85,7 @@ async fn peer_list_does_not_roll_back(store: &dyn Store) {
 }
 
 on_every_store!(tombstone_only_ever_becomes_cancelled);
+// STA-12
 async fn tombstone_only_ever_becomes_cancelled(store: &dyn Store) {
     let stone = |status, seen| Tombstone {
         uri: "https://c.example/s/1".to_owned(),

@@ -26,6 +26,7 @@ pub(crate) fn answer(key: &str, request: &[u8], keep_until: i64) -> Answered {
 }
 
 on_every_store!(request_is_answered_once);
+// VER-9
 async fn request_is_answered_once(store: &dyn Store) {
     let first = answer("j1", b"request", NOW + 60);
     done(store, vec![Write::Answer(first.clone())]).await;
@@ -53,6 +54,7 @@ fn line(body: &str) -> Write {
 }
 
 on_every_store!(record_is_one_chain_without_gaps);
+// REC-2
 async fn record_is_one_chain_without_gaps(store: &dyn Store) {
     assert_eq!(store.last_line().await.unwrap(), None);
     done(store, vec![line("{\"n\":1}"), line("{\"n\":2}")]).await;

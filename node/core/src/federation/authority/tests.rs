@@ -284,6 +284,7 @@ async fn new_keys_of_a_member_are_taken_over_from_a_known_key_or_after_a_persons
     ));
 }
 
+// TRU-19
 #[tokio::test]
 async fn standing_is_stated_and_listed_and_a_place_is_given_once() {
     let mut desk = desk().await;
@@ -479,6 +480,7 @@ fn no_two_members_share_a_file_name() {
     );
 }
 
+// TRU-32
 #[tokio::test]
 async fn a_key_is_prepared_then_signs_then_the_old_one_is_retired() {
     let world = World::new(at(0)).await;

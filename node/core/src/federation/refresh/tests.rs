@@ -66,6 +66,7 @@ async fn tamper(world: &World, county: &EntityId, change: impl FnOnce(&mut Value
     );
 }
 
+// TRU-24
 #[tokio::test]
 async fn an_empty_node_learns_the_whole_federation_from_the_anchor_file_alone() {
     let world = World::new(now()).await;
@@ -118,6 +119,7 @@ async fn the_second_refresh_changes_nothing_and_no_address_is_asked_twice() {
     assert_eq!(asked.len(), report.fetches, "no address twice");
 }
 
+// TRU-25
 #[tokio::test]
 async fn one_county_costs_at_most_eight_fetches_and_does_not_ask_other_provinces() {
     let mut world = World::new(now()).await;
@@ -154,6 +156,7 @@ async fn the_budget_ends_the_walk_and_says_so() {
     assert!(!is_active(&test, &changshan()));
 }
 
+// TRU-25
 #[tokio::test]
 async fn an_authority_whose_addresses_lead_back_to_the_anchor_is_asked_once() {
     let mut world = World::new(now()).await;
@@ -181,6 +184,7 @@ async fn an_authority_whose_addresses_lead_back_to_the_anchor_is_asked_once() {
     assert!(is_active(&test, &changshan()), "the last good stands");
 }
 
+// TRU-23
 #[tokio::test]
 async fn nobody_reachable_keeps_the_view() {
     let world = World::new(now()).await;
@@ -223,6 +227,7 @@ async fn a_redirect_is_an_error_of_that_object_alone() {
     assert!(is_active(&test, &changshan()));
 }
 
+// TRU-20
 #[tokio::test]
 async fn an_older_configuration_is_refused_though_well_signed() {
     let mut world = World::new(now()).await;
@@ -246,6 +251,7 @@ async fn an_older_configuration_is_refused_though_well_signed() {
     assert_eq!(report.alarms().count(), 0);
 }
 
+// TRU-21
 #[tokio::test]
 async fn two_configurations_of_one_second_raise_the_alarm_and_the_first_stands() {
     let world = World::new(now()).await;
@@ -382,6 +388,7 @@ async fn a_province_that_speaks_of_a_region_outside_its_prefix_is_refused_and_th
     assert!(is_active(&test, &county.entity));
 }
 
+// TRU-26
 #[tokio::test]
 async fn a_fetch_endpoint_that_answers_about_somebody_else_is_not_taken_at_its_word() {
     let mut world = World::new(now()).await;

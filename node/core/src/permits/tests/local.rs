@@ -239,6 +239,7 @@ async fn where_a_register_keeps_the_permits_nothing_is_changed_here() {
     assert_eq!(county.store.commits().len(), 1);
 }
 
+// ATT-8
 #[tokio::test]
 async fn an_endorsement_in_time_extends_and_issues_anew() {
     let county = county_on(on(2024, 3, 1));
@@ -493,6 +494,7 @@ async fn a_declined_cancellation_changes_nothing() {
     );
 }
 
+// STA-2
 #[tokio::test]
 async fn a_cancellation_reaches_every_unexpired_index() {
     let county = county_on(on(2026, 3, 1));
