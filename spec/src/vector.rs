@@ -35,7 +35,7 @@ pub enum Vector {
     /// A status list token under a federation (chapter 6).
     StatusToken(Of<StatusTokenInput>),
     /// A decision (chapter 8).
-    Decision(Of<DecisionInput>),
+    Decision(Box<Of<DecisionInput>>),
     /// A look-up request at the issuer (chapter 7).
     Request(Of<RequestInput>),
     /// A look-up answer at the recogniser (chapter 7).

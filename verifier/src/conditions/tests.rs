@@ -1,3 +1,5 @@
+//! Conditions: every kind in its three values, how they compose, and what is told of what is missing.
+
 use comity_spec::agreement::{Condition, LocalRule, MAX_CONDITION_DEPTH, Service};
 use comity_spec::attestation::{Basis, InsuredMonths, PermitClaims, PointsStandard, Tier};
 use comity_spec::decision::Truth;

@@ -119,7 +119,7 @@ pub(super) fn all() -> Vec<Vector> {
             if vector.name != "decision/recognised" {
                 vector.twin = Some("decision/recognised".to_owned());
             }
-            Vector::Decision(vector)
+            Vector::Decision(Box::new(vector))
         })
         .collect()
 }
