@@ -177,3 +177,59 @@ fn every_vector_fits_the_schema_of_vectors() {
         );
     }
 }
+
+/// The payload of a compact JWS, or of one in JSON general serialization.
+fn payload(object: &str) -> serde_json::Value {
+    use base64::Engine as _;
+    let encoded = match serde_json::from_str::<agreement::SignedAgreement>(object) {
+        Ok(signed) => signed.payload,
+        Err(_) => object.split(['.', '~']).nth(1).expect("a payload").to_owned(),
+    };
+    let octets = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(encoded)
+        .expect("base64url");
+    serde_json::from_slice(&octets).expect("a payload is JSON")
+}
+
+// JWS-14, JWS-16: what a valid vector signs fits the schema of its object, and one member less or more does not.
+#[test]
+fn signed_objects_of_valid_vectors_fit_their_schemas() {
+    for (vector, member, name) in [
+        ("agreement/valid", "agreement", "agreement"),
+        ("agreement/valid-withdrawal", "withdrawal", "withdrawal"),
+        ("attestation/valid", "presented", "attestation"),
+        ("exchange/valid-request", "request", "verification-request"),
+        ("exchange/valid-match", "response", "verification-response"),
+        ("exchange/valid-hint", "hint", "hint"),
+        ("receipt/without-salt", "printed", "receipt"),
+        ("status-list/valid", "token", "status-list"),
+    ] {
+        let path = folder("vectors").join(format!("{vector}.json"));
+        let text = std::fs::read_to_string(&path).expect("the vector can be read");
+        let file: serde_json::Value = serde_json::from_str(&text).expect("a vector is JSON");
+        let signed = payload(file["input"][member].as_str().expect("a signed object"));
+        let (_, schema) = published()
+            .into_iter()
+            .find(|(published, _)| *published == name)
+            .expect("a published schema");
+        let schema = serde_json::to_value(schema).expect("a schema is JSON");
+        let validator = jsonschema::validator_for(&schema).expect("a sound schema");
+        if let Some(error) = validator.iter_errors(&signed).next() {
+            panic!("{vector}: {error}");
+        }
+        for required in schema["required"].as_array().expect("required members") {
+            let mut less = signed.clone();
+            let required = required.as_str().expect("a name");
+            less.as_object_mut().expect("an object").remove(required);
+            assert!(!validator.is_valid(&less), "{name} fits without {required}");
+        }
+        let mut more = signed;
+        more["surprise"] = 1.into();
+        let closed = schema["additionalProperties"] == false;
+        assert_eq!(
+            validator.is_valid(&more),
+            !closed,
+            "{name} with a member too many"
+        );
+    }
+}
