@@ -72,8 +72,8 @@ impl CardSheet<'_> {
         }
         let side = 100.0 * MM;
         sheet.symbol((WIDTH - side) / 2.0, 98.0 * MM, side, &symbol);
-        let note = "请持证人与居民身份证一并出示；窗口扫码后核对本人。遗失无须声明，补打不收费。\n\
-                    Show it together with the identity card; the window scans it and looks at the person. If lost, print another.";
+        let note = "请持证人与居民身份证一并出示；窗口扫码后核对本人。遗失可重新打印。\n\
+                    Show it together with the identity card; the window scans it and looks at the person. If lost, it can be printed again.";
         sheet.paragraph(left, 204.0 * MM, WIDTH - 2.0 * left, 9.0, Ink::Grey, note);
         self.cut_out(&mut sheet, &symbol);
         Ok(sheet.finish(created(self.printed_on)))

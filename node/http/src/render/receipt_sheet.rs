@@ -3,6 +3,7 @@
 //!
 //! It lays out what it is given. A receipt too long for any symbol is printed without one and says so.
 
+use comity_spec::outcome::OutcomeClass;
 use comity_spec::receipt::PrintedReceipt;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
@@ -23,7 +24,9 @@ pub struct Line {
 /// What stands on the sheet.
 #[derive(Clone, Debug)]
 pub struct ReceiptSheet<'a> {
-    /// The verdict: icon and word.
+    /// Class of the outcome, for its icon.
+    pub class: OutcomeClass,
+    /// The verdict in words.
     pub verdict: &'a Bilingual,
     /// The outcome in one sentence.
     pub sentence: &'a Bilingual,
@@ -60,8 +63,9 @@ impl ReceiptSheet<'_> {
             sheet.heading(left + 90.0 * MM, 24.0 * MM, 11.0, banner);
         }
         sheet.rule(left, 28.0 * MM, width);
-        sheet.heading(left, 38.0 * MM, 15.0, &self.verdict.zh);
-        sheet.text(left, 44.0 * MM, 9.0, Ink::Grey, &self.verdict.en);
+        sheet.mark(left, 31.5 * MM, 12.0 * MM, self.class);
+        sheet.heading(left + 16.0 * MM, 38.0 * MM, 15.0, &self.verdict.zh);
+        sheet.text(left + 16.0 * MM, 43.5 * MM, 9.0, Ink::Grey, &self.verdict.en);
         let mut y = sheet.paragraph(left, 52.0 * MM, width, 10.5, Ink::Black, &self.sentence.zh);
         y = sheet.paragraph(left, y, width, 8.0, Ink::Grey, &self.sentence.en) + 3.0 * MM;
         for line in self.lines.iter().take(16) {
@@ -157,7 +161,8 @@ mod tests {
 
     fn sheet(receipt: &str) -> Vec<u8> {
         ReceiptSheet {
-            verdict: &Text::new("✓ 予以互认", "Recognised").into(),
+            class: OutcomeClass::Green,
+            verdict: &Text::new("予以互认", "Recognised").into(),
             sentence: &Text::new("按本县居住证同等对待。", "Treat as a local permit holder.").into(),
             lines: &[Line {
                 label: Text::new("追踪号", "Trace").into(),

@@ -6,6 +6,7 @@
 //! not shown; the printable page in the browser shows both. Text is in reading order and can be searched and copied.
 //! The sheet knows nothing of permits. It is one page: what does not fit is refused by its callers' own limits on text.
 
+use comity_spec::outcome::OutcomeClass;
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo};
 use pdf_writer::{Content, Date, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
@@ -82,6 +83,56 @@ impl Sheet {
             line_y += size * 1.45;
         }
         line_y
+    }
+
+    /// A class's icon in a circle of this size. Drawn, because tick and cross are not in Adobe-GB1.
+    pub(super) fn mark(&mut self, x: f32, y: f32, size: f32, class: OutcomeClass) {
+        let (cx, cy, r) = (x + size / 2.0, HEIGHT - y - size / 2.0, size / 2.0);
+        let at = |dx: f32, dy: f32| (cx + dx * r, cy + dy * r);
+        // Control points of a quarter circle.
+        let k = 0.5523;
+        self.content.save_state();
+        self.content.set_stroke_gray(0.0).set_line_width(size / 12.0);
+        let (left, up) = (at(-1.0, 0.0), at(0.0, 1.0));
+        self.content.move_to(left.0, left.1);
+        for [(ax, ay), (bx, by), (ex, ey)] in [
+            [at(-1.0, k), at(-k, 1.0), up],
+            [at(k, 1.0), at(1.0, k), at(1.0, 0.0)],
+            [at(1.0, -k), at(k, -1.0), at(0.0, -1.0)],
+            [at(-k, -1.0), at(-1.0, -k), left],
+        ] {
+            self.content.cubic_to(ax, ay, bx, by, ex, ey);
+        }
+        self.content.stroke();
+        let strokes: &[&[(f32, f32)]] = match class {
+            OutcomeClass::Green => &[&[(-0.45, 0.0), (-0.1, -0.38), (0.48, 0.42)]],
+            OutcomeClass::Red => &[&[(-0.38, 0.38), (0.38, -0.38)], &[(-0.38, -0.38), (0.38, 0.38)]],
+            OutcomeClass::Amber => &[&[(0.0, 0.55), (0.0, -0.15)], &[(0.0, -0.4), (0.0, -0.52)]],
+            OutcomeClass::Grey => &[
+                &[
+                    (-0.28, 0.3),
+                    (-0.12, 0.52),
+                    (0.16, 0.52),
+                    (0.28, 0.3),
+                    (0.0, 0.0),
+                    (0.0, -0.15),
+                ],
+                &[(0.0, -0.4), (0.0, -0.52)],
+            ],
+        };
+        self.content.set_line_width(size / 9.0);
+        for stroke in strokes {
+            for (place, (dx, dy)) in stroke.iter().enumerate() {
+                let (px, py) = at(*dx, *dy);
+                if place == 0 {
+                    self.content.move_to(px, py);
+                } else {
+                    self.content.line_to(px, py);
+                }
+            }
+            self.content.stroke();
+        }
+        self.content.restore_state();
     }
 
     /// A rule from (x, y) to (x + width, y).

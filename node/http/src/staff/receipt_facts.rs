@@ -103,8 +103,7 @@ pub(super) fn facts<'a>(node: &Node, view: &'a RecognitionView) -> Option<Facts<
     }
     let (zh, en) = both(decision.outcome.code().to_owned());
     say(|w| w.outcome_code, zh, en);
-    let icon = decision.outcome.icon();
-    let word = |lang| format!("{icon} {}", words::verdict(lang, decision, view.needs_holder));
+    let word = |lang| words::verdict(lang, decision, view.needs_holder).to_owned();
     let now = node.now();
     Some(Facts {
         view,
@@ -140,6 +139,7 @@ impl Facts<'_> {
             sentence.en = format!("{}\n{}", sentence.en, follow_up.en);
         }
         ReceiptSheet {
+            class: self.view.decision.outcome.class(),
             verdict: &self.verdict,
             sentence: &sentence,
             lines: &self.lines,

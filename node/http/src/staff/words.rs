@@ -172,7 +172,7 @@ words! {
     agreement_version: "第 %n 版", "version %n";
     status_age: "状态数据", "Status data";
     channel: "核验方式", "Verified by";
-    channel_presented: "扫码出示，本地验签", "presented code, signature checked here";
+    channel_presented: "出示二维码或文件，在本机核验", "code or file presented, checked here";
     channel_looked_up: "向签发地联网查询", "look-up at the issuing county";
     decided_at: "核验时间", "Time";
     trace: "追踪号", "Trace number";
@@ -189,7 +189,7 @@ words! {
     missing_owner: "负责部门", "department";
     advisories_title: "提示", "Please note";
     offline: "离线数据：本结果依据本机保存的状态数据作出，可能尚未反映签发地最近的变更。", "Offline data: this result rests on status kept here and may miss the issuing county's latest changes.";
-    grey_note: "这不是拒绝：原因在系统，不在持证人。请勿告知持证人“证件无效”。", "This is no refusal: the cause is the system, not the holder. Do not call the permit invalid.";
+    grey_note: "这不是拒绝：现在无法判断，不是持证人的原因。请勿告知持证人“证件无效”。", "This is no refusal: we cannot tell now, and it is not the holder's doing. Do not call the permit invalid.";
     receipt_title: "核验回执", "Verification receipt";
     receipt_print: "打印", "Print";
     receipt_pdf: "下载 PDF", "Download PDF";

@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comity_node_core::ports::record::RecordReads as _;
-use comity_node_http::render::Symbol;
+use comity_node_http::render::{Symbol, read_code};
 use comity_spec::ids::Jti;
-use comity_spec::receipt::Receipt;
+use comity_spec::receipt::{PrintedReceipt, Receipt};
 use comity_verifier::budget::{Budget, Limits};
-use comity_verifier::receipt::{HolderCheck, is_about, verify_receipt};
+use comity_verifier::receipt::{HolderCheck, is_about, read_printed, verify_receipt};
 use comity_verifier::symbol;
 use serde_json::{Value, json};
 
@@ -67,6 +67,15 @@ async fn a_scan_is_confirmed_and_gives_a_receipt_of_this_person() {
     let now = window.pair.changshan.now();
     let receipt = verify_receipt(given["receipt"].as_str().unwrap(), &trust, now, &mut budget).unwrap();
     let receipt: &Receipt = receipt.value();
+    // The printed code is read back from its picture, by whoever holds the paper.
+    let printed = PrintedReceipt {
+        receipt: given["receipt"].as_str().unwrap().to_owned(),
+        salt: given["salt"].as_str().map(|salt| salt.parse().unwrap()),
+    };
+    let picture = Symbol::of_receipt(&printed).unwrap().to_png(4).unwrap();
+    let mut budget = Budget::new(Limits::PRESENTATION);
+    let read = read_printed(read_code(&picture).unwrap().as_bytes(), &mut budget).unwrap();
+    assert_eq!(read, printed);
     let salt: Jti = given["salt"].as_str().unwrap().parse().unwrap();
     let number = permit.details.id_number.as_str();
     assert_eq!(
