@@ -145,18 +145,18 @@ fn malformed(detail: impl Into<String>) -> Problem {
         .into()
 }
 
-/// Why a call failed.
-struct Refused(Response);
+/// Why a call failed: its answer, boxed, since it travels through every step of a handler.
+struct Refused(Box<Response>);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self(problem.into_response())
+        Self(Box::new(problem.into_response()))
     }
 }
 
@@ -164,7 +164,7 @@ macro_rules! refused {
     ($($error:ty),+) => {
         $(impl From<$error> for Refused {
             fn from(error: $error) -> Self {
-                Self(problem(error.problem(), error))
+                Self(Box::new(problem(error.problem(), error)))
             }
         })+
     };

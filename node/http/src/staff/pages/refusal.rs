@@ -21,6 +21,22 @@ struct Refusal {
     next: &'static str,
 }
 
+/// Somebody is turned away with this answer; boxed, since it travels through every step of a handler.
+#[derive(Debug)]
+pub(super) struct TurnedAway(Box<Response>);
+
+impl From<Response> for TurnedAway {
+    fn from(answer: Response) -> Self {
+        Self(Box::new(answer))
+    }
+}
+
+impl From<TurnedAway> for Response {
+    fn from(TurnedAway(answer): TurnedAway) -> Self {
+        *answer
+    }
+}
+
 /// The page for this problem. An inner fault is logged and shown in the constant form that every 500 has.
 pub(super) fn refused(state: &State, lang: Lang, kind: ProblemType, error: Option<&dyn Error>) -> Response {
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -17,7 +17,7 @@ use super::super::state::State;
 use super::super::words::{self, Lang};
 use super::super::{coverage, masked};
 use super::frame::{Frame, Nav, page};
-use super::refusal::refused;
+use super::refusal::{TurnedAway, refused};
 use super::visit::Visit;
 
 struct Fact {
@@ -138,10 +138,10 @@ pub(super) async fn reveal(
 }
 
 /// A trace number in an address; what is none is not there.
-pub(super) fn parsed(state: &State, visit: &Visit, trace: &str) -> Result<TraceNumber, Response> {
+pub(super) fn parsed(state: &State, visit: &Visit, trace: &str) -> Result<TraceNumber, TurnedAway> {
     trace
         .parse()
-        .map_err(|_| refused(state, visit.lang, ProblemType::NotFound, None))
+        .map_err(|_| refused(state, visit.lang, ProblemType::NotFound, None).into())
 }
 
 pub(super) fn failed(state: &State, visit: &Visit, error: &SettleError) -> Response {

@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::super::identity::{NoSession, Session};
 use super::super::state::State;
 use super::super::words::Lang;
-use super::refusal::refused;
+use super::refusal::{TurnedAway, refused};
 
 /// A signed-in visit by an officer who works at windows.
 pub(super) struct Visit {
@@ -19,10 +19,10 @@ pub(super) struct Visit {
 
 impl Visit {
     /// The officer, once the form proved to be of this session.
-    pub(super) fn form(&self, state: &State, csrf: &str) -> Result<Acting, Response> {
+    pub(super) fn form(&self, state: &State, csrf: &str) -> Result<Acting, TurnedAway> {
         self.session
             .form(csrf)
-            .map_err(|error| refused(state, self.lang, error.problem(), Some(&error)))
+            .map_err(|error| refused(state, self.lang, error.problem(), Some(&error)).into())
     }
 }
 
