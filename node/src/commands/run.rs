@@ -189,11 +189,16 @@ impl Fleet {
         lane: Lane,
         socket: TcpListener,
     ) {
+        let mut limits = ConnectionLimits::default();
+        if name == "staff" {
+            // A window may upload a picture of a code; the router holds every other route to less.
+            limits.body.max_bytes = u64::try_from(staff::MAX_BODY_BYTES).unwrap_or(u64::MAX);
+        }
         let server = Server {
             name,
             tls,
             router,
-            limits: ConnectionLimits::default(),
+            limits,
             slots: self.slots.clone(),
             lane,
             trace_numbers: wiring::trace_numbers(&self.region),
