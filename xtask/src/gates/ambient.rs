@@ -34,6 +34,7 @@ const STOPWATCHES: &[&str] = &["Instant::now"];
 const PROGRAMS: &[&str] = &[
     "node/src/",
     "verifier/src/bin/",
+    "verifier/examples/",
     "conformance-tests/",
     "xtask/",
     "fuzz/",

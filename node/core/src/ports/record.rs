@@ -45,7 +45,7 @@ pub fn link(previous: &Digest, body: &str) -> Digest {
     let mut bytes = [0_u8; 64];
     bytes[..32].copy_from_slice(previous.as_bytes());
     bytes[32..].copy_from_slice(Digest::of(body.as_bytes()).as_bytes());
-    Digest::of(&bytes)
+    Digest::of(bytes)
 }
 
 /// Reading the record.

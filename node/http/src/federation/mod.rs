@@ -11,11 +11,6 @@
 //! | `POST /federation/v1/hints` | notice of changed lists and of withdrawals; on the revocation path's lane |
 //! | `POST /federation/v1/proposals` | an agreement, as far as it is signed |
 
-#![expect(
-    clippy::result_large_err,
-    reason = "the error is the answer itself, which the success is too: it is moved once and not passed on"
-)]
-
 use std::sync::Arc;
 
 use axum::Router;
