@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{CommandError, Outcome};
 use crate::background::Running;
-use crate::config::{self, Config, ListenerConfig};
+use crate::config::{self, ListenerConfig};
 use crate::sockets::Sockets;
 use crate::wiring::OpenStore;
 use crate::{admin, logging, wiring};

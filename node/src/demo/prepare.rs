@@ -104,7 +104,7 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
         // The change is out when the list that shows it is signed and every hint has been delivered.
         until("状态发布 / publication of status", 30, async || {
             let status = done(county, AdminCommand::Status).await?;
-            Ok(status["status_pending"] == Value::from(false) && status["outbox"] == Value::from(0))
+            Ok(status["status_pending"] == false && status["outbox"] == 0)
         })
         .await?;
     }
@@ -159,7 +159,7 @@ async fn agree(stage: &Stage, dir: &Path) -> Result<(), DemoError> {
                 let list = done(county, AdminCommand::AgreementList).await?;
                 Ok(list
                     .as_array()
-                    .is_some_and(|list| list.iter().any(|one| one["in_force"] == Value::from(true))))
+                    .is_some_and(|list| list.iter().any(|one| one["in_force"] == true)))
             },
         )
         .await?;

@@ -72,7 +72,6 @@ pub(crate) struct Component {
     log: PathBuf,
     ops: Option<SocketAddr>,
     pid: Arc<AtomicU32>,
-    restarts: Arc<AtomicU32>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
@@ -82,22 +81,14 @@ impl Component {
     pub(crate) fn start(spec: Spec) -> Result<Self, ProcessError> {
         let child = spawn(&spec)?;
         let pid = Arc::new(AtomicU32::new(child.id().unwrap_or(0)));
-        let restarts = Arc::new(AtomicU32::new(0));
         let stop = CancellationToken::new();
         let (name, log, ops) = (spec.name.clone(), spec.log.clone(), spec.ops);
-        let task = tokio::spawn(supervise(
-            spec,
-            child,
-            Arc::clone(&pid),
-            Arc::clone(&restarts),
-            stop.clone(),
-        ));
+        let task = tokio::spawn(supervise(spec, child, Arc::clone(&pid), stop.clone()));
         Ok(Self {
             name,
             log,
             ops,
             pid,
-            restarts,
             stop,
             task,
         })
@@ -106,11 +97,6 @@ impl Component {
     /// Process id at present.
     pub(crate) fn pid(&self) -> u32 {
         self.pid.load(Ordering::Acquire)
-    }
-
-    /// How often it was started again.
-    pub(crate) fn restarts(&self) -> u32 {
-        self.restarts.load(Ordering::Acquire)
     }
 
     /// Waits until its ops listener says ready.
@@ -176,13 +162,7 @@ fn spawn(spec: &Spec) -> Result<Child, ProcessError> {
     Command::from(command).kill_on_drop(true).spawn().map_err(start)
 }
 
-async fn supervise(
-    spec: Spec,
-    mut child: Child,
-    pid: Arc<AtomicU32>,
-    restarts: Arc<AtomicU32>,
-    stop: CancellationToken,
-) {
+async fn supervise(spec: Spec, mut child: Child, pid: Arc<AtomicU32>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => {
@@ -191,7 +171,7 @@ async fn supervise(
             }
             _ = child.wait() => {}
         }
-        restarts.fetch_add(1, Ordering::AcqRel);
+        tracing::warn!(component = spec.name, "ended; started again");
         match spawn(&spec) {
             Ok(next) => {
                 pid.store(next.id().unwrap_or(0), Ordering::Release);

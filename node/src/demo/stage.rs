@@ -41,7 +41,6 @@ impl County {
 
 /// The whole stage.
 pub(crate) struct Stage {
-    pub(crate) anchor: PathBuf,
     pub(crate) authorities: Component,
     pub(crate) yushan: County,
     pub(crate) changshan: County,
@@ -139,7 +138,6 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
         county.component.ready(READY_WITHIN).await?;
     }
     Ok(Stage {
-        anchor,
         authorities,
         yushan,
         changshan,

@@ -105,7 +105,9 @@ fn tests(machine: &mut Machine) -> Outcome<Ending> {
     machine.program("curl", "curl")?;
     // The window's pages run in a real browser; without one its tests skip, and under CI they fail.
     if let Err(reason) = machine.program("chromedriver", "chromium-driver") {
-        machine.notes.push(format!("no browser for the window's pages: {reason}"));
+        machine
+            .notes
+            .push(format!("no browser for the window's pages: {reason}"));
     }
     let postgres = Postgres::start(&binaries)?;
     println!("{} at {}", postgres.version(), postgres.url());
