@@ -20,7 +20,7 @@ use crate::attestations::SOURCE_AS_OF;
 use crate::attestations::issue_for_permit::status_bits;
 use crate::ports::permits::{ImportMark, Permit, PermitChange, PermitDetails, PermitEvent, PermitId};
 use crate::ports::row_id;
-use crate::ports::store::{Conflict, Store, StoreError, Write};
+use crate::ports::store::{Store, StoreError, Write};
 
 /// Who is named as the author of mirrored changes.
 pub const REGISTER: &str = "register";
@@ -140,7 +140,9 @@ pub async fn import_register(bureau: &Bureau<'_>, input: RegisterFile<'_>) -> Re
         return Ok(Imported::Already(mark));
     }
     let now = bureau.issuer.clock.now();
-    in_sequence(&manifest, store.last_import().await?.as_ref(), now)?;
+    if let Err(refused) = in_sequence(&manifest, store.last_import().await?.as_ref(), now) {
+        return already(store, &manifest, refused).await;
+    }
     let rows = register_file::parse(input.file, &manifest, bureau.issuer.region)?;
     let known = known(store, &manifest, &rows).await?;
     let count = rows.len();
@@ -164,16 +166,23 @@ pub async fn import_register(bureau: &Bureau<'_>, input: RegisterFile<'_>) -> Re
         value: manifest.source_as_of.to_string(),
     });
     match store.commit("import register", writes).await {
-        // Somebody applied the same file while this one was read.
-        Err(StoreError::Conflict(Conflict::Exists("register file"))) => {
-            match store.import_by_digest(&manifest.key()).await? {
-                Some(mark) => Ok(Imported::Already(mark)),
-                None => Err(StoreError::Conflict(Conflict::Exists("register file")).into()),
-            }
-        }
+        // Whichever of its rows met it first: a permit that moved on, or the mark itself.
+        Err(conflict @ StoreError::Conflict(_)) => already(store, &manifest, conflict.into()).await,
         done => done
             .map(|()| Imported::Applied(counts))
             .map_err(ImportError::from),
+    }
+}
+
+/// Somebody may have applied the same file while this one was read: then what is in the way is the file's own effect.
+async fn already(
+    store: &dyn Store,
+    manifest: &Manifest,
+    refused: ImportError,
+) -> Result<Imported, ImportError> {
+    match store.import_by_digest(&manifest.key()).await? {
+        Some(mark) => Ok(Imported::Already(mark)),
+        None => Err(refused),
     }
 }
 

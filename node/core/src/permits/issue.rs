@@ -4,7 +4,7 @@
 use comity_spec::attestation::{
     Basis, CredentialClass, IdType, InsuredMonths, PointsStandard, ResidencePeriod, Tier,
 };
-use comity_spec::exchange::{PermitStatus, SubjectNumber};
+use comity_spec::exchange::PermitStatus;
 use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
 use comity_spec::time::{LocalDate, LocalDateError, endorsement};
 
@@ -53,13 +53,6 @@ pub async fn issue(
     if !missing.is_empty() {
         return Err(Refusal::Missing(missing).into());
     }
-    let number = SubjectNumber::IdNumber(application.id_number.clone());
-    let held = bureau.issuer.store.permits_by_number(&number).await?;
-    let in_force =
-        |permit: &Permit| !matches!(permit.status, PermitStatus::Cancelled | PermitStatus::Superseded);
-    if held.iter().any(in_force) {
-        return Err(Refusal::AlreadyHolds.into());
-    }
     let id = PermitId(row_id(bureau.issuer.clock, bureau.issuer.rng));
     let change = |number: &PermitNumber| {
         let permit = permit(bureau, id, application.clone(), number.clone())?;
@@ -74,7 +67,7 @@ pub async fn issue(
         }])
     };
     bureau
-        .record_and_attest("issue permit", change, Numbering::New)
+        .record_and_attest("issue permit", change, Numbering::First(&application.id_number))
         .await
 }
 

@@ -1,7 +1,8 @@
 //! What the use cases of this folder share: the office's ports and rules, reading a permit, carrying out a change with its
 //! attestations in one commit, and the serial of permit numbers.
 
-use comity_spec::ids::{OfficerId, PermitNumber};
+use comity_spec::exchange::{PermitStatus, SubjectNumber};
+use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
 use comity_spec::time::endorsement::EndorsementProfile;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
@@ -105,7 +106,7 @@ impl Bureau<'_> {
         &self,
         name: &'static str,
         changes: impl Fn(&PermitNumber) -> Result<Vec<PermitChange>, Refusal> + Send + Sync,
-        numbering: Numbering,
+        numbering: Numbering<'_>,
     ) -> Result<Done, PermitError> {
         let mut tries = 1;
         loop {
@@ -122,14 +123,18 @@ impl Bureau<'_> {
         &self,
         name: &'static str,
         changes: &(impl Fn(&PermitNumber) -> Result<Vec<PermitChange>, Refusal> + Send + Sync),
-        numbering: Numbering,
+        numbering: Numbering<'_>,
     ) -> Result<Done, PermitError> {
         let issuer = &self.issuer;
-        // The lease also keeps others of this process from the serial until the commit is answered.
+        // The lease also keeps others of this process from the serial, and from issuing to the same person at another window,
+        // until the commit is answered.
         let mut lease = issuer
             .allocator
             .lease(issuer.store, issuer.rng, issuer.public_base)
             .await?;
+        if let Numbering::First(person) = numbering {
+            self.must_hold_none(person).await?;
+        }
         let serial = self
             .last_serial()
             .await?
@@ -146,7 +151,7 @@ impl Bureau<'_> {
             .into_iter()
             .map(|change| Write::Permit(Box::new(change)))
             .collect();
-        if numbering == Numbering::New {
+        if numbering != Numbering::Kept {
             all.push(Write::Setting {
                 key: SERIAL,
                 value: serial.to_string(),
@@ -155,6 +160,18 @@ impl Bureau<'_> {
         all.extend(writes(&attestations));
         lease.commit(name, all).await.map_err(IssueError::from)?;
         Ok(Done { permit, attestations })
+    }
+
+    /// One person, one permit of this county in force.
+    async fn must_hold_none(&self, person: &CitizenNumber) -> Result<(), PermitError> {
+        let number = SubjectNumber::IdNumber(person.clone());
+        let held = self.issuer.store.permits_by_number(&number).await?;
+        let in_force =
+            |permit: &Permit| !matches!(permit.status, PermitStatus::Cancelled | PermitStatus::Superseded);
+        if held.iter().any(in_force) {
+            return Err(Refusal::AlreadyHolds.into());
+        }
+        Ok(())
     }
 
     async fn last_serial(&self) -> Result<u32, StoreError> {
@@ -169,9 +186,11 @@ impl Bureau<'_> {
 }
 
 /// Whether a change gives out a permit number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Numbering {
-    /// It does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbering<'a> {
+    /// It does, to a person who must hold none.
+    First(&'a CitizenNumber),
+    /// It does, in place of another.
     New,
     /// It does not.
     Kept,
