@@ -12,6 +12,7 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use comity_node_core::ports::Rng;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, Postgres};
@@ -45,6 +46,10 @@ const READERS: u32 = 8;
 /// First half of the advisory lock's key ("comi"); the second is the schema, so that stores in two schemas of one
 /// database do not exclude each other.
 const LOCK: i32 = 0x636F_6D69;
+
+/// How long a start waits for the lock. The server keeps the session of a process that was killed until the statement it was sent
+/// has ended; a start by a supervisor, at once, would otherwise find its own predecessor in the way.
+const HANDOVER: Duration = Duration::from_secs(2);
 
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
@@ -140,6 +145,18 @@ async fn try_lock(conn: &mut Conn) -> Result<bool, sqlx::Error> {
         .await
 }
 
+/// Takes the lock as soon as it is free, within that time.
+async fn lock_within(conn: &mut Conn, time: Duration) -> Result<bool, sqlx::Error> {
+    let since = Instant::now();
+    loop {
+        let taken = try_lock(conn).await?;
+        if taken || since.elapsed() >= time {
+            return Ok(taken);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn backend(conn: &mut Conn) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_backend_pid()")
         .fetch_one(conn)
@@ -177,7 +194,7 @@ impl Session {
     async fn open(url: &str, keys: &StoreKeys, rng: Arc<dyn Rng>) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("comity");
         let mut conn = connect(&options).await?;
-        if !try_lock(&mut conn).await? {
+        if !lock_within(&mut conn, HANDOVER).await? {
             let name: String = sqlx::query_scalar("SELECT current_database()::text")
                 .fetch_one(&mut conn)
                 .await?;
