@@ -23,6 +23,11 @@ pub(crate) enum KeyFileError {
     #[error("密钥文件 {path}: {reason} / key file: {reason}")]
     Io { path: PathBuf, reason: std::io::Error },
     #[error(
+        "密钥文件 {path} 不存在。新装请执行 comity init；原有节点请从备份恢复，新密钥打不开旧数据 / is missing: on a new installation \
+         run comity init; for a node that was in use restore it from its backup, since a new key does not open old data"
+    )]
+    Missing { path: PathBuf },
+    #[error(
         "密钥文件 {path} 可被他人读取 (权限 {mode:o})。请执行 chmod 600，并考虑更换密钥。 / readable by others; chmod 600 and \
          consider a new key"
     )]
@@ -37,9 +42,14 @@ pub(crate) enum KeyFileError {
 
 /// Reads 32 secret bytes.
 pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
-    let io = |reason| KeyFileError::Io {
-        path: path.to_owned(),
-        reason,
+    let io = |reason: std::io::Error| match reason.kind() {
+        std::io::ErrorKind::NotFound => KeyFileError::Missing {
+            path: path.to_owned(),
+        },
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            reason,
+        },
     };
     let mode = std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

@@ -17,18 +17,20 @@ use comity_node_http::peer_client::{
 };
 use comity_node_http::problem_response::TraceNumbers;
 use comity_node_http::tls::{CertifiedIdentity, HandshakeClock, PublicTrust};
-use comity_node_store::{PostgresStore, SqliteStore, Stopped, StoreKeys};
+use comity_node_store::{OpenError, PostgresStore, SqliteStore, Stopped, StoreKeys};
 use comity_spec::entity::Endpoints;
 use comity_spec::ids::{Region, TraceNumber};
 use comity_spec::jose::KeyPurpose;
 use comity_spec::time::LocalDate;
 use comity_spec::time::endorsement::EndorsementProfile;
 use comity_verifier::trust::Anchor;
+use futures_util::future::BoxFuture;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::background::chain;
+use crate::config::{Config, without_password};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
 
@@ -42,8 +44,13 @@ pub(crate) enum StartError {
     Key(#[from] keys::KeyFileError),
     #[error("锚点文件 {path}: {reason} / anchor file")]
     Anchor { path: String, reason: String },
-    #[error("数据库无法打开: {0} / the database does not open")]
-    Store(String),
+    #[error(
+        "数据库 {url} 无法打开: {reason}。请检查 [database] url，以及其目录或服务器是否存在、本账户可否读写 / the database does not \
+         open: check [database] url, and that its folder or server is there and lets this account read and write"
+    )]
+    Store { url: String, reason: String },
+    #[error("{0}")]
+    StoreRefused(OpenError),
     #[error("TLS: {0}")]
     Tls(String),
     #[error("[listeners.{0}] 缺少 certificate 与 key / certificate and key are missing")]
@@ -145,7 +152,9 @@ pub(crate) fn publishing(config: &Config) -> Result<Publishing, StartError> {
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     /// Ends with the reason when the store will not write any more: the process must end then, and its next start recovers.
-    pub(crate) stopped: futures_util::future::BoxFuture<'static, Stopped>,
+    pub(crate) stopped: BoxFuture<'static, Stopped>,
+    /// Lets what is queued be committed and gives up the lock.
+    pub(crate) close: BoxFuture<'static, ()>,
 }
 
 /// The store of the configuration.
@@ -154,7 +163,14 @@ pub(crate) async fn open_store(config: &Config) -> Result<OpenStore, StartError>
     let store_keys = StoreKeys::new(1, *key);
     let rng: Arc<dyn Rng> = Arc::new(SystemRng);
     let url = config.database.url.as_str();
-    let refused = |error: comity_node_store::OpenError| StartError::Store(error.to_string());
+    let refused = |error: OpenError| match error {
+        OpenError::File { .. } | OpenError::Database(_) => StartError::Store {
+            url: without_password(url),
+            reason: chain(&error),
+        },
+        // The others say themselves what to do.
+        error => StartError::StoreRefused(error),
+    };
     if let Some(path) = url.strip_prefix("sqlite:") {
         // Both `sqlite:/var/…` and the URL form `sqlite:///var/…` name an absolute path.
         let path = path.strip_prefix("//").unwrap_or(path);
@@ -163,9 +179,10 @@ pub(crate) async fn open_store(config: &Config) -> Result<OpenStore, StartError>
                 .await
                 .map_err(refused)?,
         );
-        let watched = Arc::clone(&store);
+        let (watched, closing) = (Arc::clone(&store), Arc::clone(&store));
         return Ok(OpenStore {
             store,
+            close: Box::pin(async move { closing.close().await }),
             stopped: Box::pin(async move { watched.stopped().await }),
         });
     }
@@ -174,9 +191,10 @@ pub(crate) async fn open_store(config: &Config) -> Result<OpenStore, StartError>
             .await
             .map_err(refused)?,
     );
-    let watched = Arc::clone(&store);
+    let (watched, closing) = (Arc::clone(&store), Arc::clone(&store));
     Ok(OpenStore {
         store,
+        close: Box::pin(async move { closing.close().await }),
         stopped: Box::pin(async move { watched.stopped().await }),
     })
 }

@@ -19,7 +19,7 @@ use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::execute;
-pub(crate) use socket::{call, serve, socket_path};
+pub(crate) use socket::{bind, call, socket_path};
 
 /// A command.
 #[derive(Clone, Serialize, Deserialize)]

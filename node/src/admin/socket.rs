@@ -4,14 +4,19 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{AdminCommand, AdminReply, execute};
 use crate::background::Running;
 
+/// How long the other end, a program on this machine, may take to send its line or to take its answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest command line, in bytes.
 const MAX_COMMAND: u64 = 1024 * 1024;
 
@@ -20,40 +25,65 @@ pub(crate) fn socket_path(state: &Path) -> PathBuf {
     state.join("admin.sock")
 }
 
-/// Serves commands until told to stop. The caller holds the store's lock, so a socket file that is there is a dead one's.
-pub(crate) async fn serve(
-    running: Arc<Running>,
-    state: PathBuf,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
-    let path = socket_path(&state);
+/// The socket of a node, bound.
+pub(crate) struct AdminSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+/// Binds the socket of the node with this state folder. The caller holds the store's lock, so a socket file that is there is a dead
+/// one's.
+pub(crate) fn bind(state: &Path) -> std::io::Result<AdminSocket> {
+    let path = socket_path(state);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    loop {
-        let (stream, _) = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted?,
+    Ok(AdminSocket { listener, path })
+}
+
+impl AdminSocket {
+    /// Serves commands until told to stop, and returns when every command that came before has its answer: a command that was
+    /// carried out and not answered would leave its sender in doubt.
+    pub(crate) async fn serve(
+        self,
+        running: Arc<Running>,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()> {
+        let calls = TaskTracker::new();
+        let take = |stream: UnixStream| {
+            let running = Arc::clone(&running);
+            calls.spawn(async move {
+                if let Err(error) = answer(&running, stream).await {
+                    tracing::warn!(%error, "an admin connection ended early");
+                }
+            });
         };
-        let running = Arc::clone(&running);
-        tokio::spawn(async move {
-            if let Err(error) = answer(&running, stream).await {
-                tracing::warn!(%error, "an admin connection ended early");
-            }
-        });
+        loop {
+            let (stream, _) = tokio::select! {
+                () = shutdown.cancelled() => break,
+                accepted = self.listener.accept() => accepted?,
+            };
+            take(stream);
+        }
+        // No more can come, and those in the queue came in time.
+        std::fs::remove_file(&self.path)?;
+        while let Some(Ok((stream, _))) = self.listener.accept().now_or_never() {
+            take(stream);
+        }
+        calls.close();
+        calls.wait().await;
+        Ok(())
     }
-    std::fs::remove_file(&path)
 }
 
 async fn answer(running: &Running, stream: UnixStream) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(MAX_COMMAND))
-        .read_line(&mut line)
-        .await?;
+    let mut reader = BufReader::new(reader.take(MAX_COMMAND));
+    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
     let reply = match serde_json::from_str::<AdminCommand>(&line) {
         Ok(command) => execute(running, command).await,
         Err(error) => AdminReply::Refused {
@@ -64,7 +94,7 @@ async fn answer(running: &Running, stream: UnixStream) -> std::io::Result<()> {
     };
     let mut bytes = serde_json::to_vec(&reply)?;
     bytes.push(b'\n');
-    writer.write_all(&bytes).await?;
+    tokio::time::timeout(PATIENCE, writer.write_all(&bytes)).await??;
     writer.shutdown().await
 }
 
@@ -88,5 +118,12 @@ pub(crate) async fn call(state: &Path, command: &AdminCommand) -> std::io::Resul
     writer.write_all(&bytes).await?;
     let mut line = String::new();
     BufReader::new(reader).read_line(&mut line).await?;
+    if !line.ends_with('\n') {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::UnexpectedEof,
+            "节点未答复即中断，请先查明是否已办理，再决定是否重做 / the node ended before it answered: look whether it was done \
+             before doing it again",
+        ));
+    }
     Ok(Some(serde_json::from_str(&line)?))
 }

@@ -67,8 +67,21 @@ pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<Admi
 /// Walks the record.
 pub(super) async fn verify_record(running: &Running) -> Result<AdminReply, Refused> {
     let report = walk(&running.node).await?;
+    if let Some(broken) = report.broken {
+        return Err(Refused(format!(
+            "× 记录链不完整，请保留现场并报告: {broken} / the record is broken after line {}: keep everything as it is and report it",
+            report.lines
+        )));
+    }
+    let signed = report.signed.map(|(line, _)| line);
     Ok(AdminReply::done(
-        format!("√ 记录链完整 / the record is whole: {report:?}"),
-        json!({}),
+        format!(
+            "√ 记录链完整: {} 行，已签署至第 {} 行 / the record is whole: {} lines, signed up to line {}",
+            report.lines,
+            signed.unwrap_or(0),
+            report.lines,
+            signed.unwrap_or(0)
+        ),
+        json!({ "lines": report.lines, "signed": signed }),
     ))
 }

@@ -38,6 +38,9 @@ const REQUESTS: usize = 1_024;
 /// Of these, kept for the revocation path.
 const RESERVED_REQUESTS: usize = 64;
 
+/// How long a reader that is still at work may hold up the closing of the store.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// Runs until told to stop.
 pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     let config = config::load(path, std::env::vars())?;
@@ -47,6 +50,19 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         .map_err(CommandError::from_display)?;
     let shutdown = wiring::shutdown_signal();
     let tasks = TaskTracker::new();
+    // Before anything else that only one process can have: a second start is told so, and not that some port is taken.
+    let OpenStore {
+        store,
+        stopped,
+        close,
+    } = wiring::open_store(&config).await?;
+    let admin_socket = admin::bind(&config.node.state).map_err(|error| {
+        CommandError::refused(format!(
+            "[node] state {}: {error}。该目录须存在且本账户可写；新装请执行 comity init / the folder must be there and writable for \
+             this account; on a new installation run comity init",
+            admin::socket_path(&config.node.state).display()
+        ))
+    })?;
     let mut sockets = Sockets::from_environment();
     let listeners = &config.listeners;
     let mut take = async |listener: &ListenerConfig| sockets.take(listener.address).await;
@@ -59,7 +75,6 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     let staff_socket = take(&listeners.staff).await.map_err(CommandError::from_display)?;
     let ops_socket = take(&listeners.ops).await.map_err(CommandError::from_display)?;
 
-    let OpenStore { store, stopped } = wiring::open_store(&config).await?;
     let (broken, stop) = (Arc::new(AtomicBool::new(false)), shutdown.clone());
     let found = Arc::clone(&broken);
     tokio::spawn(async move {
@@ -152,9 +167,9 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         ops_socket,
     );
     running.start(&tasks, &shutdown);
-    let (at, state, stop) = (Arc::clone(&running), config.node.state.clone(), shutdown.clone());
+    let (at, stop) = (Arc::clone(&running), shutdown.clone());
     tasks.spawn(async move {
-        if let Err(error) = admin::serve(at, state, stop).await {
+        if let Err(error) = admin_socket.serve(at, stop).await {
             tracing::error!(%error, "the admin socket ended");
         }
     });
@@ -165,6 +180,9 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     running.readiness.lost(Unready::Stopping);
     tasks.close();
     tasks.wait().await;
+    if tokio::time::timeout(CLOSING, close).await.is_err() {
+        tracing::warn!("the store did not close in time; what was acknowledged is on disk");
+    }
     // The supervisor starts a process anew that ended for want of its store.
     Ok(Outcome {
         text: String::new(),
