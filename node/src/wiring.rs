@@ -16,7 +16,7 @@ use comity_node_http::peer_client::{
     AddressRange, ClientLimits, FederationClient, PeerNetwork, ProxyRoute, PublicFetcher, Route, Routes,
 };
 use comity_node_http::problem_response::TraceNumbers;
-use comity_node_http::tls::{CertifiedIdentity, HandshakeClock, PublicTrust};
+use comity_node_http::tls::{HandshakeClock, PublicTrust};
 use comity_node_store::{OpenError, PostgresStore, SqliteStore, Stopped, StoreKeys};
 use comity_spec::entity::Endpoints;
 use comity_spec::ids::{Region, TraceNumber};
@@ -30,6 +30,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::chain;
+use crate::certificates::Certificates;
 use crate::config::{Config, without_password};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
@@ -125,22 +126,9 @@ pub(crate) fn identity(config: &Config) -> Result<Identity, StartError> {
     })
 }
 
-/// The TLS identity of a listener.
-pub(crate) fn certified(
-    listener: &crate::config::ListenerConfig,
-    name: &'static str,
-) -> Result<Arc<CertifiedIdentity>, StartError> {
-    let (Some(certificate), Some(key)) = (&listener.certificate, &listener.key) else {
-        return Err(StartError::NoCertificate(name));
-    };
-    CertifiedIdentity::from_pem_files(certificate, key)
-        .map(Arc::new)
-        .map_err(|error| StartError::Tls(format!("[listeners.{name}] {error}")))
-}
-
 /// What the own configuration states besides the identity.
-pub(crate) fn publishing(config: &Config) -> Result<Publishing, StartError> {
-    let pin = certified(&config.listeners.federation, "federation")?.pin();
+pub(crate) fn publishing(config: &Config, certificates: &Certificates) -> Result<Publishing, StartError> {
+    let pin = certificates.of("federation")?.pin();
     Ok(Publishing {
         authority_hints: vec![config.trust.superior.clone()],
         tls_pins: vec![pin],
@@ -210,7 +198,11 @@ pub(crate) fn anchor(path: &Path) -> Result<Anchor, StartError> {
 }
 
 /// The node with its ports, its view still empty.
-pub(crate) async fn assemble(config: &Config, store: Arc<dyn Store>) -> Result<Node, StartError> {
+pub(crate) async fn assemble(
+    config: &Config,
+    store: Arc<dyn Store>,
+    certificates: &Certificates,
+) -> Result<Node, StartError> {
     let signers: Signers = keys::read_signers(&config.keys.dir, &KeyPurpose::NODE)?;
     let anchor = anchor(&config.trust.anchor)?;
     let view = View::empty(&anchor);
@@ -221,7 +213,7 @@ pub(crate) async fn assemble(config: &Config, store: Arc<dyn Store>) -> Result<N
         rng: Arc::new(SystemRng),
         signers,
         store,
-        peers: Arc::new(peers(config)?),
+        peers: Arc::new(peers(config, certificates)?),
         view: ArcSwap::from_pointee(view),
         rebuilding: tokio::sync::Mutex::new(()),
         allocator: comity_node_core::attestations::StatusAllocator::default(),
@@ -245,7 +237,7 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
-fn peers(config: &Config) -> Result<PeerNetwork, StartError> {
+fn peers(config: &Config, certificates: &Certificates) -> Result<PeerNetwork, StartError> {
     let network = |error: &dyn std::fmt::Display| StartError::Network(error.to_string());
     let limits = ClientLimits::default();
     let ranges = |texts: &[String]| -> Result<Vec<AddressRange>, StartError> {
@@ -289,7 +281,7 @@ fn peers(config: &Config) -> Result<PeerNetwork, StartError> {
         total: Duration::from_secs(config.policy.lookup_timeout_seconds),
         ..limits
     };
-    let identity = certified(&config.listeners.federation, "federation")?;
+    let identity = certificates.of("federation")?;
     let federation = FederationClient::new(identity, handshake_clock(), routes, exchange);
     Ok(PeerNetwork::new(public, federation, exchange))
 }

@@ -7,6 +7,7 @@ use comity_node_core::ports::Clock as _;
 use comity_spec::jose::KeyPurpose;
 
 use super::{CommandError, Outcome};
+use crate::certificates::Certificates;
 use crate::config::{self, Config};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
@@ -18,7 +19,7 @@ pub(crate) async fn run(config: &Path, application: &Path) -> Result<Outcome, Co
     create(&config)?;
     let signers = keys::read_signers(&config.keys.dir, &KeyPurpose::NODE)?;
     let identity = wiring::identity(&config)?;
-    let publishing = wiring::publishing(&config)?;
+    let publishing = wiring::publishing(&config, &Certificates::federation(&config)?)?;
     let jws = own_configuration::application(&identity, &publishing, &signers, SystemClock.now())
         .await
         .map_err(CommandError::from_display)?;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::{CommandError, Outcome};
 use crate::admin::{self, AdminCommand, AdminReply, PermitAct};
 use crate::background::Running;
+use crate::certificates::Certificates;
 use crate::cli::{AgreementCommand, BundleCommand, OfficerCommand, PermitCommand, TrustCommand};
 use crate::config::{self, Config};
 use crate::wiring;
@@ -45,14 +46,15 @@ pub(crate) async fn reply(config: &Path, command: AdminCommand) -> Result<AdminR
 
 /// A node that does not run: its store is opened for this one command.
 async fn stopped(config: &Config) -> Result<Running, CommandError> {
+    let certificates = Certificates::federation(config)?;
     let opened = wiring::open_store(config).await?;
-    let node = wiring::assemble(config, opened.store).await?;
+    let node = wiring::assemble(config, opened.store, &certificates).await?;
     load_view::load_view(&node)
         .await
         .map_err(CommandError::from_display)?;
     Ok(Running {
         node: Arc::new(node),
-        publishing: wiring::publishing(config)?,
+        publishing: wiring::publishing(config, &certificates)?,
         public: PublicState::new(),
         pins: PinRegistry::new(),
         readiness: Readiness::default(),

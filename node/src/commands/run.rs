@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{CommandError, Outcome};
 use crate::background::Running;
+use crate::certificates::Certificates;
 use crate::config::{self, ListenerConfig};
 use crate::sockets::Sockets;
 use crate::wiring::OpenStore;
@@ -88,7 +89,8 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
             stop.cancel();
         }
     });
-    let node = Arc::new(wiring::assemble(&config, store).await?);
+    let certificates = Certificates::load(&config)?;
+    let node = Arc::new(wiring::assemble(&config, store, &certificates).await?);
     let report = load_view::load_view(&node)
         .await
         .map_err(CommandError::from_display)?;
@@ -106,7 +108,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     }
     let running = Arc::new(Running {
         node: Arc::clone(&node),
-        publishing: wiring::publishing(&config)?,
+        publishing: wiring::publishing(&config, &certificates)?,
         public: PublicState::new(),
         pins: PinRegistry::new(),
         readiness: Readiness::default(),
@@ -130,13 +132,13 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     };
     let places = InFlight::new(REQUESTS, RESERVED_REQUESTS);
     let clock = wiring::handshake_clock();
-    let tls = public_server_config(wiring::certified(&listeners.public, "public")?, clock.clone())
+    let tls = public_server_config(certificates.of("public")?, clock.clone())
         .map_err(CommandError::from_display)?;
     let router = public::router(running.public.clone(), &wiring::lanes("public", &places));
     fleet.serve("public", Some(tls), router, Lane::Priority, public_socket);
 
     let tls = federation_server_config(
-        wiring::certified(&listeners.federation, "federation")?,
+        certificates.of("federation")?,
         running.pins.clone(),
         clock.clone(),
     )
@@ -150,7 +152,13 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     let router = federation::router(state, &wiring::lanes("federation", &places));
     fleet.serve("federation", Some(tls), router, Lane::Priority, federation_socket);
 
-    let tls = optional_tls(&listeners.staff, "staff")?;
+    // The staff listener may be plain on loopback.
+    let tls = match certificates.find("staff") {
+        Some(identity) => Some(
+            public_server_config(identity, wiring::handshake_clock()).map_err(CommandError::from_display)?,
+        ),
+        None => None,
+    };
     let channel = if tls.is_some() {
         Channel::Tls
     } else {
@@ -167,6 +175,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         ops_socket,
     );
     running.start(&tasks, &shutdown);
+    tasks.spawn(certificates.follow(shutdown.clone()));
     let (at, stop) = (Arc::clone(&running), shutdown.clone());
     tasks.spawn(async move {
         if let Err(error) = admin_socket.serve(at, stop).await {
@@ -227,17 +236,4 @@ impl Fleet {
             tracing::info!(listener = name, cut = drained.cut, "closed");
         });
     }
-}
-
-/// TLS of a listener that may be plain on loopback.
-fn optional_tls(
-    listener: &ListenerConfig,
-    name: &'static str,
-) -> Result<Option<Arc<ServerConfig>>, CommandError> {
-    if listener.certificate.is_none() {
-        return Ok(None);
-    }
-    public_server_config(wiring::certified(listener, name)?, wiring::handshake_clock())
-        .map(Some)
-        .map_err(CommandError::from_display)
 }

@@ -11,6 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::DemoError;
 use super::process::{Component, Socket, Spec, log_file};
+use crate::certificates::Certificates;
 use crate::cli::AuthorityCommand;
 use crate::commands::authority_serve::ServeConfig;
 use crate::commands::{authority, init};
@@ -285,7 +286,7 @@ level = "{level}"
 
 async fn apply(settings: &Config) -> Result<String, DemoError> {
     let identity: Identity = wiring::identity(settings)?;
-    let publishing = wiring::publishing(settings)?;
+    let publishing = wiring::publishing(settings, &Certificates::federation(settings)?)?;
     let signers = keys::read_signers(&settings.keys.dir, &KeyPurpose::NODE)?;
     own_configuration::application(&identity, &publishing, &signers, SystemClock.now())
         .await
