@@ -37,8 +37,9 @@ use window::Window;
 const ROUND: usize = 25;
 /// Clerks at once.
 const CLERKS: usize = 4;
-/// Longest pause between readiness and the kill, in milliseconds.
-const PAUSE: usize = 400;
+/// Longest pauses between readiness and the kill, in milliseconds: half of the lives are cut short while the node still catches up
+/// with the one before, half are long enough for several calls.
+const PAUSES: [usize; 2] = [400, 2_000];
 
 fn sqlite(dir: &Path) -> String {
     format!("sqlite:{}/node.db", dir.display())
@@ -199,7 +200,8 @@ fn kill_once(county: &County, dice: &mut Dice, starts: &mut Starts) {
         pause(dice.below(1 + usize::try_from(starts.mean().as_millis()).unwrap()));
     } else {
         starts.add(life.ready());
-        pause(dice.below(PAUSE));
+        let longest = PAUSES[dice.below(PAUSES.len())];
+        pause(dice.below(longest));
     }
     life.kill();
 }
