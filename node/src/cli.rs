@@ -302,6 +302,12 @@ pub(crate) struct DemoArgs {
     /// 数据目录，缺省为临时目录 / folder for its data; default: a temporary one
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
+    /// 将各节点签发的对象写入此目录，供其他实现核验 / write what the nodes issued into this folder, for other implementations
+    #[arg(long, value_name = "DIR")]
+    pub(crate) emit: Option<PathBuf>,
+    /// 各节点运行期间以该目录为参数运行此程序，失败即演示失败 / run this program on that folder while the nodes run; its failure is ours
+    #[arg(long, value_name = "PROGRAM", requires = "emit")]
+    pub(crate) observer: Option<PathBuf>,
     /// 日志级别 / log level of the components
     #[arg(long, default_value = "info")]
     pub(crate) log: String,

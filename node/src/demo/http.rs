@@ -74,6 +74,12 @@ impl Window {
         Ok(Self { client, base, token })
     }
 
+    /// Gets JSON.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, CallError> {
+        let asked = self.client.get(format!("{}{path}", self.base));
+        read(path, asked.bearer_auth(&self.token).send().await?).await
+    }
+
     /// Posts JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, CallError> {
         let answer = self

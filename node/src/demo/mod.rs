@@ -2,9 +2,10 @@
 //!
 //! One anchor and two provinces in one process, two county nodes in one each, on loopback, with generated keys and SQLite in a
 //! temporary folder. [`stage`] builds it, [`cast`] fills the registers, [`scenes`] plays what happens at the windows and compares each
-//! outcome with the expected one, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
+//! outcome with the expected one, [`emit`] leaves what was issued to other implementations, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
 
 mod cast;
+mod emit;
 pub(crate) mod http;
 mod prepare;
 mod process;
@@ -74,8 +75,16 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
     let prepared = prepare::prepare(&stage, &dir, arguments.residents).await?;
     say("正在两县窗口逐项核验… / checking at the windows of both counties…");
     let results = scenes::play(&stage, &prepared).await?;
+    let mut observed = true;
+    if let Some(folder) = &arguments.emit {
+        say("正在写出所签发的对象… / writing what was issued…");
+        emit::emit(&stage, &prepared, &results, folder).await?;
+        if let Some(observer) = &arguments.observer {
+            observed = emit::observe(observer, folder).await?;
+        }
+    }
     let report = report::Report::new(results, &prepared);
-    let good = report.is_as_expected();
+    let good = observed && report.is_as_expected();
     if arguments.json {
         println!("{}", report.json().map_err(DemoError::other)?);
     } else {

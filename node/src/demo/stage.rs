@@ -42,6 +42,10 @@ impl County {
 
 /// The whole stage.
 pub(crate) struct Stage {
+    /// The anchor's file for nodes.
+    pub(crate) anchor: PathBuf,
+    /// Root certificate of the public listeners.
+    pub(crate) web_root: PathBuf,
     pub(crate) authorities: Component,
     pub(crate) yushan: County,
     pub(crate) changshan: County,
@@ -139,6 +143,8 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
         county.component.ready(READY_WITHIN).await?;
     }
     Ok(Stage {
+        anchor,
+        web_root: web.root,
         authorities,
         yushan,
         changshan,

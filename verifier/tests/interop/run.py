@@ -5,9 +5,11 @@ Forwards: tokens that the libraries make must be accepted by comity-verify with 
 twins must be refused by the rule that the tampering breaks. Backwards (--emitted DIR): tokens that our side made must be
 accepted by the libraries, and their tampered twins refused.
 
-    python3 run.py --comity-verify target/debug/comity-verify [--emitted DIR] [--venv DIR]
+    python3 run.py --comity-verify target/debug/comity-verify [--comity target/debug/comity | --emitted DIR] [--venv DIR]
 
-DIR for --emitted holds jwks.json (public keys, each with kid) and any number of
+--comity runs the demonstration with listeners.py as its observer and takes what its nodes emitted. Such a DIR holds stage.json, see
+there; the keys come from the trust chain, verified by the library from the anchor's key down, and from nowhere else.
+Any other DIR for --emitted holds jwks.json (public keys, each with kid) and any number of
     NAME.jws          a compact JWS
     NAME.sd-jwt       an SD-JWT; NAME.kb.json {"aud","nonce"} when it has a key binding; NAME.claims.json expected claims
     NAME.status.jwt   a status list token; NAME.nonzero.json expected {index: value}
@@ -17,6 +19,7 @@ Exit codes: 0 all as expected, 1 a difference, 2 nothing could be run, 64 usage.
 
 import argparse
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -43,7 +46,9 @@ class Parser(argparse.ArgumentParser):
 def arguments():
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--comity-verify", required=True, type=pathlib.Path)
-    parser.add_argument("--emitted", type=pathlib.Path)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--emitted", type=pathlib.Path)
+    source.add_argument("--comity", type=pathlib.Path)
     parser.add_argument("--venv", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "comity-interop-venv")
     parser.add_argument("--seed", type=int, default=663)
     return parser.parse_args()
@@ -76,6 +81,9 @@ from sd_jwt.common import SDObj  # noqa: E402
 from sd_jwt.holder import SDJWTHolder  # noqa: E402
 from sd_jwt.issuer import SDJWTIssuer  # noqa: E402
 from sd_jwt.verifier import SDJWTVerifier  # noqa: E402
+
+sys.dont_write_bytecode = True  # nothing is left in the source tree
+import chain  # noqa: E402
 
 NOW = int(time.time())
 AUD, NONCE = "https://changshan.example", "window-7-nonce"
@@ -124,11 +132,12 @@ def accepts(name, command, token, *options, expect=None):
 
 
 def refuses(name, rule, command, token, *options):
+    """Refused with exit code 1 and, unless there may be several reasons (`None`), by this rule."""
     done = run(command, token, *options)
     said = done.stderr.decode()
     if done.returncode != 1:
         return TALLY.fail(name, f"exit code {done.returncode} instead of 1: {said.strip()}")
-    if f"[{rule}]" not in said:
+    if rule is not None and f"[{rule}]" not in said:
         return TALLY.fail(name, f"refused for another reason than {rule}: {said.strip()}")
     TALLY.refused += 1
 
@@ -392,8 +401,206 @@ def library_payload(token, keys):
     return jws.payload
 
 
+class Nodes:
+    """What running nodes emitted, verified from the anchor's key down, by the libraries and by comity-verify."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.anchor = json.loads((directory / "anchor.json").read_text())
+        self.counties = json.loads((directory / "stage.json").read_text())["counties"]
+        self.tokens = {path.name: path.read_text().strip() for path in sorted((directory / "chain").glob("*.jwt"))}
+        self.keys = {}  # entity → purpose → kid → key
+        self.lists = {}  # address → (token, issuer)
+
+    def verify(self):
+        found = library_accepts("nodes.chain", lambda: self.walk(self.tokens))
+        if found is None:
+            return
+        self.keys = found
+        self.chain_twins()
+        for path in sorted(self.directory.glob("chain/*.member-list.jws")):
+            self.jws(path, "federation", "comity-member-list+jwt")
+        for path in sorted(self.directory.glob("*.receipt.jws")):
+            self.jws(path, "receipt", "comity-receipt+jwt")
+        for county in self.counties:
+            self.issuer_metadata(county)
+        for path in sorted(self.directory.glob("*.status.jwt")):
+            self.status_list(path)
+        for path in sorted(self.directory.glob("*.sd-jwt")):
+            self.attestation(path)
+        for path in sorted(self.directory.glob("*.agreement.json")):
+            self.agreement(path)
+
+    def walk(self, tokens):
+        """Keys of every entity by purpose; raises where the chain does not hold."""
+        statements = chain.Chain(self.anchor, tokens.values())
+        keys = {self.anchor["entity"]: {"federation": statements.authorities()}}
+        for county in self.counties:
+            claims = json.loads(base64url_decode(tokens[f"{county['region']}.configuration.jwt"].split(".")[1]))
+            province = claims["authority_hints"][0]
+            keys[county["entity"]], above = statements.county(county["entity"], province)
+            keys[province] = {"federation": above}
+        return keys
+
+    def chain_twins(self):
+        """Every statement altered, signed by a stranger, or put in another's place."""
+        stranger = ed25519()
+        for name, token in self.tokens.items():
+            claims = json.loads(base64url_decode(token.split(".")[1]))
+            signers = self.keys[claims["iss"]]["federation"].values()
+            options = ["--jwks", scratch("chain-jwks.json", public_set(*signers))]
+            options += ["--profile", "comity", "--typ", chain.TYP]
+            accepts(f"nodes.{name}", "jws", token, *options)
+            forged = sign(stranger, {"alg": "EdDSA", "kid": stranger["kid"], "typ": chain.TYP}, claims)
+            borrowed = sign(stranger, {"alg": "EdDSA", "kid": next(iter(signers))["kid"], "typ": chain.TYP}, claims)
+            for twin, rule, bad in [
+                ("altered-signature", "jws.signature", altered(token, 2)),
+                ("altered-payload", None, altered(token, 1)),
+                ("stranger", "jws.unknown-key", forged),
+                ("borrowed-kid", "jws.signature", borrowed),
+            ]:
+                refuses(f"nodes.{name}.{twin}", rule, "jws", bad, *options)
+                library_refuses(f"nodes.{name}.{twin}", lambda: self.walk(self.tokens | {name: bad}))
+            if name[0].isdigit():
+                swapped = {name: self.other(name)}
+                library_refuses(f"nodes.{name}.swapped", lambda: self.walk(self.tokens | swapped))
+
+    def other(self, name):
+        """The same document of the other county."""
+        region = name[:6]
+        return self.tokens[next(c["region"] for c in self.counties if c["region"] != region) + name[6:]]
+
+    def jws(self, path, purpose, typ):
+        token, name = path.read_text().strip(), f"nodes.{path.name}"
+        keys = self.keys[json.loads(base64url_decode(token.split(".")[1]))["iss"]][purpose]
+        library_accepts(name, lambda: chain.read(token, keys, typ))
+        options = ["--jwks", scratch("node-jwks.json", public_set(*keys.values())), "--profile", "comity", "--typ", typ]
+        accepts(name, "jws", token, *options)
+        for twin, rule, part in [("altered-signature", "jws.signature", 2), ("altered-payload", None, 1)]:
+            library_refuses(f"{name}.{twin}", lambda: chain.read(altered(token, part), keys, typ))
+            refuses(f"{name}.{twin}", rule, "jws", altered(token, part), *options)
+
+    def issuer_metadata(self, county):
+        """Ordinary libraries read attestation keys here: they have to be those of the chain."""
+        published = json.loads((self.directory / f"{county['region']}.jwt-vc-issuer.json").read_text())
+        same = sorted(chain.key_set(published["jwks"])) == sorted(self.keys[county["entity"]]["attestation"])
+        if not same or published["issuer"] != county["entity"]:
+            return TALLY.fail(f"nodes.{county['region']}.jwt-vc-issuer", "other keys than the chain's")
+        TALLY.accepted += 1
+
+    def status_list(self, path):
+        token, name = path.read_text().strip(), f"nodes.{path.name}"
+        issuer = json.loads(base64url_decode(token.split(".")[1]))["iss"]
+        keys = self.keys[issuer]["status"]
+        claims = library_accepts(name, lambda: chain.read(token, keys, "statuslist+jwt"))
+        if claims is None:
+            return
+        self.lists[claims["sub"]] = (token, issuer)
+        listed = claims["status_list"]
+        values = unpack(zlib.decompress(base64url_decode(listed["lst"])), listed["bits"])
+        options = ["--jwks", scratch("node-status-jwks.json", public_set(*keys.values())), "--all", "--json"]
+        got = accepts(name, "status-list", token, *options)
+        if got is not None and got["nonzero"] != {str(i): v for i, v in enumerate(values) if v}:
+            TALLY.fail(f"{name}.entries", "library and comity-verify read different entries")
+        stranger = ed25519()
+        header = {"alg": "EdDSA", "kid": next(iter(keys)), "typ": "statuslist+jwt"}
+        cleared = claims | {"status_list": listed | {"lst": base64url_encode(zlib.compress(bytes(len(values) * listed["bits"] // 8)))}}
+        for twin, rule, bad in [
+            ("altered-signature", "jws.signature", altered(token, 2)),
+            ("altered-payload", None, altered(token, 1)),
+            ("cleared", "jws.signature", sign(stranger, header, cleared)),
+        ]:
+            library_refuses(f"{name}.{twin}", lambda: chain.read(bad, keys, "statuslist+jwt"))
+            refuses(f"{name}.{twin}", rule, "status-list", bad, *options)
+
+    def attestation(self, path):
+        token, name = path.read_text().strip(), f"nodes.{path.name}"
+        says = json.loads(path.with_suffix(".says.json").read_text())
+        keys = self.keys[says["claims"]["iss"]]["attestation"]
+        jwks = scratch("node-sd-jwks.json", public_set(*keys.values()))
+        options = ["--jwks", jwks, "--profile", "comity", "--typ", "dc+sd-jwt"]
+        claims = library_accepts(name, lambda: self.library_reads(token, keys, says["claims"]))
+        if claims is None:
+            return
+        accepts(name, "sd-jwt", token, *options, expect=claims)
+        self.status_of(name, claims, says["status"])
+        jwt, *disclosures, _ = token.split("~")
+        join = lambda *parts: "~".join([*parts, ""])  # noqa: E731
+        at = next(i for i, d in enumerate(disclosures) if json.loads(base64url_decode(d))[1] == "name")
+        salt, _, value = json.loads(base64url_decode(disclosures[at]))
+        renamed = base64url_encode(json.dumps([salt, "name", f"{value}二"], ensure_ascii=False))
+        header, payload, signature = jwt.split(".")
+        moved = json.loads(base64url_decode(payload)) | {"exp": claims["exp"] + 86_400}
+        later = ".".join([header, base64url_encode(json.dumps(moved)), signature])
+        for twin, rule, bad in [
+            ("altered-signature", "jws.signature", join(altered(jwt, 2), *disclosures)),
+            ("later-exp", "jws.signature", join(later, *disclosures)),
+            ("renamed", "sd-jwt.unreferenced", join(jwt, *disclosures[:at], renamed, *disclosures[at + 1 :])),
+            ("disclosure-twice", "sd-jwt.repeated-digest", join(jwt, *disclosures, disclosures[at])),
+        ]:
+            refuses(f"{name}.{twin}", rule, "sd-jwt", bad, *options)
+            library_refuses(f"{name}.{twin}", lambda: self.library_reads(bad, keys, says["claims"]))
+        wrong = scratch("node-other-jwks.json", public_set(ed25519()))
+        refuses(f"{name}.other-issuer", "jws.unknown-key", "sd-jwt", token, "--jwks", wrong, *options[2:])
+
+    @staticmethod
+    def library_reads(token, keys, expected):
+        """What the library makes of it: an error, or claims among which the expected ones have to be."""
+        header = json.loads(base64url_decode(token.split(".")[0]))
+        chain.demand(header["kid"] in keys and header["typ"] == "dc+sd-jwt", "kid or typ")
+        claims = library_claims(token, keys[header["kid"]])
+        differing = {name: claims.get(name) for name, value in expected.items() if claims.get(name) != value}
+        chain.demand(not differing, f"claims differ from the register: {differing}")
+        return claims
+
+    def status_of(self, name, claims, expected):
+        """Follows the attestation to its status list, as a relying party does."""
+        reference = claims["status"]["status_list"]
+        if reference["uri"] not in self.lists:
+            return TALLY.fail(f"{name}.status", f"no verified list at {reference['uri']}")
+        token, issuer = self.lists[reference["uri"]]
+        listed = json.loads(base64url_decode(token.split(".")[1]))["status_list"]
+        value = unpack(zlib.decompress(base64url_decode(listed["lst"])), listed["bits"])[reference["idx"]]
+        if issuer != claims["iss"] or value != expected:
+            return TALLY.fail(f"{name}.status", f"{value} by {issuer} instead of {expected}")
+        TALLY.accepted += 1
+        jwks = scratch("node-status-jwks.json", public_set(*self.keys[issuer]["status"].values()))
+        accepts(f"{name}.status", "status-list", token, "--jwks", jwks, "--index", str(reference["idx"]), expect=expected)
+
+    def agreement(self, path):
+        """One signature of each party, by a key that the agreement pins and the chain knows."""
+        signed, name = json.loads(path.read_text()), f"nodes.{path.name}"
+        parties = [county["entity"] for county in self.counties]
+        keys = {kid: key for party in parties for kid, key in self.keys[party]["federation"].items()}
+
+        def kids(payload):
+            read = []
+            for one in signed["signatures"]:
+                jws = JWS()
+                jws.deserialize(f"{one['protected']}.{payload}.{one['signature']}")
+                jws.verify(keys[jws.jose_header["kid"]])
+                read.append(jws.jose_header["kid"])
+            chain.demand(len(set(read)) == len(parties), "not every party signed")
+
+        library_accepts(name, lambda: kids(signed["payload"]))
+        terms = json.loads(base64url_decode(signed["payload"])) | {"notice_days": 1}
+        library_refuses(f"{name}.other-terms", lambda: kids(base64url_encode(json.dumps(terms))))
+
+
+def demonstration(comity):
+    """Runs the demonstration of two counties; the folder with what its nodes emitted."""
+    folder = SCRATCH / "emitted"
+    call = [comity, "demo", "--check", "--json", "--emit", folder, "--observer", HERE / "listeners.py"]
+    done = subprocess.run(call, stdout=subprocess.PIPE, timeout=900)
+    if done.returncode != 0:
+        TALLY.fail("demonstration", f"exit code {done.returncode}")
+    return folder
+
+
 def backwards(directory):
     """Verifies what our side made, by the libraries alone."""
+    if (directory / "stage.json").exists():
+        return Nodes(directory).verify()
     keys = {jwk["kid"]: JWK(**jwk) for jwk in json.loads((directory / "jwks.json").read_text())["keys"]}
     for kid, key in keys.items():
         if kid != key.thumbprint():
@@ -440,15 +647,18 @@ def main():
     jws_forwards()
     sd_jwt_forwards()
     status_forwards(random.Random(ARGS.seed))
-    if ARGS.emitted:
+    emitted = demonstration(ARGS.comity.resolve()) if ARGS.comity else ARGS.emitted
+    if emitted and not TALLY.failures:
         before = TALLY.accepted
-        backwards(ARGS.emitted)
+        backwards(emitted)
         if TALLY.accepted == before and not TALLY.failures:
-            print(f"interop: nothing to verify in {ARGS.emitted}", file=sys.stderr)
+            print(f"interop: nothing to verify in {emitted}", file=sys.stderr)
             return NOTHING_RAN
+    libraries = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("jwcrypto", "sd-jwt"))
+    directions = "both directions" if emitted else "forwards only"
     print(
         f"interop: {TALLY.accepted} accepted and {TALLY.refused} refused as expected, {len(TALLY.failures)} differences"
-        f" (jwcrypto, sd-jwt; {'both directions' if ARGS.emitted else 'forwards only'})"
+        f" ({libraries}; {directions})"
     )
     return FAILED if TALLY.failures else 0
 

@@ -24,6 +24,8 @@ pub(super) struct Machine {
     pub(super) notes: Vec<String>,
     /// The count of the tests phase, said last.
     pub(super) tests: Option<String>,
+    /// What the demonstration's nodes emitted, for the interop phase.
+    pub(super) emitted: Option<PathBuf>,
     target: PathBuf,
     may_install: bool,
     package_lists_are_fresh: bool,
@@ -43,6 +45,7 @@ impl Machine {
             install_cargo_deny,
             notes: Vec::new(),
             tests: None,
+            emitted: None,
             target,
             may_install,
             package_lists_are_fresh: false,

@@ -3,7 +3,7 @@
 //! One profile (`dev`) for lints, tests, demo and interoperation: nothing is compiled twice. A phase decides nothing
 //! about the others; the summary does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::audit;
 use super::machine::Machine;
@@ -182,11 +182,31 @@ fn demo(machine: &mut Machine) -> Outcome<Ending> {
         ));
     }
     let mut check = std::process::Command::new(comity);
-    process::run(
-        check.current_dir(&machine.root).args(["demo", "--check"]),
-        machine.deadline,
-    )?;
+    check.current_dir(&machine.root).args(["demo", "--check"]);
+    // What the nodes emit is kept for the interop phase, which says so when these clients are missing.
+    let observed = foreign_clients(machine).is_ok();
+    let emitted = machine.kept("emitted");
+    if observed {
+        // Nothing of an earlier run may be taken for this one's.
+        if emitted.exists() {
+            std::fs::remove_dir_all(&emitted).map_err(|error| format!("{}: {error}", emitted.display()))?;
+        }
+        check.arg("--emit").arg(&emitted);
+        check.arg("--observer").arg(machine.root.join(OBSERVER));
+    }
+    process::run(&mut check, machine.deadline)?;
+    machine.emitted = observed.then_some(emitted);
     Ok(done())
+}
+
+/// Looks at the nodes' listeners while the demonstration runs.
+const OBSERVER: &str = "verifier/tests/interop/listeners.py";
+
+/// Programs that are not ours: Python for the libraries, two TLS clients.
+fn foreign_clients(machine: &mut Machine) -> Outcome<PathBuf> {
+    machine.program("openssl", "openssl")?;
+    machine.program("curl", "curl")?;
+    machine.python()
 }
 
 /// A program without commands would also exit with 0: the help has to name the option.
@@ -200,8 +220,10 @@ fn interop(machine: &mut Machine) -> Outcome<Ending> {
     if !machine.root.join(SCRIPT).is_file() {
         return Ok(Ending::Skipped(format!("there is no {SCRIPT} yet")));
     }
-    let python = machine.python()?;
-    machine.program("openssl", "openssl")?;
+    let python = match foreign_clients(machine) {
+        Ok(python) => python,
+        Err(reason) => return Ok(Ending::Skipped(reason)),
+    };
     let verify = machine.built("comity-verify")?;
     let environment = machine.kept("interop-venv");
     if !environment.join("bin/python").exists() {
@@ -219,8 +241,15 @@ fn interop(machine: &mut Machine) -> Outcome<Ending> {
         .arg(verify)
         .arg("--venv")
         .arg(&environment);
-    process::run(&mut script, machine.deadline)?;
-    Ok(done())
+    // Without a demonstration in this run (`--only interop`, or it failed) the script runs one itself.
+    match &machine.emitted {
+        Some(folder) => script.arg("--emitted").arg(folder),
+        None => script.arg("--comity").arg(machine.built("comity")?),
+    };
+    let (result, lines) = process::run_read(&mut script, machine.deadline);
+    result?;
+    let summary = lines.iter().rev().find(|line| line.starts_with("interop: "));
+    Ok(Ending::Passed(summary.cloned().unwrap_or_default()))
 }
 
 #[cfg(test)]
