@@ -119,15 +119,9 @@ def refused(said):
 def federation(name, own, peer, pins):
     """The federation listener of `own`: closed to strangers, open to the `peer` that the chain pins."""
     url = own["federation"] + "/"
-    pin = {who: "sha256//" + as_curl_reads(pins[who][0]) for who in pins}
-    key = ("--cert", peer["certificate"], "--key", peer["key"])
-    # A peer knows the other by its pin alone (protocol 11): no root certificate vouches for this listener.
-    member = Answer(url, "--insecure", "--pinnedpubkey", pin[own["entity"]], *key)
-    TALLY.check(f"{name}.member-answered", (member.exit, member.status) == (0, "404"), str(member))
-    TALLY.check(f"{name}.http-1.1", member.version == "1.1", str(member))
-    TALLY.check(f"{name}.problem", member.media.split(";")[0] == "application/problem+json", str(member))
-    wrong = Answer(url, "--insecure", "--pinnedpubkey", pin[peer["entity"]], *key)
-    TALLY.check(f"{name}.other-pin", wrong.exit == CURL_PIN and wrong.unanswered, str(wrong))
+    with tempfile.TemporaryDirectory() as scratch:
+        secret = as_openssl_reads(pathlib.Path(peer["key"]), pathlib.Path(scratch, "member.pem"))
+        members(name, own, peer, pins, secret)
     nobody = Answer(url, "--insecure")
     TALLY.check(f"{name}.no-certificate.curl", nobody.unanswered, str(nobody))
     said = s_client(own["federation"], "-tls1_3")
@@ -145,9 +139,34 @@ def federation(name, own, peer, pins):
         TALLY.check(f"{name}.unlisted-certificate.openssl", refused(said) and "TLSv1.3" in said, said[-300:])
         stranger = Answer(url, "--insecure", "--cert", certificate, "--key", secret)
         TALLY.check(f"{name}.unlisted-certificate.curl", stranger.unanswered, str(stranger))
-    said = s_client(own["federation"], "-tls1_3", "-cert", peer["certificate"], "-key", peer["key"])
+
+
+def members(name, own, peer, pins, secret):
+    """What a member of the federation gets: an answer, from the instance that the chain pins and no other."""
+    url = own["federation"] + "/"
+    pin = {who: "sha256//" + as_curl_reads(pins[who][0]) for who in pins}
+    key = ("--cert", peer["certificate"], "--key", secret)
+    # A peer knows the other by its pin alone (protocol 11): no root certificate vouches for this listener.
+    member = Answer(url, "--insecure", "--pinnedpubkey", pin[own["entity"]], *key)
+    TALLY.check(f"{name}.member-answered", (member.exit, member.status) == (0, "404"), str(member))
+    TALLY.check(f"{name}.http-1.1", member.version == "1.1", str(member))
+    TALLY.check(f"{name}.problem", member.media.split(";")[0] == "application/problem+json", str(member))
+    wrong = Answer(url, "--insecure", "--pinnedpubkey", pin[peer["entity"]], *key)
+    TALLY.check(f"{name}.other-pin", wrong.exit == CURL_PIN and wrong.unanswered, str(wrong))
+    said = s_client(own["federation"], "-tls1_3", "-cert", peer["certificate"], "-key", secret)
     TALLY.check(f"{name}.member-answered.openssl", "HTTP/1.1 404" in said, said[-300:])
     TALLY.check(f"{name}.no-ticket", "New Session Ticket" not in said, "a session ticket arrived")
+
+
+def as_openssl_reads(key, copy):
+    """A private key without the public half of RFC 5958 (version 1), which OpenSSL 3.0 does not read."""
+    der = base64.b64decode("".join(line for line in key.read_text().splitlines() if "-----" not in line))
+    octets = bytes.fromhex("06032b657004220420")  # id-Ed25519, then the seed in its two octet strings
+    seed = der[der.index(octets) + len(octets) :][:32]
+    plain = bytes.fromhex("302e0201003005") + octets + seed
+    copy.touch(mode=0o600)
+    copy.write_text(f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(plain).decode()}\n-----END PRIVATE KEY-----\n")
+    return copy
 
 
 def as_curl_reads(pin):
@@ -161,8 +180,8 @@ def authority(public, name, entity, chain):
     (chain / f"{name}.configuration.jwt").write_bytes(token)
     claims = payload(token)
     endpoints = claims["metadata"]["federation_entity"]
-    members = public.get(f"{name}.member-list", endpoints["comity_member_list_endpoint"], "application/comity-member-list+jwt")
-    (chain / f"{name}.member-list.jws").write_bytes(members.body)
+    listed = public.get(f"{name}.member-list", endpoints["comity_member_list_endpoint"], "application/comity-member-list+jwt")
+    (chain / f"{name}.member-list.jws").write_bytes(listed.body)
     public.transport(name, entity)
     return claims, endpoints
 
