@@ -57,6 +57,11 @@ pub(super) const PHASES: &[Phase] = &[
         run: interop,
     },
     Phase {
+        name: "suite",
+        does: "the conformance suite finds our own off-line verifier complete and right",
+        run: suite,
+    },
+    Phase {
         name: "audit",
         does: "licences, banned crates, sources, advisories",
         run: audit::run,
@@ -250,6 +255,19 @@ fn interop(machine: &mut Machine) -> Outcome<Ending> {
     result?;
     let summary = lines.iter().rev().find(|line| line.starts_with("interop: "));
     Ok(Ending::Passed(summary.cloned().unwrap_or_default()))
+}
+
+/// The whole class: what our verifier declared unsupported would be a failure.
+fn suite(machine: &mut Machine) -> Outcome<Ending> {
+    let judge = machine.built("comity-conformance")?;
+    let target = judge.with_file_name("comity-verify");
+    let mut run = std::process::Command::new(judge);
+    run.current_dir(&machine.root)
+        .args(["run", "--class", "offline", "--complete", "--timeout", "60"])
+        .arg("--adapter")
+        .arg(format!("'{}' adapter", target.display()));
+    process::run(&mut run, machine.deadline)?;
+    Ok(done())
 }
 
 #[cfg(test)]

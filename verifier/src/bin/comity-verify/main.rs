@@ -5,6 +5,7 @@
 //! Exit codes: 0 accepted, 1 refused, 2 nothing could be checked, 64 wrong usage, 70 internal fault; verdicts about a person's
 //! permit or receipt: 0 green, 10 amber, 20 red, 30 grey.
 
+mod adapter;
 mod attestation;
 mod batch;
 mod bundle;
@@ -33,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// 回答一致性测试的一个问题 / Answer one question of the conformance suite, JSON in and out
+    Adapter(adapter::Args),
     /// 核验居住证并给出结论 / Verify a presented permit and decide, for one window and one service
     Attestation(attestation::Args),
     /// 批量核验 / Decide about many permits, on all cores
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match cli.command {
+        Command::Adapter(args) => adapter::run(&args).map(accepted),
         Command::Attestation(args) => attestation::run(&args),
         Command::Batch(args) => batch::run(&args),
         Command::Bundle(args) => bundle::run(&args).map(accepted),

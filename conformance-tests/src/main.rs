@@ -1,0 +1,174 @@
+//! `comity-conformance`: does an implementation that is not ours, or ours, do what the text says?
+//!
+//! This part judges the class **offline**: verifiers that are only a program. The target is one executable that answers one
+//! question at a time (`README.md`); it reports, the suite judges. The suite links no verifier: what both got wrong
+//! could hide. It opens no network connection and reads no wall clock. Classes that need a running node are not here.
+//!
+//! Exit codes: 0 everything asked was right, 1 something was wrong or hung, 2 nothing ran or something is unknown,
+//! 64 wrong usage, 70 a fault of the suite or its vectors.
+
+mod adapter;
+mod cases;
+mod class;
+mod explain;
+mod pattern;
+mod report;
+mod requirements;
+mod run;
+mod verdict;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::cases::{Cases, CasesError};
+use crate::class::Class;
+use crate::pattern::Pattern;
+use crate::requirements::{Requirements, RequirementsError};
+
+/// 互认协议一致性测试 / Conformance suite of the Comity protocol.
+#[derive(Debug, Parser)]
+#[command(name = "comity-conformance", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 列出用例 / List the cases of a class: name, kind, what must come of it, requirements
+    List(List),
+    /// 运行用例 / Ask a target every case of a class and judge its answers
+    Run(run::Args),
+    /// 解释一个用例或要求 / Explain a case by its name, or a requirement by its id
+    Explain(explain::Args),
+}
+
+/// Where the cases and the text are, and which cases are meant.
+#[derive(Debug, clap::Args)]
+struct Material {
+    /// Conformance class
+    #[arg(long, value_enum, default_value_t = Class::Offline)]
+    class: Class,
+    /// Folder of the vectors
+    #[arg(long, value_name = "DIR", default_value = "spec/vectors")]
+    vectors: PathBuf,
+    /// Folder of the protocol text, in place of the text that this program carries
+    #[arg(long, value_name = "DIR")]
+    spec: Option<PathBuf>,
+}
+
+impl Material {
+    fn load(&self) -> Result<(Cases, Requirements), Failure> {
+        let requirements = match &self.spec {
+            None => Requirements::carried(),
+            Some(folder) => Requirements::read(folder)?,
+        };
+        Ok((Cases::load(&self.vectors, &requirements)?, requirements))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    material: Material,
+    /// Only cases whose name matches; `*` stands for anything, `?` for one character; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<Pattern>,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The arguments do not lead anywhere.
+    #[error("用法错误 / usage: {0}")]
+    Usage(String),
+    /// No case is called so.
+    #[error("没有匹配的用例 / nothing matched: {0}")]
+    Nothing(String),
+    /// The suite's own material is broken, or a result could not be written.
+    #[error("内部错误 / internal fault: {0}")]
+    Internal(String),
+}
+
+impl Failure {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 64,
+            Self::Nothing(_) => 2,
+            Self::Internal(_) => 70,
+        }
+    }
+}
+
+impl From<CasesError> for Failure {
+    fn from(error: CasesError) -> Self {
+        match error {
+            CasesError::NoFolder(_) => Self::Usage(error.to_string()),
+            CasesError::Broken(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<RequirementsError> for Failure {
+    fn from(error: RequirementsError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A request for help is not an error; where it cannot be printed there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
+        }
+    };
+    let outcome = match cli.command {
+        Command::List(args) => list(&args).map(|()| 0),
+        Command::Run(args) => run::run(&args),
+        Command::Explain(args) => explain::run(&args).map(|()| 0),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn list(args: &List) -> Result<(), Failure> {
+    let (cases, _) = args.material.load()?;
+    let chosen = cases.choose(args.material.class, &args.only);
+    if chosen.is_empty() {
+        return Err(Failure::Nothing("run `list` without --only for all names".into()));
+    }
+    for case in chosen.iter().map(|index| cases.case(*index)) {
+        let requirements = case.requirements.join(" ");
+        say(&format!(
+            "{}\t{}\t{}\t{requirements}",
+            case.name,
+            case.kind,
+            case.must_be()
+        ))?;
+    }
+    Ok(())
+}
+
+/// Prints a line. A reader that went away (`| head`) is no fault.
+fn say(line: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

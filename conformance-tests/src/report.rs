@@ -1,0 +1,333 @@
+//! What a run tells: progress on standard error, every case that did not pass with all that is needed to see why on standard
+//! output, and, where asked for, JSON lines as they come and JUnit XML at the end.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cases::{Case, Cases, token};
+use crate::requirements::Requirements;
+use crate::run::{Args, Outcome};
+use crate::verdict::{Tally, Verdict};
+use crate::{Failure, say};
+
+/// What was run, against what.
+#[derive(Clone, Debug)]
+pub(crate) struct Heading {
+    /// Cases asked about, twins beside them not counted.
+    cases: usize,
+    /// State of the vectors.
+    fingerprint: String,
+    /// The command of this run up to its `--only`.
+    command: String,
+}
+
+impl Heading {
+    pub(crate) fn new(args: &Args, cases: &Cases, chosen: usize) -> Self {
+        let mut command = format!(
+            "comity-conformance run --class {} --adapter {} --vectors {}",
+            args.material.class.name(),
+            quoted(args.adapter.text()),
+            quoted(&args.material.vectors.to_string_lossy()),
+        );
+        if let Some(spec) = &args.material.spec {
+            command.push_str(&format!(" --spec {}", quoted(&spec.to_string_lossy())));
+        }
+        command.push_str(&format!(" --seed {} --timeout {}", args.seed, args.timeout));
+        Self {
+            cases: chosen,
+            fingerprint: cases.fingerprint(),
+            command,
+        }
+    }
+
+    /// The command that runs one case again.
+    fn again(&self, case: &Case) -> String {
+        format!("{} --only {}", self.command, quoted(&case.name))
+    }
+}
+
+/// The reports of one run.
+pub(crate) struct Report<'r> {
+    args: &'r Args,
+    heading: Heading,
+    requirements: &'r Requirements,
+    json: Option<File>,
+    junit: Option<(File, String)>,
+    on_terminal: bool,
+}
+
+impl<'r> Report<'r> {
+    /// Opens the files, so that a path that cannot be written ends the run before it begins.
+    pub(crate) fn begin(
+        args: &'r Args,
+        heading: Heading,
+        cases: &Cases,
+        requirements: &'r Requirements,
+    ) -> Result<Self, Failure> {
+        let create = |path: &std::path::PathBuf| {
+            File::create(path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+        };
+        let mut report = Self {
+            args,
+            heading,
+            requirements,
+            json: args.json.as_ref().map(create).transpose()?,
+            junit: args
+                .junit
+                .as_ref()
+                .map(create)
+                .transpose()?
+                .map(|file| (file, String::new())),
+            on_terminal: std::io::stderr().is_terminal(),
+        };
+        report.progress(&format!(
+            "class {}, {} of {} cases, vectors {}",
+            args.material.class.name(),
+            report.heading.cases,
+            cases.iter().count(),
+            report.heading.fingerprint
+        ));
+        report.line(&json!({
+            "record": "run",
+            "suite": env!("CARGO_PKG_VERSION"),
+            "class": args.material.class.name(),
+            "vectors": report.heading.fingerprint,
+            "adapter": args.adapter.text(),
+            "seed": args.seed,
+            "cases": report.heading.cases,
+        }))?;
+        Ok(report)
+    }
+
+    /// A case was judged.
+    pub(crate) fn case(&mut self, case: &Case, outcome: &Outcome, tally: &Tally) -> Result<(), Failure> {
+        let why = outcome.verdict.why();
+        let failed = !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+        let full = if failed {
+            self.failure(case, outcome)
+        } else {
+            String::new()
+        };
+        if failed {
+            self.wipe();
+            say(&full)?;
+        }
+        let mut record = json!({
+            "record": "case",
+            "name": case.name,
+            "case": token(&case.name, self.args.seed),
+            "kind": case.kind,
+            "requirements": case.requirements,
+            "verdict": outcome.verdict.name(),
+            "expected": case.expect,
+            "actual": outcome.answer,
+            "milliseconds": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
+        });
+        if let (Some(object), Some(why)) = (record.as_object_mut(), &why) {
+            object.insert("reason".into(), json!(why));
+            if failed {
+                object.insert("again".into(), json!(self.heading.again(case)));
+                object.insert("stderr".into(), json!(outcome.stderr));
+            }
+        }
+        self.line(&record)?;
+        if let Some((_, body)) = &mut self.junit {
+            body.push_str(&test_case(self.args.material.class.name(), case, outcome, &full));
+        }
+        let all = self.heading.cases;
+        if self.on_terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K[{}/{all}] {tally}", tally.all());
+        } else if tally.all() % 100 == 0 {
+            self.progress(&format!("[{}/{all}] {tally}", tally.all()));
+        }
+        Ok(())
+    }
+
+    /// The run is over.
+    pub(crate) fn end(mut self, tally: &Tally, code: u8, took: Duration) -> Result<(), Failure> {
+        self.wipe();
+        let not_run = self.heading.cases.saturating_sub(tally.all());
+        let mut line = format!(
+            "{tally} of {} cases in {:.1} s",
+            self.heading.cases,
+            took.as_secs_f64()
+        );
+        if not_run > 0 {
+            let _ = write!(line, "; {not_run} were not asked");
+        }
+        let meaning = match code {
+            0 => "通过 / passed",
+            1 => "不通过 / failed",
+            _ => "无法判定 / unknown: this is no pass",
+        };
+        say(&format!("{line}: {meaning}"))?;
+        self.line(&json!({
+            "record": "summary",
+            "pass": tally.pass,
+            "fail": tally.fail,
+            "skip": tally.skip,
+            "unknown": tally.unknown,
+            "hang": tally.hang,
+            "not_run": not_run,
+            "exit": code,
+        }))?;
+        if let Some((mut file, body)) = self.junit.take() {
+            let name = format!("comity-conformance {}", self.args.material.class.name());
+            write!(
+                file,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" tests=\"{}\" \
+                 failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">\n{body}</testsuite>\n</testsuites>\n",
+                xml(&name),
+                tally.all(),
+                tally.fail,
+                tally.unknown + tally.hang,
+                tally.skip,
+                took.as_secs_f64(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// All that is needed to see why a case did not pass.
+    fn failure(&self, case: &Case, outcome: &Outcome) -> String {
+        let mut text = format!(
+            "{} {}: {}\n",
+            outcome.verdict.name().to_uppercase(),
+            case.name,
+            case.about
+        );
+        let mut row = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<9} {value}");
+        };
+        if let Some(why) = outcome.verdict.why() {
+            row("because", &why);
+        }
+        for id in &case.requirements {
+            let sentence = self.requirements.find(id).map_or("", |r| r.sentence.as_str());
+            row("requires", &format!("[{id}] {sentence}"));
+        }
+        row("expected", &json!(case.expect).to_string());
+        match &outcome.answer {
+            Some(answer) => row("actual", &json!(answer).to_string()),
+            None => row("actual", "no answer"),
+        }
+        if let Some(twin) = &case.twin {
+            row("twin", twin);
+        }
+        if !outcome.stderr.trim().is_empty() {
+            row(
+                "stderr",
+                &printable(outcome.stderr.trim()).replace('\n', "\n            "),
+            );
+        }
+        row("vector", &case.path.display().to_string());
+        row("again", &self.heading.again(case));
+        text
+    }
+
+    fn line(&mut self, record: &Value) -> Result<(), Failure> {
+        if let Some(file) = &mut self.json {
+            writeln!(file, "{record}")?;
+        }
+        Ok(())
+    }
+
+    /// Progress is a courtesy: where nobody listens, nothing is lost.
+    fn progress(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    fn wipe(&self) {
+        if self.on_terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn test_case(class: &str, case: &Case, outcome: &Outcome, full: &str) -> String {
+    let mut text = format!(
+        "<testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
+        xml(&format!("{class}.{}", case.kind)),
+        xml(&case.name),
+        outcome.took.as_secs_f64()
+    );
+    let why = outcome.verdict.why().unwrap_or_default();
+    let element = match outcome.verdict {
+        Verdict::Pass => None,
+        Verdict::Fail(_) => Some("failure"),
+        Verdict::Skip(_) => Some("skipped"),
+        Verdict::Unknown(_) | Verdict::Hang(_) => Some("error"),
+    };
+    match element {
+        None => text.push_str("/>\n"),
+        Some(element) => {
+            let _ = writeln!(
+                text,
+                "><{element} message=\"{}\">{}</{element}></testcase>",
+                xml(&why),
+                xml(full)
+            );
+        }
+    }
+    text
+}
+
+/// Text for XML 1.0, which has no place for most control characters.
+fn xml(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in printable(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Without control characters: what a target writes does not move the reader's cursor.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && !matches!(c, '\n' | '\t') {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// A word for a POSIX shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell_and_text_survives_xml() {
+        assert_eq!(quoted("spec/vectors"), "spec/vectors");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(
+            xml("<a b=\"&\">\u{1b}[2J"),
+            "&lt;a b=&quot;&amp;&quot;&gt;\u{fffd}[2J"
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! The sentences of the requirements, so that a failure can say what was broken in the text's own words.
+//!
+//! A requirement is a line of `spec/protocol` that begins with its id in bold (chapter 0). The text is carried in the program;
+//! another revision can be read from a folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+macro_rules! chapters {
+    ($($file:literal),+ $(,)?) => {
+        /// Every chapter, by file name.
+        const CHAPTERS: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../spec/protocol/", $file)))),+];
+    };
+}
+
+chapters!(
+    "00-overview.md",
+    "01-identifiers.md",
+    "02-jws.md",
+    "03-trust.md",
+    "04-agreement.md",
+    "05-attestation.md",
+    "06-status.md",
+    "07-verification.md",
+    "08-decision.md",
+    "09-receipt-and-record.md",
+    "10-errors.md",
+    "11-transport.md",
+    "12-versions-and-registry.md",
+    "13-privacy.md",
+    "14-security.md",
+);
+
+/// Why the text cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequirementsError {
+    /// The folder, or a file in it, cannot be read.
+    #[error("无法读取协议文本 / cannot read the text in {}: {reason}", folder.display())]
+    Unreadable {
+        /// Which folder.
+        folder: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The folder holds no requirement.
+    #[error("没有协议条款 / no requirement stands in {}: it should be spec/protocol", .0.display())]
+    Empty(PathBuf),
+}
+
+/// A requirement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Requirement {
+    /// The file in `spec/protocol`.
+    pub(crate) chapter: String,
+    /// Its sentence.
+    pub(crate) sentence: String,
+}
+
+/// All requirements, by id.
+#[derive(Debug)]
+pub(crate) struct Requirements(BTreeMap<String, Requirement>);
+
+impl Requirements {
+    /// Those of the text that this program carries.
+    pub(crate) fn carried() -> Self {
+        Self(CHAPTERS.iter().flat_map(|(file, text)| of(file, text)).collect())
+    }
+
+    /// Those of a folder.
+    pub(crate) fn read(folder: &Path) -> Result<Self, RequirementsError> {
+        let unreadable = |error: std::io::Error| RequirementsError::Unreadable {
+            folder: folder.to_owned(),
+            reason: error.to_string(),
+        };
+        let mut all = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|ext| ext == "md") {
+                let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                all.extend(of(&file, &text));
+            }
+        }
+        if all.is_empty() {
+            return Err(RequirementsError::Empty(folder.to_owned()));
+        }
+        Ok(Self(all))
+    }
+
+    /// The requirement of this id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Requirement> {
+        self.0.get(id)
+    }
+}
+
+fn of(file: &str, text: &str) -> Vec<(String, Requirement)> {
+    let one = |line: &str| {
+        let (id, sentence) = line.strip_prefix("**[")?.split_once("]**")?;
+        let requirement = Requirement {
+            chapter: file.to_owned(),
+            sentence: sentence.trim().to_owned(),
+        };
+        Some((id.to_owned(), requirement))
+    };
+    text.lines().filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_carries_every_chapter_as_it_stands() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/protocol");
+        let read = Requirements::read(&folder).unwrap();
+        assert_eq!(read.0, Requirements::carried().0);
+        assert!(read.0.len() > 150, "only {}", read.0.len());
+        let alg = read.find("JWS-1").unwrap();
+        assert_eq!(alg.chapter, "02-jws.md");
+        assert!(alg.sentence.starts_with("`alg` MUST be"), "{}", alg.sentence);
+    }
+
+    #[test]
+    fn a_folder_without_text_is_not_taken_for_one_without_rules() {
+        let here = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            Requirements::read(here.path()),
+            Err(RequirementsError::Empty(_))
+        ));
+        let gone = here.path().join("gone");
+        assert!(matches!(
+            Requirements::read(&gone),
+            Err(RequirementsError::Unreadable { .. })
+        ));
+    }
+}
