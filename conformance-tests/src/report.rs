@@ -141,7 +141,7 @@ impl<'r> Report<'r> {
         let all = self.heading.cases;
         if self.on_terminal {
             let _ = write!(std::io::stderr(), "\r\x1b[K[{}/{all}] {tally}", tally.all());
-        } else if tally.all() % 100 == 0 {
+        } else if tally.all().is_multiple_of(100) {
             self.progress(&format!("[{}/{all}] {tally}", tally.all()));
         }
         Ok(())
