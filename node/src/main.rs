@@ -28,6 +28,7 @@ use crate::commands::{CommandError, Outcome};
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    logging::report_panics_by_place();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

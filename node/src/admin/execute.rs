@@ -1,9 +1,13 @@
 //! From a command to its use case.
 
+use comity_node_core::recognition::revoked_receipts;
 use serde_json::json;
 
 use super::{AdminCommand, AdminReply, Refused, agreements, officers, permits, trust};
 use crate::background::Running;
+
+/// Receipts to review that are listed; all of them stand in the data.
+const SHOWN: usize = 20;
 
 /// Carries out one command. A refusal changed nothing.
 pub(crate) async fn execute(running: &Running, command: AdminCommand) -> AdminReply {
@@ -110,7 +114,22 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
             None => text.push_str(&format!("状态 STATUS   × {} 未发布 / not published\n", list.uri)),
         }
     }
+    let to_review: Vec<_> = revoked_receipts(node)
+        .await?
+        .into_iter()
+        .map(|one| one.trace)
+        .collect();
+    if !to_review.is_empty() {
+        text.push_str(&format!(
+            "回执 RECEIPTS ! {} 份所依据的证件已注销，请复核 rest on permits cancelled since, review:\n",
+            to_review.len()
+        ));
+        for trace in to_review.iter().take(SHOWN) {
+            text.push_str(&format!("  {trace}\n"));
+        }
+    }
     let data = json!({
+        "receipts_to_review": to_review,
         "entity": node.identity.entity,
         "region": node.identity.region,
         "environment": node.identity.environment,

@@ -37,26 +37,35 @@ pub(crate) fn load(
 }
 
 fn parse(text: &str, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let mut table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| ConfigError::Parse {
-            reason: error.to_string(),
-        })?;
+    let mut table: toml::Table = text.parse().map_err(|error| refused(text, &error))?;
     for (name, value) in environment {
         if let Some(place) = name.strip_prefix(PREFIX) {
             apply(&mut table, &place.to_ascii_lowercase(), &value).ok_or(ConfigError::Override { name })?;
         }
     }
-    let config: Config = table
-        .try_into()
-        .map_err(|error: toml::de::Error| ConfigError::Parse {
-            reason: error.to_string(),
-        })?;
+    let config: Config = table.try_into().map_err(|error| refused(text, &error))?;
     let findings = check(&config);
     if findings.is_empty() {
         Ok(config)
     } else {
         Err(ConfigError::Check(findings))
+    }
+}
+
+/// What is wrong and in which line. The line itself is not shown, and what the message quotes of it without its password: it may be the
+/// database's.
+fn refused(text: &str, error: &toml::de::Error) -> ConfigError {
+    let message = error.message();
+    let shown: Vec<String> = message
+        .split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '`' | '\''))
+        .map(without_password)
+        .collect();
+    let line = error
+        .span()
+        .and_then(|span| text.get(..span.start))
+        .map(|before| format!("第 line {} 行: ", before.matches('\n').count() + 1));
+    ConfigError::Parse {
+        reason: line.unwrap_or_default() + &shown.concat(),
     }
 }
 
@@ -224,6 +233,33 @@ mod tests {
         assert!(!shown.contains("geheim"), "{shown}");
         assert!(!format!("{config:?}").contains("geheim"));
         assert!(shown.contains("postgres://u:***@h/db"));
+    }
+
+    #[test]
+    fn no_error_repeats_a_password() {
+        let url = "url = \"sqlite:/var/lib/comity/node.db\"";
+        assert!(EXAMPLE.contains(url), "the example's database");
+        for broken in [
+            // No end of the text, an unknown key, the wrong kind, the right text in the wrong place.
+            "url = \"postgres://u:geheim@h/db",
+            "ur = \"postgres://u:geheim@h/db\"",
+            "url = [\"postgres://u:geheim@h/db\"]",
+            "url = \"sqlite:x\"\nnode = \"postgres://u:geheim@h/db\"",
+            "url = \"oracle://u:geheim@h/db\"",
+        ] {
+            let error = parse(&EXAMPLE.replace(url, broken), std::iter::empty()).unwrap_err();
+            assert!(!error.to_string().contains("geheim"), "{error}");
+            assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
+        }
+        let misplaced = "postgres://u:geheim@h/db";
+        for name in [
+            "COMITY__DATABASE",
+            "COMITY__TRUST__REFRESH_SECONDS",
+            "COMITY__NODE__REGION",
+        ] {
+            let error = with(&[(name, misplaced)]).unwrap_err();
+            assert!(!error.to_string().contains("geheim"), "{error}");
+        }
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Cast {
         &self.residents[role as usize]
     }
 
+    /// Everybody.
+    pub(crate) fn residents(&self) -> &[PermitDetails] {
+        &self.residents
+    }
+
     /// Writes the complete register; returns the file.
     pub(crate) fn write_register(&self, dir: &Path, now: UnixSeconds) -> Result<PathBuf, DemoError> {
         let (file, manifest) = synthetic::register_file(&self.residents, Kind::Full, 1, now, |_| "ISSUE")

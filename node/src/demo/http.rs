@@ -1,6 +1,7 @@
 //! The demonstration as a client of the components: their readiness, and the staff API as a window's system would use it.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,9 +19,10 @@ pub(crate) enum CallError {
     clippy::disallowed_methods,
     reason = "a client of our own loopback listeners, not of a peer"
 )]
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(30))
         .build()
 }
@@ -47,16 +49,40 @@ pub(crate) async fn metrics(ops: SocketAddr) -> Result<String, CallError> {
         .await?)
 }
 
+/// Every URL that was asked for or shown, one a line: none may name anybody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Urls(Arc<Mutex<String>>);
+
+impl Urls {
+    /// Keeps one.
+    pub(crate) fn keep(&self, url: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push_str(url);
+        all.push('\n');
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// A signed-in officer at a county's window.
 pub(crate) struct Window {
     client: reqwest::Client,
     base: String,
     token: String,
+    urls: Urls,
 }
 
 impl Window {
     /// Signs in.
-    pub(crate) async fn sign_in(staff: SocketAddr, officer: &str, password: &str) -> Result<Self, CallError> {
+    pub(crate) async fn sign_in(
+        staff: SocketAddr,
+        officer: &str,
+        password: &str,
+        urls: &Urls,
+    ) -> Result<Self, CallError> {
         let base = format!("http://{staff}");
         let client = client()?;
         let body = serde_json::json!({ "officer": officer, "password": password, "carried_by": "bearer" });
@@ -71,7 +97,12 @@ impl Window {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned();
-        Ok(Self { client, base, token })
+        Ok(Self {
+            client,
+            base,
+            token,
+            urls: urls.clone(),
+        })
     }
 
     /// Gets JSON.
@@ -82,9 +113,11 @@ impl Window {
 
     /// Posts JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, CallError> {
+        let url = format!("{}{path}", self.base);
+        self.urls.keep(&url);
         let answer = self
             .client
-            .post(format!("{}{path}", self.base))
+            .post(url)
             .bearer_auth(&self.token)
             .json(body)
             .send()

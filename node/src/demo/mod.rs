@@ -2,14 +2,18 @@
 //!
 //! One anchor and two provinces in one process, two county nodes in one each, on loopback, with generated keys and SQLite in a
 //! temporary folder. [`stage`] builds it, [`cast`] fills the registers, [`scenes`] plays what happens at the windows and compares each
-//! outcome with the expected one, [`emit`] leaves what was issued to other implementations, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
+//! outcome with the expected one, [`emit`] leaves what was issued to other implementations, [`scan`] looks for everybody in what was
+//! logged meanwhile, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
 
+mod browser;
 mod cast;
+mod decoded;
 mod emit;
 pub(crate) mod http;
 mod prepare;
 mod process;
 mod report;
+mod scan;
 mod scenes;
 mod stage;
 mod stranger;
@@ -83,7 +87,16 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
             observed = emit::observe(observer, folder).await?;
         }
     }
-    let report = report::Report::new(results, &prepared);
+    for (county, issuer, cast) in [
+        (&stage.changshan, &stage.yushan, &prepared.yushan),
+        (&stage.yushan, &stage.changshan, &prepared.changshan),
+    ] {
+        let resident = cast.of(cast::Role::Ordinary);
+        browser::look_up(county.staff, resident, issuer.region, &stage.urls).await?;
+    }
+    say("正在日志、指标与网址中查找居民数据… / searching logs, metrics and URLs for residents…");
+    let scanned = searched(&stage, &prepared).await?;
+    let report = report::Report::new(results, &prepared, scanned);
     let good = observed && report.is_as_expected();
     if arguments.json {
         println!("{}", report.json().map_err(DemoError::other)?);
@@ -105,4 +118,18 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
         text: String::new(),
         code: u8::from(!good),
     })
+}
+
+/// Looks for every resident of both counties in what the components wrote and were asked.
+async fn searched(stage: &stage::Stage, prepared: &prepare::Prepared) -> Result<scan::Scanned, DemoError> {
+    let residents = prepared.yushan.residents().iter();
+    let mut scan = scan::Scan::new(residents.chain(prepared.changshan.residents()))?;
+    scan.prove(&stage.logs)?;
+    scan.read_logs(&stage.logs)?;
+    for county in [&stage.yushan, &stage.changshan] {
+        let metrics = http::metrics(county.ops).await?;
+        scan.read(&format!("{} /metrics", county.region), metrics.as_bytes());
+    }
+    scan.read("网址 URLs", stage.urls.all().as_bytes());
+    Ok(scan.finish())
 }

@@ -6,28 +6,34 @@ use comity_spec::outcome::Outcome;
 use serde_json::json;
 
 use super::prepare::{CLERK, PASSWORD, Prepared};
+use super::scan::Scanned;
 use super::scenes::Played;
 use super::stage::Stage;
+
+/// Places of a leak that are listed; the count says how many there are.
+const PLACES: usize = 20;
 
 /// The results.
 pub(crate) struct Report {
     played: Vec<Played>,
     permits: u64,
     attestations: u64,
+    scanned: Scanned,
 }
 
 impl Report {
-    pub(crate) fn new(played: Vec<Played>, prepared: &Prepared) -> Self {
+    pub(crate) fn new(played: Vec<Played>, prepared: &Prepared, scanned: Scanned) -> Self {
         Self {
             played,
             permits: prepared.permits,
             attestations: prepared.attestations,
+            scanned,
         }
     }
 
-    /// Whether everything came as expected.
+    /// Whether everything came as expected, and nobody was named where nobody may be.
     pub(crate) fn is_as_expected(&self) -> bool {
-        self.played.iter().all(Played::is_as_expected)
+        self.played.iter().all(Played::is_as_expected) && self.scanned.is_clean()
     }
 
     fn outcomes(&self) -> usize {
@@ -81,7 +87,31 @@ impl Report {
             self.played.len(),
             self.outcomes(),
             self.outcomes(),
-        )
+        ) + &self.scan_text()
+    }
+
+    /// What the scan found, for people.
+    fn scan_text(&self) -> String {
+        let scanned = &self.scanned;
+        let mut text = format!(
+            "\n{} 在日志、指标与网址（{} 字节）中查找 {} 项居民数据: 找到 {} 处，探针{} / residents' data in logs, metrics and URLs: {} found, canary {}",
+            if scanned.is_clean() { '√' } else { '×' },
+            scanned.bytes,
+            scanned.needles,
+            scanned.found.len(),
+            if scanned.canary_found {
+                "已找到"
+            } else {
+                "未找到"
+            },
+            scanned.found.len(),
+            if scanned.canary_found { "found" } else { "missed" },
+        );
+        for place in scanned.found.iter().take(PLACES) {
+            text.push_str("\n  ");
+            text.push_str(place);
+        }
+        text
     }
 
     /// For machines.
@@ -109,6 +139,13 @@ impl Report {
             "permits": self.permits,
             "attestations": self.attestations,
             "checks": checks,
+            "scan": {
+                "needles": self.scanned.needles,
+                "bytes": self.scanned.bytes,
+                "found": self.scanned.found.len(),
+                "places": self.scanned.found.iter().take(PLACES).collect::<Vec<_>>(),
+                "canary_found": self.scanned.canary_found,
+            },
         }))
     }
 }

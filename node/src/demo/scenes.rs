@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::DemoError;
 use super::cast::{Cast, Role};
-use super::http::Window;
+use super::http::{Urls, Window};
 use super::prepare::{CLERK, HASTY, PASSWORD, Prepared};
 use super::stage::{County, Stage};
 
@@ -100,12 +100,13 @@ pub(crate) async fn play(stage: &Stage, prepared: &Prepared) -> Result<Vec<Playe
         (&stage.yushan, &stage.changshan, &prepared.yushan),
         (&stage.changshan, &stage.yushan, &prepared.changshan),
     ] {
-        let window = Window::sign_in(recogniser.staff, CLERK, PASSWORD).await?;
+        let window = Window::sign_in(recogniser.staff, CLERK, PASSWORD, &stage.urls).await?;
         let direction = Direction {
             issuer,
             recogniser,
             cast,
             prepared,
+            urls: &stage.urls,
         };
         for one in scenes(&direction) {
             played.push(direction.at_window(&window, &one).await);
@@ -285,6 +286,7 @@ struct Direction<'a> {
     recogniser: &'a County,
     cast: &'a Cast,
     prepared: &'a Prepared,
+    urls: &'a Urls,
 }
 
 impl Direction<'_> {
@@ -464,7 +466,7 @@ impl Direction<'_> {
 
     /// A clerk who types one wrong name after another.
     async fn asked_too_often(&self) -> Result<Played, DemoError> {
-        let window = Window::sign_in(self.recogniser.staff, HASTY, PASSWORD).await?;
+        let window = Window::sign_in(self.recogniser.staff, HASTY, PASSWORD, self.urls).await?;
         let wrong = scene(
             "looked-up.too-often",
             Shown::WrongName(Role::Ordinary),

@@ -10,6 +10,7 @@ use comity_spec::jose::KeyPurpose;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::DemoError;
+use super::http::Urls;
 use super::process::{Component, Socket, Spec, log_file};
 use crate::certificates::Certificates;
 use crate::cli::AuthorityCommand;
@@ -46,6 +47,10 @@ pub(crate) struct Stage {
     pub(crate) anchor: PathBuf,
     /// Root certificate of the public listeners.
     pub(crate) web_root: PathBuf,
+    /// Where the components log.
+    pub(crate) logs: PathBuf,
+    /// What the windows were asked.
+    pub(crate) urls: Urls,
     pub(crate) authorities: Component,
     pub(crate) yushan: County,
     pub(crate) changshan: County,
@@ -145,6 +150,8 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
     Ok(Stage {
         anchor,
         web_root: web.root,
+        logs,
+        urls: Urls::default(),
         authorities,
         yushan,
         changshan,

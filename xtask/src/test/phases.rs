@@ -48,7 +48,7 @@ pub(super) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "demo",
-        does: "two counties, end to end, from the same binary",
+        does: "two counties, end to end, from the same binary, and nobody's name in what they log at trace",
         run: demo,
     },
     Phase {
@@ -187,7 +187,9 @@ fn demo(machine: &mut Machine) -> Outcome<Ending> {
         ));
     }
     let mut check = std::process::Command::new(comity);
-    check.current_dir(&machine.root).args(["demo", "--check"]);
+    check
+        .current_dir(&machine.root)
+        .args(["demo", "--check", "--log", "trace"]);
     // What the nodes emit is kept for the interop phase, which says so when these clients are missing.
     let observed = foreign_clients(machine).is_ok();
     let emitted = machine.kept("emitted");
@@ -199,10 +201,18 @@ fn demo(machine: &mut Machine) -> Outcome<Ending> {
         check.arg("--emit").arg(&emitted);
         check.arg("--observer").arg(machine.root.join(OBSERVER));
     }
-    process::run(&mut check, machine.deadline)?;
+    let (result, lines) = process::run_read(&mut check, machine.deadline);
+    result?;
     machine.emitted = observed.then_some(emitted);
-    Ok(done())
+    // The exit code covers the scan too; a binary that did not scan at all would pass without this.
+    match lines.iter().find(|line| line.contains(SCANNED_CLEAN)) {
+        Some(line) => Ok(Ending::Passed(line.trim().to_owned())),
+        None => Err(format!("the demonstration did not say `{SCANNED_CLEAN}`")),
+    }
 }
+
+/// What the demonstration says when its search for everybody's data found its probe and nobody else.
+const SCANNED_CLEAN: &str = "0 found, canary found";
 
 /// Looks at the nodes' listeners while the demonstration runs.
 const OBSERVER: &str = "verifier/tests/interop/listeners.py";

@@ -24,6 +24,7 @@ use crate::node::Node;
 use crate::ports::peers::{FetchError, Fetched, MAX_OBJECT};
 use crate::ports::store::{Conflict, StoreError, Write};
 use crate::ports::trust::{PeerStatusRow, Tombstone};
+use crate::recognition::revoked_receipts;
 
 #[cfg(test)]
 mod tests;
@@ -174,6 +175,7 @@ pub(super) struct Offered {
 /// Verifies, compares and stores tokens, from the network and from bundles alike.
 pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListReport>, StoreError> {
     let _turn = node.rebuilding.lock().await;
+    let began = node.now();
     let view = node.view();
     let held = node.store.peer_status().await?;
     let mut stored = Stored::read(node.store.as_ref()).await?;
@@ -218,6 +220,16 @@ pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
         .any(|report| matches!(report.result, ListResult::Stored { .. }))
     {
         reload_status(node).await?;
+    }
+    if reports
+        .iter()
+        .any(|report| matches!(report.result, ListResult::Stored { tombstones: 1.., .. }))
+    {
+        // The recogniser alone can tell which of its receipts a cancellation touches (protocol §9); the trace names nobody.
+        let revoked = revoked_receipts(node).await?.into_iter();
+        for receipt in revoked.filter(|receipt| receipt.seen_at >= began) {
+            tracing::warn!(trace = %receipt.trace, "a live receipt rests on a permit cancelled since: look at it again");
+        }
     }
     for report in &reports {
         if let ListResult::Fork | ListResult::Stored { resurrected: 1.., .. } = report.result {

@@ -54,4 +54,6 @@ pub trait RecognitionReads: Send + Sync {
     async fn recognitions_of(&self, officer: &OfficerId, limit: u32) -> Result<Vec<Recognition>, StoreError>;
     /// Verifications that rested on a status index.
     async fn recognitions_by_status(&self, uri: &str, index: u32) -> Result<Vec<Recognition>, StoreError>;
+    /// Verifications that rested on a status index which was seen as cancelled (a tombstone), and when it was seen; by time.
+    async fn recognitions_cancelled(&self) -> Result<Vec<(Recognition, UnixSeconds)>, StoreError>;
 }

@@ -5,14 +5,12 @@
 
 use comity_spec::decision::Decision;
 use comity_spec::ids::{OfficerId, TraceNumber};
-use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
 
 use super::receipt;
 use crate::node::Node;
 use crate::ports::recognitions::Recognition;
 use crate::ports::store::StoreError;
-use crate::ports::trust::Tombstone;
 
 /// A live receipt whose permit was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,29 +27,23 @@ pub struct RevokedReceipt {
     pub seen_at: UnixSeconds,
 }
 
-/// The live receipts among those that rest on `seen`, the permanent values that a refreshed list shows. Oldest first.
+/// Our live receipts whose permit was seen as cancelled, oldest first: those that somebody has to look at.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn revoked_receipts(node: &Node, seen: &[Tombstone]) -> Result<Vec<RevokedReceipt>, StoreError> {
+pub async fn revoked_receipts(node: &Node) -> Result<Vec<RevokedReceipt>, StoreError> {
     let now = node.now();
-    let mut revoked = Vec::new();
-    for tombstone in seen.iter().filter(|seen| seen.status == StatusValue::Cancelled) {
-        let resting = node
-            .store
-            .recognitions_by_status(&tombstone.uri, tombstone.index)
-            .await?;
-        let live = resting.into_iter().filter(|one| is_live(one, now));
-        revoked.extend(live.map(|one| RevokedReceipt {
+    let resting = node.store.recognitions_cancelled().await?.into_iter();
+    let live = resting.filter(|(one, _)| is_live(one, now));
+    Ok(live
+        .map(|(one, seen_at)| RevokedReceipt {
             trace: one.trace,
             officer: one.officer,
             decision: one.decision,
             at: one.at,
-            seen_at: tombstone.seen_at,
-        }));
-    }
-    revoked.sort_by_key(|one| (one.at, one.trace));
-    Ok(revoked)
+            seen_at,
+        })
+        .collect())
 }
 
 /// Whether a receipt recognises somebody and may still be relied on.

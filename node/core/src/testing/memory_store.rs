@@ -315,6 +315,26 @@ impl RecognitionReads for MemoryStore {
         };
         Ok(tables.recognitions.values().filter(rests).cloned().collect())
     }
+
+    async fn recognitions_cancelled(&self) -> Read<Vec<(Recognition, UnixSeconds)>> {
+        let stones = self.tombstones().await?;
+        let seen = |(uri, index): &(String, u32)| {
+            stones
+                .iter()
+                .find(|stone| {
+                    stone.uri == *uri && stone.index == *index && stone.status == StatusValue::Cancelled
+                })
+                .map(|stone| stone.seen_at)
+        };
+        let tables = self.tables();
+        let mut rows: Vec<_> = tables
+            .recognitions
+            .values()
+            .filter_map(|one| Some((one.clone(), seen(one.status_ref.as_ref()?)?)))
+            .collect();
+        rows.sort_by_key(|(one, _)| (one.at, one.trace));
+        Ok(rows)
+    }
 }
 
 #[async_trait]

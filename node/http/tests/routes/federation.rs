@@ -40,8 +40,8 @@ pub(crate) const ISSUER: &str = "361123";
 pub(crate) const RECOGNISER: &str = "330822";
 /// Entity ids of the counties, as the synthetic federation names them.
 pub(crate) const RECOGNISER_ID: &str = "https://c330822.example";
-const OTHER_ID: &str = "https://c330881.example";
-const VERIFICATIONS: &str = "/federation/v1/verifications";
+pub(crate) const OTHER_ID: &str = "https://c330881.example";
+pub(crate) const VERIFICATIONS: &str = "/federation/v1/verifications";
 
 /// The issuing county's node: one permit in its store, an agreement with the recogniser, and whoever may speak to it.
 pub(crate) struct County {
@@ -115,7 +115,7 @@ impl County {
     }
 
     /// The claims of a request about the permit's holder, with one thing changed.
-    fn claims(&self, jti: u8, change: Value) -> Value {
+    pub(crate) fn claims(&self, jti: u8, change: Value) -> Value {
         let agreement = self.federation.verified_agreement();
         let mut claims = json!({
             "iss": RECOGNISER_ID,
@@ -139,11 +139,11 @@ impl County {
         claims
     }
 
-    fn request(&self, jti: u8, change: Value) -> String {
+    pub(crate) fn request(&self, jti: u8, change: Value) -> String {
         self.signed(KeyPurpose::Exchange, &self.claims(jti, change))
     }
 
-    fn signed(&self, purpose: KeyPurpose, claims: &Value) -> String {
+    pub(crate) fn signed(&self, purpose: KeyPurpose, claims: &Value) -> String {
         sign(
             &self.federation.county(RECOGNISER).key(purpose),
             Typ::VerificationRequest,
@@ -159,7 +159,7 @@ impl County {
             .unwrap()
     }
 
-    async fn dial(&self, serving: &Serving) -> TlsStream<TcpStream> {
+    pub(crate) async fn dial(&self, serving: &Serving) -> TlsStream<TcpStream> {
         connect_as(&self.recogniser, serving.certificate.pin(), serving.address)
             .await
             .unwrap()
@@ -260,15 +260,46 @@ async fn nobody_on_record_is_an_answer_of_the_same_size() {
     let wrong_name = json!({
         "subject": { "number": { "id_number": county.permit.details.id_number }, "name": "示例无此人" },
     });
-    let unknown = county.ask(&serving, &county.request(2, wrong_name)).await;
-    assert_eq!((known.status, unknown.status), (200, 200));
-    assert_eq!(payload(&unknown.body)["result"], "no_match");
-    assert_eq!(known.body.len(), unknown.body.len());
+    let nobody = resident(ISSUER.parse().unwrap(), LocalDate::of(now()), 1).unwrap();
+    let unknown_number = json!({
+        "subject": { "number": { "id_number": nobody.id_number }, "name": county.permit.details.name },
+    });
+    let wrong_name = county.ask(&serving, &county.request(2, wrong_name)).await;
+    let unknown = county.ask(&serving, &county.request(3, unknown_number)).await;
+    for answer in [&wrong_name, &unknown] {
+        assert_eq!(answer.status, known.status);
+        assert_eq!(answer.body.len(), known.body.len());
+        assert_eq!(payload(&answer.body)["result"], "no_match");
+    }
+    // Whoever asks cannot tell the two apart, by head or by contents.
+    let head = |answer: &Answer| {
+        let own = |line: &&str| !line.starts_with("date:") && !line.starts_with("comity-trace:");
+        answer
+            .head
+            .lines()
+            .filter(own)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(head(&wrong_name), head(&unknown));
+    assert!(head(&unknown).len() > 2, "{unknown:?}");
+    let contents = |answer: &Answer| {
+        let mut told = payload(&answer.body);
+        for own in ["in_reply_to", "pad"] {
+            told.as_object_mut().unwrap().remove(own);
+        }
+        told
+    };
+    assert_eq!(contents(&wrong_name), contents(&unknown));
     serving.stop().await;
 }
 
 /// Connects with `certificate`, sends an honest request if the connection stands, and returns what comes back.
-async fn try_with(county: &County, serving: &Serving, certificate: Option<&Certificate>) -> Option<Answer> {
+pub(crate) async fn try_with(
+    county: &County,
+    serving: &Serving,
+    certificate: Option<&Certificate>,
+) -> Option<Answer> {
     let server = serving.certificate.pin();
     let connected = match certificate {
         Some(certificate) => connect_as(certificate, server, serving.address).await,
@@ -403,10 +434,10 @@ async fn other_bytes_under_a_used_number_are_a_conflict_after_a_restart_too() {
 }
 
 /// A key that signs only when told to: it stands for a commit that takes its time.
-struct Waiting {
+pub(crate) struct Waiting {
     inner: Arc<dyn Signer>,
-    asked: Semaphore,
-    go: Semaphore,
+    pub(crate) asked: Semaphore,
+    pub(crate) go: Semaphore,
 }
 
 #[async_trait]
@@ -426,7 +457,7 @@ impl Signer for Waiting {
     }
 }
 
-fn with_waiting_key(county: &County) -> (Node, Arc<Waiting>) {
+pub(crate) fn with_waiting_key(county: &County) -> (Node, Arc<Waiting>) {
     let mut node = county.node();
     let waiting = Arc::new(Waiting {
         inner: Arc::clone(node.signers.of(KeyPurpose::Exchange).unwrap()),

@@ -5,7 +5,14 @@
 mod authority;
 mod federation;
 mod messages;
+mod problems;
 mod public;
+#[path = "../staff/support.rs"]
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the staff listener, which use the rest"
+)]
+mod staff;
 mod support;
 #[path = "../transport/support.rs"]
 #[allow(

@@ -18,7 +18,7 @@ use crate::transport::{Answer, Certificate, PATIENCE, ask, connect_as, refused};
 const HINTS: &str = "/federation/v1/hints";
 const PROPOSALS: &str = "/federation/v1/proposals";
 
-fn hint(county: &County, purpose: KeyPurpose, change: Value) -> String {
+pub(crate) fn hint(county: &County, purpose: KeyPurpose, change: Value) -> String {
     let mut claims = json!({
         "iss": RECOGNISER_ID,
         "aud": county.federation.county(ISSUER).entity,
@@ -36,7 +36,7 @@ fn hint(county: &County, purpose: KeyPurpose, change: Value) -> String {
 }
 
 /// The recogniser's withdrawal from the agreement, as signed, with one thing changed.
-fn withdrawal(county: &County, change: Value) -> String {
+pub(crate) fn withdrawal(county: &County, change: Value) -> String {
     let by = county.federation.county(RECOGNISER);
     let reference = county.federation.verified_agreement().reference();
     let from = LocalDate::of(now()).plus_days(31).unwrap();
@@ -52,7 +52,7 @@ async fn send(serving: &Serving, by: &Certificate, path: &str, kind: &str, body:
     ask(&mut stream, &post(path, kind, body)).await.unwrap()
 }
 
-async fn tell(county: &County, serving: &Serving, body: &str) -> Answer {
+pub(crate) async fn tell(county: &County, serving: &Serving, body: &str) -> Answer {
     send(serving, &county.recogniser, HINTS, "application/jose", body).await
 }
 
@@ -220,7 +220,7 @@ fn text(signed: &SignedAgreement) -> String {
     serde_json::to_string(signed).unwrap()
 }
 
-async fn offer(county: &County, serving: &Serving, body: &str) -> Answer {
+pub(crate) async fn offer(county: &County, serving: &Serving, body: &str) -> Answer {
     send(
         serving,
         &county.recogniser,

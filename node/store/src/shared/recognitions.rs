@@ -9,6 +9,8 @@ use comity_node_core::ports::store::{Conflict, StoreError};
 use comity_spec::decision::Decision;
 use comity_spec::ids::{Jti, OfficerId, TraceNumber};
 use comity_spec::receipt::EvidenceDigest;
+use comity_spec::status::StatusValue;
+use comity_spec::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, Tx};
@@ -158,5 +160,29 @@ impl RecognitionReads for Store {
         .await
         .map_err(Fault::from)?;
         rows.into_iter().map(|row| read(self.cipher(), row)).collect()
+    }
+
+    async fn recognitions_cancelled(&self) -> Result<Vec<(Recognition, UnixSeconds)>, StoreError> {
+        let mut conn = self.reader().await?;
+        let seen: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT trace, seen_at FROM recognition JOIN tombstone ON tombstone.uri = status_uri \
+             AND tombstone.entry = status_entry WHERE tombstone.status = $1 ORDER BY at, trace",
+        )
+        .bind(i64::from(StatusValue::Cancelled.bits()))
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(Fault::from)?;
+        let mut rows = Vec::with_capacity(seen.len());
+        for (trace, seen_at) in seen {
+            let row: Option<RecognitionRow> = sqlx::query_as(select_recognition!("WHERE trace = $1"))
+                .bind(trace)
+                .fetch_optional(&mut *conn)
+                .await
+                .map_err(Fault::from)?;
+            if let Some(row) = row {
+                rows.push((read(self.cipher(), row)?, RECOGNITION.seconds(seen_at)?));
+            }
+        }
+        Ok(rows)
     }
 }

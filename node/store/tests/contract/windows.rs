@@ -6,10 +6,12 @@ use comity_node_core::ports::recognitions::{Recognition, ShownHolder};
 use comity_node_core::ports::record::{RecordBody, RecordHead, link};
 use comity_node_core::ports::replay::Answered;
 use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::trust::Tombstone;
 use comity_spec::decision::{Channel, Confirmation, Decision};
 use comity_spec::ids::{Digest, Jti, OfficerId, TraceNumber};
 use comity_spec::outcome::Outcome;
 use comity_spec::receipt::EvidenceDigest;
+use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
 
 use crate::fixtures::*;
@@ -229,6 +231,35 @@ async fn verifications_are_found_by_officer_and_by_status(store: &dyn Store) {
             .await
             .unwrap(),
         []
+    );
+}
+
+on_every_store!(a_cancellation_finds_the_verifications_that_rest_on_it);
+async fn a_cancellation_finds_the_verifications_that_rest_on_it(store: &dyn Store) {
+    let [one, two] = [recognition(1, 1, NOW), recognition(2, 1, NOW + 5)];
+    for each in [&one, &two] {
+        done(store, recognise(each)).await;
+    }
+    let stone = |of: &Recognition, status| {
+        let (uri, index) = of.status_ref.clone().unwrap();
+        Write::Tombstone(Tombstone {
+            uri,
+            index,
+            status,
+            seen_at: at(NOW + 9),
+        })
+    };
+    done(store, vec![stone(&one, StatusValue::Superseded)]).await;
+    assert_eq!(store.recognitions_cancelled().await.unwrap(), []);
+    done(store, vec![stone(&two, StatusValue::Cancelled)]).await;
+    assert_eq!(
+        store.recognitions_cancelled().await.unwrap(),
+        [(two.clone(), at(NOW + 9))]
+    );
+    done(store, vec![stone(&one, StatusValue::Cancelled)]).await;
+    assert_eq!(
+        store.recognitions_cancelled().await.unwrap(),
+        [(one, at(NOW + 9)), (two, at(NOW + 9))]
     );
 }
 
