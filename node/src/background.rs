@@ -5,6 +5,7 @@
 //! **housekeeping** (every minute) renews our own statement, signs the record's head and forgets what has ended.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use comity_node_core::Node;
@@ -37,6 +38,8 @@ pub(crate) struct Running {
     pub(crate) post: Notify,
     /// Wakes the refresh loop.
     pub(crate) refresh: Notify,
+    /// The trust picture that pins were last taken from, by its address.
+    pub(crate) used_trust: AtomicUsize,
 }
 
 impl Running {
@@ -45,6 +48,7 @@ impl Running {
         let (this, stop) = (Arc::clone(self), shutdown.clone());
         tasks.spawn(async move {
             loop {
+                this.follow_trust().await;
                 this.do_work().await;
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -183,6 +187,14 @@ impl Running {
             Err(error) => tracing::error!(error = %chain(&error), "status lists of peers were not refreshed"),
         }
         self.use_view().await;
+    }
+
+    /// A hint or a case may have swapped the trust part of the view: a key that a county dropped must not open another connection.
+    async fn follow_trust(&self) {
+        let present = Arc::as_ptr(&self.node.view().trust) as usize;
+        if self.used_trust.swap(present, Ordering::AcqRel) != present {
+            self.use_view().await;
+        }
     }
 
     /// Lets pins, readiness and public documents follow the present view.

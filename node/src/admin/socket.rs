@@ -62,11 +62,18 @@ impl AdminSocket {
             });
         };
         loop {
-            let (stream, _) = tokio::select! {
+            let accepted = tokio::select! {
                 () = shutdown.cancelled() => break,
-                accepted = self.listener.accept() => accepted?,
+                accepted = self.listener.accept() => accepted,
             };
-            take(stream);
+            match accepted {
+                Ok((stream, _)) => take(stream),
+                // Cancelling permits is done here: want of a descriptor for a moment must not end it until the next start.
+                Err(error) => {
+                    tracing::warn!(%error, "an admin connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
         }
         // No more can come, and those in the queue came in time.
         std::fs::remove_file(&self.path)?;

@@ -403,8 +403,13 @@ fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static st
         Source::Typed { subject, .. } => Some(subject.name.as_str()),
         Source::Presented(_) | Source::Refused(_) => evidence.typed_name,
     };
-    if let (Some(typed), Some(name)) = (typed, &claims.name)
-        && not_same(typed, name)
+    // What the answer did not tell, the code that was shown may: an answer without a name is no reason not to compare.
+    let shown = match evidence.source {
+        Source::Presented(presented) => presented.claims().name.as_deref(),
+        Source::Typed { .. } | Source::Refused(_) => None,
+    };
+    if let Some(typed) = typed
+        && [claims.name.as_deref(), shown].into_iter().flatten().any(|name| not_same(typed, name))
     {
         return Some("holder.name-differs");
     }

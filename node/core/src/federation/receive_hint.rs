@@ -5,6 +5,7 @@
 //! listener bounds how many hints a peer may send. Protocol §7.
 
 use comity_spec::exchange::Hint;
+use comity_spec::ids::EntityId;
 use comity_verifier::jws::Verified;
 
 use super::agreements::{ReceiveWithdrawalError, receive_withdrawal};
@@ -31,6 +32,11 @@ pub struct HintTaken {
 pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTaken, StoreError> {
     let hint = hint.value();
     let mut taken = HintTaken::default();
+    // Fetching at somebody's word is for the counties we rely on: a member without an agreement with us could otherwise make us
+    // fetch, verify and keep as many lists as it cares to sign.
+    if !is_party(node, &hint.iss) {
+        return Ok(taken);
+    }
     // The chain first: lists and withdrawals may be signed by a key that is new in it.
     if hint.configuration {
         taken.chain = Some(refresh(node, &Scope::One(hint.iss.clone())).await?);
@@ -46,4 +52,9 @@ pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTake
         taken.lists = refresh_status(node, &lists).await?;
     }
     Ok(taken)
+}
+
+/// Whether the sender and this county are parties of an agreement held here, in force or not yet.
+fn is_party(node: &Node, sender: &EntityId) -> bool {
+    node.view().agreements.all().iter().any(|agreement| agreement.party(sender).is_some())
 }

@@ -8,16 +8,19 @@ use std::sync::Arc;
 
 use comity_spec::ids::EntityId;
 use comity_verifier::status_view::{
-    StatusTokenError, StatusView, Succession, VerifiedStatusList, verify_status_token,
+    StatusReading, StatusTokenError, StatusView, Succession, VerifiedStatusList, verify_status_token,
 };
 
 use crate::node::{Node, View};
 use crate::ports::peers::{FetchError, Fetched};
 use crate::ports::store::{Conflict, StoreError, Write};
-use crate::ports::trust::PeerStatusRow;
+use crate::ports::trust::{PeerStatusRow, Tombstone};
 
 /// Largest status list token that is fetched: 131,072 entries of two bits, were they to compress not at all, with room to spare.
 const MAX_LIST_TOKEN: usize = 256 * 1024;
+
+/// Tombstones of one commit.
+const BATCH: usize = 4_096;
 
 /// Why there is no newer list.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +70,25 @@ pub(super) async fn status_refresh(
         // It verified, so it is ASCII.
         token: String::from_utf8_lossy(&bytes).into_owned(),
     };
-    match node
-        .store
-        .commit("keep peer status", vec![Write::PeerStatus(row)])
-        .await
-    {
+    // What is permanent in it is kept for good before the list counts: a later list that takes it back must find the stone, and an
+    // end of this one must not turn a cancellation into "too old".
+    let held = node.view();
+    let mut stones: Vec<Write> = list
+        .permanent()
+        .filter(|(index, value)| {
+            !matches!(held.status.read(uri, *index, node.now()), StatusReading::Tombstone(seen) if seen == *value)
+        })
+        .filter_map(|(index, status)| {
+            let index = u32::try_from(index).ok()?;
+            Some(Write::Tombstone(Tombstone { uri: uri.to_owned(), index, status, seen_at: node.now() }))
+        })
+        .collect();
+    while stones.len() > BATCH {
+        let rest = stones.split_off(BATCH);
+        node.store.commit("tombstones", std::mem::replace(&mut stones, rest)).await?;
+    }
+    stones.push(Write::PeerStatus(row));
+    match node.store.commit("keep peer status", stones).await {
         Ok(()) => replace_in_view(node, &list).await?,
         // The background refresh has stored a newer one meanwhile, and puts it into the view itself.
         Err(StoreError::Conflict(Conflict::Older(_))) => {}

@@ -23,6 +23,7 @@ use crate::node::View;
 use crate::ports::officers::Role;
 use crate::ports::peers::FetchError;
 use crate::ports::permits::Permit;
+use crate::ports::recognitions::RecognitionReads as _;
 use crate::ports::record::RecordReads as _;
 use crate::ports::store::{Store as _, Write};
 use crate::ports::trust::{MemberListRow, StatementRow, TrustReads as _};
@@ -242,6 +243,20 @@ async fn a_verdict_is_confirmed_in_time_by_whom_it_concerns_and_not_after_a_canc
 }
 
 #[tokio::test]
+async fn a_list_fetched_for_one_case_leaves_stones_for_everybody_cancelled_in_it() {
+    let pair = Pair::new(now());
+    let shown_one = pair.permit(0, |_| {}).await;
+    let mut other = pair.permit(1, |_| {}).await;
+    let token = pair.card(&shown_one).await;
+    pair.card(&other).await;
+    pair.set_status(&mut other, PermitStatus::Cancelled, StatusValue::Cancelled).await;
+    pair.publish().await;
+    assert_eq!(shown(&pair, &scan(&token)).await.decision.outcome, Outcome::Recognised);
+    let stones = pair.changshan_store.tombstones().await.unwrap();
+    assert!(stones.iter().any(|stone| stone.status == StatusValue::Cancelled), "{stones:?}");
+}
+
+#[tokio::test]
 async fn a_cancelled_permit_is_red_stays_red_without_its_list_and_its_receipts_are_found() {
     let pair = Pair::new(now());
     let mut permit = pair.permit(0, |_| {}).await;
@@ -257,14 +272,18 @@ async fn a_cancelled_permit_is_red_stays_red_without_its_list_and_its_receipts_a
     assert_eq!(red.decision.outcome, Outcome::Revoked);
     assert!(!red.needs_holder);
     let tombstones = pair.changshan_store.tombstones().await.unwrap();
-    assert_eq!(tombstones.len(), 1, "what was seen for good is kept");
+    let kept = pair.changshan_store.recognition(&granted.trace).await.unwrap().unwrap();
+    let (uri, index) = kept.status_ref.unwrap();
+    let stone = tombstones.iter().find(|one| one.uri == uri && one.index == index).cloned();
+    let stone = stone.expect("what was seen for good is kept");
+    assert_eq!(stone.status, StatusValue::Cancelled);
     let revoked = revoked_receipts(&pair.changshan).await.unwrap();
     assert_eq!(
         revoked
             .iter()
             .map(|one| (one.trace, one.seen_at))
             .collect::<Vec<_>>(),
-        [(granted.trace, tombstones[0].seen_at)]
+        [(granted.trace, stone.seen_at)]
     );
     assert_ne!(unsettled.trace, granted.trace);
 
