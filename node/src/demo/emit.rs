@@ -141,7 +141,7 @@ fn attestation(file: &Path, token: &str, says: &Value) -> Result<(), DemoError> 
 
 /// The receipts of the county's window: a recognition and a refusal.
 async fn receipts(county: &County, played: &[Played], into: &Path) -> Result<(), DemoError> {
-    let window = Window::sign_in(county.staff, CLERK, PASSWORD).await?;
+    let window = Window::sign_in(county.staff, CLERK, PASSWORD, &stage.urls).await?;
     for (scene, name) in [
         ("presented.recognised", "recognised"),
         ("presented.other-person", "other-person"),
