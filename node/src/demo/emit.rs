@@ -54,7 +54,7 @@ pub(crate) async fn emit(
         (&stage.changshan, &prepared.changshan),
     ] {
         attestations(county, cast, prepared, into).await?;
-        receipts(county, played, into).await?;
+        receipts(stage, county, played, into).await?;
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ fn attestation(file: &Path, token: &str, says: &Value) -> Result<(), DemoError> 
 }
 
 /// The receipts of the county's window: a recognition and a refusal.
-async fn receipts(county: &County, played: &[Played], into: &Path) -> Result<(), DemoError> {
+async fn receipts(stage: &Stage, county: &County, played: &[Played], into: &Path) -> Result<(), DemoError> {
     let window = Window::sign_in(county.staff, CLERK, PASSWORD, &stage.urls).await?;
     for (scene, name) in [
         ("presented.recognised", "recognised"),

@@ -409,7 +409,10 @@ fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static st
         Source::Typed { .. } | Source::Refused(_) => None,
     };
     if let Some(typed) = typed
-        && [claims.name.as_deref(), shown].into_iter().flatten().any(|name| not_same(typed, name))
+        && [claims.name.as_deref(), shown]
+            .into_iter()
+            .flatten()
+            .any(|name| not_same(typed, name))
     {
         return Some("holder.name-differs");
     }

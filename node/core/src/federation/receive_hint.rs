@@ -56,5 +56,9 @@ pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTake
 
 /// Whether the sender and this county are parties of an agreement held here, in force or not yet.
 fn is_party(node: &Node, sender: &EntityId) -> bool {
-    node.view().agreements.all().iter().any(|agreement| agreement.party(sender).is_some())
+    node.view()
+        .agreements
+        .all()
+        .iter()
+        .any(|agreement| agreement.party(sender).is_some())
 }

@@ -85,7 +85,9 @@ pub(super) async fn status_refresh(
         .collect();
     while stones.len() > BATCH {
         let rest = stones.split_off(BATCH);
-        node.store.commit("tombstones", std::mem::replace(&mut stones, rest)).await?;
+        node.store
+            .commit("tombstones", std::mem::replace(&mut stones, rest))
+            .await?;
     }
     stones.push(Write::PeerStatus(row));
     match node.store.commit("keep peer status", stones).await {

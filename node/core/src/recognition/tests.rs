@@ -249,11 +249,18 @@ async fn a_list_fetched_for_one_case_leaves_stones_for_everybody_cancelled_in_it
     let mut other = pair.permit(1, |_| {}).await;
     let token = pair.card(&shown_one).await;
     pair.card(&other).await;
-    pair.set_status(&mut other, PermitStatus::Cancelled, StatusValue::Cancelled).await;
+    pair.set_status(&mut other, PermitStatus::Cancelled, StatusValue::Cancelled)
+        .await;
     pair.publish().await;
-    assert_eq!(shown(&pair, &scan(&token)).await.decision.outcome, Outcome::Recognised);
+    assert_eq!(
+        shown(&pair, &scan(&token)).await.decision.outcome,
+        Outcome::Recognised
+    );
     let stones = pair.changshan_store.tombstones().await.unwrap();
-    assert!(stones.iter().any(|stone| stone.status == StatusValue::Cancelled), "{stones:?}");
+    assert!(
+        stones.iter().any(|stone| stone.status == StatusValue::Cancelled),
+        "{stones:?}"
+    );
 }
 
 #[tokio::test]
@@ -272,9 +279,17 @@ async fn a_cancelled_permit_is_red_stays_red_without_its_list_and_its_receipts_a
     assert_eq!(red.decision.outcome, Outcome::Revoked);
     assert!(!red.needs_holder);
     let tombstones = pair.changshan_store.tombstones().await.unwrap();
-    let kept = pair.changshan_store.recognition(&granted.trace).await.unwrap().unwrap();
+    let kept = pair
+        .changshan_store
+        .recognition(&granted.trace)
+        .await
+        .unwrap()
+        .unwrap();
     let (uri, index) = kept.status_ref.unwrap();
-    let stone = tombstones.iter().find(|one| one.uri == uri && one.index == index).cloned();
+    let stone = tombstones
+        .iter()
+        .find(|one| one.uri == uri && one.index == index)
+        .cloned();
     let stone = stone.expect("what was seen for good is kept");
     assert_eq!(stone.status, StatusValue::Cancelled);
     let revoked = revoked_receipts(&pair.changshan).await.unwrap();
