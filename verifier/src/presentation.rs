@@ -3,7 +3,7 @@
 //! [`open`] does all of it in one call, so that nobody can forget a step: it reads the digits of a code or the text of an SD-JWT,
 //! asks the trust chain who the issuer is, verifies the signature by that issuer's attestation keys alone, processes the
 //! disclosures, checks the key binding that the *recogniser* asks for, and reads the claims into their types. What it refuses
-//! it refuses as a [`Refusal`], by the one table in [`refusal`]. It does not judge status, dates or coverage: that is
+//! it refuses as a [`Refusal`](crate::decide::Refusal), by the one table in `refusal`. It does not judge status, dates or coverage: that is
 //! [`crate::decide`]. It fetches nothing, and no address in a token is ever followed.
 
 use comity_spec::attestation::{PermitClaims, StatusClaim, StatusReference};

@@ -8,7 +8,7 @@
 //! | `/verify/r/{trace}` | the verdict; confirmation, closing and revealing are posts below it |
 //! | `/receipt/{trace}`, `/receipt/{trace}/pdf` | 核验回执 to print |
 //! | `/verify/recent` | today's own verifications, without names |
-//! | `/staff/v1/…` | the API ([`api`]) |
+//! | `/staff/v1/…` | the API (`api`) |
 //!
 //! Handlers parse, call a use case of `comity-node-core` and render. They refuse to put personal data into an address, a cookie,
 //! a log or an error; every answer is `no-store`; pages run under a content policy without inline script or style, and work
