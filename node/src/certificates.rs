@@ -104,23 +104,13 @@ impl Certificates {
         for one in &self.0 {
             let left = one.identity.not_after().saturating_sub(now);
             metrics::gauge!("comity_certificate_seconds_left", "listener" => one.listener).set(seconds(left));
-            match left {
-                ..=DAY => tracing::error!(
-                    listener = one.listener,
-                    left,
-                    "the certificate ends within a day or has ended"
-                ),
-                ..=604_800 => tracing::warn!(
-                    listener = one.listener,
-                    left,
-                    "the certificate ends within 7 days"
-                ),
-                ..=2_592_000 => tracing::info!(
-                    listener = one.listener,
-                    left,
-                    "the certificate ends within 30 days"
-                ),
-                _ => {}
+            let listener = one.listener;
+            if left <= DAY {
+                tracing::error!(listener, left, "the certificate ends within a day or has ended");
+            } else if left <= 7 * DAY {
+                tracing::warn!(listener, left, "the certificate ends within 7 days");
+            } else if left <= 30 * DAY {
+                tracing::info!(listener, left, "the certificate ends within 30 days");
             }
         }
     }
