@@ -12,7 +12,7 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use comity_node_core::ports::Rng;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, Postgres};
@@ -145,16 +145,18 @@ async fn try_lock(conn: &mut Conn) -> Result<bool, sqlx::Error> {
         .await
 }
 
-/// Takes the lock as soon as it is free, within that time.
+/// Pause between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Takes the lock as soon as it is free, within about that time. Tries are counted, so that no query is cut off half way.
 async fn lock_within(conn: &mut Conn, time: Duration) -> Result<bool, sqlx::Error> {
-    let since = Instant::now();
-    loop {
-        let taken = try_lock(conn).await?;
-        if taken || since.elapsed() >= time {
-            return Ok(taken);
+    for _ in 0..=time.as_millis() / LOCK_PAUSE.as_millis() {
+        if try_lock(conn).await? {
+            return Ok(true);
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(LOCK_PAUSE).await;
     }
+    Ok(false)
 }
 
 async fn backend(conn: &mut Conn) -> Result<i32, sqlx::Error> {
