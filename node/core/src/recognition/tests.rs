@@ -251,7 +251,13 @@ async fn a_list_fetched_for_one_case_leaves_stones_for_everybody_cancelled_in_it
     pair.card(&other).await;
     pair.set_status(&mut other, PermitStatus::Cancelled, StatusValue::Cancelled)
         .await;
-    pair.publish().await;
+    pair.publish_unseen().await;
+    // The window holds no list yet, so this case is the first to fetch it.
+    let view = pair.changshan.view();
+    pair.changshan.view.store(Arc::new(View {
+        status: Arc::default(),
+        ..View::clone(&view)
+    }));
     assert_eq!(
         shown(&pair, &scan(&token)).await.decision.outcome,
         Outcome::Recognised

@@ -209,7 +209,22 @@ async fn a_hint_makes_the_peer_look_for_itself() {
         let mut budget = Budget::new(Limits::PRESENTATION);
         let hint = verify_hint(&one.body, &view.trust, parties, changshan.node.now(), &mut budget).unwrap();
         world.peers.forget();
+        let stranger = receive_hint(&changshan.node, &hint).await.unwrap();
+        assert!(
+            stranger.chain.is_none() && stranger.lists.is_empty(),
+            "nothing is fetched at the word of a member without an agreement"
+        );
+        let before = changshan.node.view();
+        changshan.node.view.store(std::sync::Arc::new(crate::node::View {
+            agreements: std::sync::Arc::new(world.federation.agreements()),
+            ..crate::node::View::clone(&before)
+        }));
         let taken = receive_hint(&changshan.node, &hint).await.unwrap();
+        let after = changshan.node.view();
+        changshan.node.view.store(std::sync::Arc::new(crate::node::View {
+            agreements: before.agreements.clone(),
+            ..crate::node::View::clone(&after)
+        }));
         if let Some(chain) = taken.chain {
             assert!(taken.lists.is_empty() && chain.fetches > 0);
             assert!(chain.fetches <= crate::federation::refresh::MAX_FETCHES_FOR_ONE);
