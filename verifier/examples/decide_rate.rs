@@ -58,6 +58,62 @@ fn main() {
         median(|m| m.0 / m.1),
         median(|m| m.0 / m.2)
     );
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut together = Vec::new();
+    for _ in 0..rounds {
+        let one = wall_rate(slice, 1, |i| window.decide(&window.tokens, i));
+        let all = wall_rate(slice, cores, |i| window.decide(&window.tokens, i));
+        let raw = wall_rate(slice, cores, |i| window.verify_raw(i));
+        together.push((all, raw, all / one));
+    }
+    // For `cargo xtask bench`.
+    metric("offline.raw", "/s", &measured, |m| m.0);
+    metric("offline.decide", "/s", &measured, |m| m.1);
+    metric("offline.decide-digits", "/s", &measured, |m| m.2);
+    metric("offline.decide-to-raw", "x", &measured, |m| m.1 / m.0);
+    metric("offline.digits-to-raw", "x", &measured, |m| m.2 / m.0);
+    metric("offline.raw-all-cores", "/s", &together, |m| m.1);
+    metric("offline.decide-all-cores", "/s", &together, |m| m.0);
+    metric("offline.all-cores-to-one", "x", &together, |m| m.2);
+}
+
+/// Prints `metric NAME MEDIAN MIN MAX UNIT`.
+fn metric(name: &str, unit: &str, rounds: &[(f64, f64, f64)], of: fn(&(f64, f64, f64)) -> f64) {
+    let mut all: Vec<f64> = rounds.iter().map(of).collect();
+    all.sort_by(f64::total_cmp);
+    println!(
+        "metric {name} {:.4} {:.4} {:.4} {unit}",
+        all[all.len() / 2],
+        all[0],
+        all[all.len() - 1]
+    );
+}
+
+/// Calls a second of the wall clock by so many threads: what the machine gives, others' work included.
+fn wall_rate(slice: Duration, threads: usize, work: impl Fn(usize) + Sync) -> f64 {
+    let started = Instant::now();
+    let done: usize = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads)
+            .map(|first| {
+                let work = &work;
+                scope.spawn(move || {
+                    let mut done = 0;
+                    while started.elapsed() < slice {
+                        for _ in 0..64 {
+                            work(first + done);
+                            done += 1;
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("a decision of the set-up is RECOGNISED"))
+            .sum()
+    });
+    done as f64 / started.elapsed().as_secs_f64()
 }
 
 struct Window {

@@ -1,9 +1,10 @@
-//! The chores of the house, as one program: `cargo xtask test` proves the whole tree on a fresh machine, and
-//! `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold.
+//! The chores of the house, as one program: `cargo xtask test` proves the whole tree on a fresh machine,
+//! `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold, and `cargo xtask bench` measures.
 //!
 //! It refuses to link any crate of this workspace, so that it can judge them, and to depend on much: it is the first
 //! thing compiled on a fresh clone.
 
+mod bench;
 mod gates;
 mod process;
 mod test;
@@ -29,12 +30,15 @@ enum Chore {
     Test(test::Options),
     /// The rules of the house that the compiler does not check
     Gates(gates::Options),
+    /// Rates, ratios and memory on this machine, judged by the floors in xtask/src/bench/floors.toml
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::Gates(options) => gates::run(&options),
+        Chore::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@
 mod audit;
 mod machine;
 mod phases;
-mod postgres;
+pub(crate) mod postgres;
 mod summary;
 
 use std::time::{Duration, Instant};

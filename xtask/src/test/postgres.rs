@@ -32,7 +32,7 @@ rm -rf "$directory"
 "#;
 
 /// A running cluster; it ends when this value is dropped.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     guard: Child,
     /// Closing it is the sign to stop.
     leash: Option<ChildStdin>,
@@ -42,7 +42,7 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Where a server is installed: Debian's newest version, or `PATH`.
-    pub(super) fn binaries() -> Option<PathBuf> {
+    pub(crate) fn binaries() -> Option<PathBuf> {
         let versions = std::fs::read_dir("/usr/lib/postgresql")
             .into_iter()
             .flatten()
@@ -62,7 +62,7 @@ impl Postgres {
     }
 
     /// Makes and starts a cluster with the binaries of that directory.
-    pub(super) fn start(binaries: &Path) -> Outcome<Self> {
+    pub(crate) fn start(binaries: &Path) -> Outcome<Self> {
         let version = process::capture(Command::new(binaries.join("postgres")).arg("--version"))?;
         let mut guard = unprivileged("sh")?;
         guard.args(["-c", GUARD, "comity-postgres"]).arg(binaries);
@@ -99,7 +99,7 @@ impl Postgres {
     }
 
     /// For `COMITY_TEST_POSTGRES`.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!(
             "postgres://comity@localhost/postgres?host={}",
             self.directory.display()
