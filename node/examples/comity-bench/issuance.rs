@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use comity_node_core::Node;
 use comity_node_core::attestations::issue_for_permit::issue_for_permit;
 use comity_node_core::permits::import_register::{RegisterFile, import_register};
 use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::synthetic::{register_file, residents};
 use comity_node_core::ports::permits::Permit;
 use comity_node_core::ports::store::Store;
-use comity_node_core::Node;
+use comity_node_store::{PostgresStore, SqliteStore};
 use comity_spec::exchange::SubjectNumber;
 use comity_spec::time::LocalDate;
-use comity_node_store::{PostgresStore, SqliteStore};
 
 use crate::Failure;
 use crate::county::{on_store, pair};

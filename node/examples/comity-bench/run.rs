@@ -29,12 +29,7 @@ const CONNECTIONS: usize = 32;
 const HANDSHAKES: usize = 8;
 
 /// Measures everything.
-pub(crate) fn run(
-    seconds: &str,
-    rounds: &str,
-    permits: &str,
-    database: Option<&str>,
-) -> Result<(), Failure> {
+pub(crate) fn run(seconds: &str, rounds: &str, permits: &str, database: Option<&str>) -> Result<(), Failure> {
     let lasting = Duration::from_secs_f64(seconds.parse()?);
     let rounds: usize = rounds.parse()?;
     let directory = tempfile::tempdir()?;
@@ -95,7 +90,10 @@ impl Servers {
         } else {
             Command::new(own)
         };
-        println!("servers {}", if pinned { "pinned to core 0" } else { "not pinned" });
+        println!(
+            "servers {}",
+            if pinned { "pinned to core 0" } else { "not pinned" }
+        );
         let mut process = command
             .arg("serve")
             .arg(directory)
@@ -151,8 +149,18 @@ impl Bench {
         let token = session(&client, port("window")?).await?;
         let plans: [(&str, &str, Request, &str); 5] = [
             ("empty", "empty", Arc::new(|_| EMPTY.to_vec()), "HTTP/1.1 200"),
-            ("plain", "plain", checks(&ready.cards), r#""outcome":"RECOGNISED""#),
-            ("decision", "decision", checks(&ready.cards), r#""outcome":"RECOGNISED""#),
+            (
+                "plain",
+                "plain",
+                checks(&ready.cards),
+                r#""outcome":"RECOGNISED""#,
+            ),
+            (
+                "decision",
+                "decision",
+                checks(&ready.cards),
+                r#""outcome":"RECOGNISED""#,
+            ),
             ("window", "window", window(&ready.cards, &token), "HTTP/1.1 201"),
             ("lookup", "lookup", lookups(pair, &ready.people), "HTTP/1.1 200"),
         ];
@@ -263,7 +271,14 @@ fn window(cards: &[String], token: &str) -> Request {
     in_turn(
         cards
             .iter()
-            .map(|card| post("/staff/v1/verifications", "application/json", &bearer, &body(card)))
+            .map(|card| {
+                post(
+                    "/staff/v1/verifications",
+                    "application/json",
+                    &bearer,
+                    &body(card),
+                )
+            })
             .collect(),
     )
 }
@@ -274,7 +289,11 @@ fn lookups(pair: Pair, people: &[(String, String)]) -> Request {
     let issuer = pair.federation.county(pair.yushan.identity.region.as_str());
     let asking = pair.federation.county(pair.changshan.identity.region.as_str());
     let view = pair.changshan.view();
-    let agreement = view.agreements.all().first().map(|agreement| agreement.reference());
+    let agreement = view
+        .agreements
+        .all()
+        .first()
+        .map(|agreement| agreement.reference());
     let mut claims = pair
         .federation
         .request(asking, issuer, &pair.federation.verified_agreement());
@@ -287,7 +306,12 @@ fn lookups(pair: Pair, people: &[(String, String)]) -> Request {
         claims["jti"] = json!(Jti::from_bytes(rng.bytes::<16>()));
         claims["subject"] = json!({ "number": { "permit_number": number }, "name": name });
         let jws = sign(&key, Typ::VerificationRequest, &claims);
-        post(comity_spec::exchange::VERIFICATIONS_PATH, "application/jose", "", &jws)
+        post(
+            comity_spec::exchange::VERIFICATIONS_PATH,
+            "application/jose",
+            "",
+            &jws,
+        )
     })
 }
 

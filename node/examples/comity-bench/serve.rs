@@ -15,11 +15,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use comity_node_core::attestations::issue_for_permit::issue_for_permit;
 use comity_node_core::attestations::status_publication::publish;
+use comity_node_core::permits::synthetic::permit_number;
 use comity_node_core::ports::Rng;
 use comity_node_core::ports::attestations::{AttestationReads as _, Form};
 use comity_node_core::ports::officers::Role;
 use comity_node_core::ports::permits::PermitReads as _;
-use comity_node_core::permits::synthetic::permit_number;
 use comity_node_core::staff::{AddOfficer, add_officer};
 use comity_node_core::{Node, View};
 use comity_node_http::federation::{self, FederationState};
@@ -154,7 +154,10 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
             .await?,
     );
     let window_router = staff::router(staff::State::new(Arc::clone(&window), staff::Channel::Tls));
-    ports.insert("window".to_owned(), fleet.serve(guard.guard(window_router)).await?);
+    ports.insert(
+        "window".to_owned(),
+        fleet.serve(guard.guard(window_router)).await?,
+    );
     let state = FederationState {
         node: issuer,
         pins,
@@ -170,7 +173,10 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
         "lookup".to_owned(),
         fleet.serve(federation::router(state, &lanes)).await?,
     );
-    ports.insert("plain".to_owned(), serve_plain(&fleet.tls, plain::router(known)).await?);
+    ports.insert(
+        "plain".to_owned(),
+        serve_plain(&fleet.tls, plain::router(known)).await?,
+    );
     let ready = Ready {
         ports,
         server: STANDARD.encode(&server.certificate),
@@ -187,11 +193,7 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
 }
 
 /// The plain handler's knowledge, taken from the same counties.
-fn known(
-    pair: &comity_node_core::testing::Pair,
-    window: &Node,
-    tokens: &[String],
-) -> Result<Known, Failure> {
+fn known(pair: &comity_node_core::testing::Pair, window: &Node, tokens: &[String]) -> Result<Known, Failure> {
     let county = pair.federation.county(pair.yushan.identity.region.as_str());
     let key = county.key(KeyPurpose::Attestation);
     let mut lists = HashMap::new();

@@ -104,7 +104,11 @@ impl Floors {
                 Bound::AtLeast(_) => Bound::AtLeast(goal),
                 Bound::AtMost(_) => Bound::AtMost(goal),
             });
-            if entry.get("why").and_then(toml::Value::as_str).is_none_or(str::is_empty) {
+            if entry
+                .get("why")
+                .and_then(toml::Value::as_str)
+                .is_none_or(str::is_empty)
+            {
                 return Err(format!("[{name}] does not say why"));
             }
             let known = ["at_least", "at_most", "goal", "optional", "why"];
@@ -115,7 +119,14 @@ impl Floors {
                 .get("optional")
                 .and_then(toml::Value::as_bool)
                 .unwrap_or(false);
-            floors.insert(name, Floor { bound, goal, optional });
+            floors.insert(
+                name,
+                Floor {
+                    bound,
+                    goal,
+                    optional,
+                },
+            );
         }
         Ok(Self(floors))
     }

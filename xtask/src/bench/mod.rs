@@ -72,7 +72,12 @@ pub(crate) fn run(options: &Options) -> Outcome<bool> {
 fn build(root: &Path, deadline: Instant) -> Outcome<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).args(["build", "--profile", "bench"]);
-    cargo.args(["--package", "comity-verifier", "--features", "comity-verifier/testing"]);
+    cargo.args([
+        "--package",
+        "comity-verifier",
+        "--features",
+        "comity-verifier/testing",
+    ]);
     cargo.args(["--package", "comity-node"]);
     cargo.args(["--example", "decide_rate", "--example", "comity-bench"]);
     process::run(&mut cargo, deadline)
