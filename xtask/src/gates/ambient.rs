@@ -35,6 +35,7 @@ const PROGRAMS: &[&str] = &[
     "node/src/",
     "verifier/src/bin/",
     "verifier/examples/",
+    "node/examples/",
     "conformance-tests/",
     "xtask/",
     "fuzz/",
