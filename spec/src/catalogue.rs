@@ -45,7 +45,7 @@ impl Service {
         self.parent.and_then(lookup_str)
     }
 
-    /// Whether this service is `code` or a part of it. An agreement that covers a service covers its parts.
+    /// Whether this service is `code` or a part of it. For grouping in lists: coverage under an agreement is by the exact code.
     pub fn is_part_of(&self, code: &ServiceCode) -> bool {
         self.code == code.as_str() || self.parent == Some(code.as_str())
     }
