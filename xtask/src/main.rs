@@ -1,5 +1,6 @@
 //! The chores of the house, as one program: `cargo xtask test` proves the whole tree on a fresh machine,
-//! `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold, and `cargo xtask bench` measures.
+//! `cargo xtask gates` holds the rules of ARCHITECTURE.md that the compiler cannot hold, `cargo xtask bench` measures, and
+//! `cargo xtask spec` renders the specification.
 //!
 //! It refuses to link any crate of this workspace, so that it can judge them, and to depend on much: it is the first
 //! thing compiled on a fresh clone.
@@ -7,6 +8,7 @@
 mod bench;
 mod gates;
 mod process;
+mod spec;
 mod test;
 mod tree;
 
@@ -32,6 +34,8 @@ enum Chore {
     Gates(gates::Options),
     /// Rates, ratios and memory on this machine, judged by the floors in xtask/src/bench/floors.toml
     Bench(bench::Options),
+    /// The specification as one HTML file, with the cases that prove each requirement
+    Spec(spec::Options),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Gates(options) => gates::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Spec(options) => spec::run(&options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

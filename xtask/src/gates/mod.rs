@@ -12,6 +12,8 @@ mod sizes;
 mod source;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
 
 use crate::Outcome;
@@ -136,6 +138,16 @@ pub(crate) fn run(options: &Options) -> Outcome<bool> {
         passed &= schemas::compare()?;
     }
     Ok(passed)
+}
+
+/// Requirement to the files of tests, vectors and cases that name it.
+pub(crate) fn named_by_tests(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
+    requirements::proofs(tree)
+}
+
+/// Requirement to the reason why no test can prove it.
+pub(crate) fn excused(tree: &Tree) -> Outcome<BTreeMap<String, String>> {
+    requirements::excuses(tree)
 }
 
 /// All gates that read only. `cargo xtask test` runs the schema test with all the others.

@@ -24,7 +24,10 @@ pub(super) fn check(tree: &Tree) -> Outcome<Report> {
         .filter_map(|id| id.split_once('-'))
         .map(|(f, _)| f)
         .collect();
-    let named = named_by_tests(tree, &families);
+    let named: BTreeMap<String, Place> = named_by_tests(tree, &families)
+        .into_iter()
+        .filter_map(|(id, places)| Some((id, places.into_iter().next()?)))
+        .collect();
     let excused = exceptions(tree)?;
 
     for (id, (path, line)) in &defined {
@@ -64,6 +67,28 @@ pub(super) fn check(tree: &Tree) -> Outcome<Report> {
         excused.len()
     );
     Ok(Report { seen, findings })
+}
+
+/// Ids of requirements that are defined, with the files of tests, vectors and cases that name each.
+pub(super) fn proofs(tree: &Tree) -> BTreeMap<String, BTreeSet<String>> {
+    let defined = definitions(tree, &mut Vec::new());
+    let families = defined.keys().filter_map(|id| id.split_once('-'));
+    let named = named_by_tests(tree, &families.map(|(family, _)| family).collect());
+    let known = named.into_iter().filter(|(id, _)| defined.contains_key(id));
+    known
+        .map(|(id, places)| (id, places.into_iter().map(|(path, _)| path).collect()))
+        .collect()
+}
+
+/// What stands in the list of the untestable, with the reasons.
+pub(super) fn excuses(tree: &Tree) -> Outcome<BTreeMap<String, String>> {
+    exceptions(tree)?;
+    let table: toml::Table = toml::from_str(tree.text(EXCEPTIONS).unwrap_or_default())
+        .map_err(|error| format!("{EXCEPTIONS}: {error}"))?;
+    let reasons = table.into_iter();
+    Ok(reasons
+        .filter_map(|(id, reason)| Some((id, reason.as_str()?.to_owned())))
+        .collect())
 }
 
 fn chapters(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
@@ -119,8 +144,8 @@ fn cited(tree: &Tree) -> BTreeMap<String, Place> {
 }
 
 /// Ids of known families in test code, vectors and cases.
-fn named_by_tests(tree: &Tree, families: &BTreeSet<&str>) -> BTreeMap<String, Place> {
-    let mut named = BTreeMap::new();
+fn named_by_tests(tree: &Tree, families: &BTreeSet<&str>) -> BTreeMap<String, Vec<Place>> {
+    let mut named: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     let mut note = |path: &str, number: usize, line: &str| {
         for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
             if is_id(word)
@@ -128,7 +153,8 @@ fn named_by_tests(tree: &Tree, families: &BTreeSet<&str>) -> BTreeMap<String, Pl
                     .split_once('-')
                     .is_some_and(|(family, _)| families.contains(family))
             {
-                named.entry(word.to_owned()).or_insert((path.to_owned(), number));
+                let places = named.entry(word.to_owned()).or_default();
+                places.push((path.to_owned(), number));
             }
         }
     };

@@ -12,6 +12,7 @@ use super::summary::{Ending, Tally};
 use crate::Outcome;
 use crate::gates;
 use crate::process;
+use crate::spec;
 
 /// One step.
 pub(super) struct Phase {
@@ -30,6 +31,11 @@ pub(super) const PHASES: &[Phase] = &[
         name: "gates",
         does: "the rules of the house",
         run: rules,
+    },
+    Phase {
+        name: "spec",
+        does: "the specification renders, without a dead link or a requirement that nothing proves",
+        run: specification,
     },
     Phase {
         name: "clippy",
@@ -87,6 +93,10 @@ fn rules(_: &mut Machine) -> Outcome<Ending> {
     } else {
         Err("a rule is broken, see above".into())
     }
+}
+
+fn specification(_: &mut Machine) -> Outcome<Ending> {
+    spec::check().map(Ending::Passed)
 }
 
 fn clippy(machine: &mut Machine) -> Outcome<Ending> {
