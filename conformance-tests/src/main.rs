@@ -8,7 +8,7 @@
 //! 64 wrong usage, 70 a fault of the suite or its vectors.
 
 mod adapter;
-mod cases;
+
 mod class;
 mod explain;
 mod pattern;
@@ -17,7 +17,10 @@ mod requirements;
 mod run;
 #[allow(dead_code, reason = "the contract stands before all of it is spoken")]
 mod target;
+mod vectors;
 mod verdict;
+#[allow(dead_code, reason = "the world stands before every case that needs it")]
+mod world;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,10 +28,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::cases::{Cases, CasesError};
 use crate::class::Class;
 use crate::pattern::Pattern;
 use crate::requirements::{Requirements, RequirementsError};
+use crate::vectors::{Cases, CasesError};
 
 /// 互认协议一致性测试 / Conformance suite of the Comity protocol.
 #[derive(Debug, Parser)]

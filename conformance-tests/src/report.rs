@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cases::{Case, Cases, token};
 use crate::requirements::Requirements;
 use crate::run::{Args, Outcome};
+use crate::vectors::{Case, Cases, token};
 use crate::verdict::{Tally, Verdict};
 use crate::{Failure, say};
 

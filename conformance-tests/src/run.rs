@@ -11,9 +11,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::adapter::{Answer, Reply, StartError, Target, Told};
-use crate::cases::Cases;
 use crate::pattern::Pattern;
 use crate::report::{Heading, Report};
+use crate::vectors::Cases;
 use crate::verdict::{Tally, Verdict, beside_unsupported_twin, judge, without_twin};
 use crate::{Failure, Material};
 
