@@ -29,6 +29,7 @@ pub(crate) struct Target {
     text: String,
     program: String,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// Why a command line is none.
@@ -75,6 +76,7 @@ impl FromStr for Target {
             text: text.to_owned(),
             program: words.next().filter(|p| !p.is_empty()).ok_or(TargetError::Empty)?,
             arguments: words.collect(),
+            environment: Vec::new(),
         })
     }
 }
@@ -126,11 +128,19 @@ impl Target {
         &self.text
     }
 
+    /// The same target, started with this variable in its environment.
+    pub(crate) fn with(&self, variable: &str, value: &str) -> Self {
+        let mut target = self.clone();
+        target.environment.push((variable.to_owned(), value.to_owned()));
+        target
+    }
+
     /// Asks one question and waits for the answer, no longer than `limit`.
     pub(crate) fn ask(&self, question: &Value, limit: Duration) -> Result<Reply, StartError> {
         let started = Instant::now();
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -243,6 +253,7 @@ mod tests {
             text: String::new(),
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
+            environment: Vec::new(),
         };
         target.ask(&json!({ "case": "x" }), limit).unwrap()
     }

@@ -8,9 +8,10 @@
 //! 64 wrong usage, 70 a fault of the suite or its vectors.
 
 mod adapter;
-
 mod class;
+mod coverage;
 mod explain;
+mod mutants;
 mod pattern;
 mod report;
 mod requirements;
@@ -49,6 +50,10 @@ enum Command {
     Run(run::Args),
     /// 解释一个用例或要求 / Explain a case by its name, or a requirement by its id
     Explain(explain::Args),
+    /// 条款覆盖 / Which case proves each requirement, which are excused and which nothing proves
+    Coverage(coverage::Args),
+    /// 变异测试 / Ask a target that is built with deliberate mistakes, one at a time: is each noticed by its case?
+    Mutants(mutants::Args),
 }
 
 /// Where the cases and the text are, and which cases are meant.
@@ -142,6 +147,8 @@ fn main() -> ExitCode {
         Command::List(args) => list(&args).map(|()| 0),
         Command::Run(args) => run::run(&args),
         Command::Explain(args) => explain::run(&args).map(|()| 0),
+        Command::Coverage(args) => coverage::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -87,6 +87,11 @@ impl Requirements {
         Ok(Self(all))
     }
 
+    /// Every id, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The requirement of this id.
     pub(crate) fn find(&self, id: &str) -> Option<&Requirement> {
         self.0.get(id)

@@ -29,6 +29,11 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     logging::report_panics_by_place();
+    #[cfg(feature = "mutants")]
+    if let Err(unknown) = comity_spec::mutants::known() {
+        eprintln!("{unknown}");
+        return ExitCode::from(USAGE);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -4,6 +4,7 @@
 //! (JWK), RFC 7638 (thumbprints), RFC 8037 (Ed25519 in JOSE), RFC 9864 (fully specified algorithm names). This module refuses
 //! to carry private key material: [`Jwk`] has no member for it, and an object with one does not parse.
 
+use crate::mutant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +178,9 @@ pub struct Jwk {
 pub struct NoPrivateKey;
 
 fn refuse_private<'de, D: serde::Deserializer<'de>>(_: D) -> Result<NoPrivateKey, D::Error> {
+    if mutant!("SEC-3") {
+        return Ok(NoPrivateKey);
+    }
     Err(serde::de::Error::custom(
         "a public JWK must not carry the private member `d`",
     ))

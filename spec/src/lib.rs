@@ -13,6 +13,7 @@ pub mod entity;
 pub mod exchange;
 pub mod ids;
 pub mod jose;
+pub mod mutants;
 pub mod outcome;
 pub mod problem;
 pub mod receipt;

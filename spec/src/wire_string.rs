@@ -63,6 +63,7 @@ macro_rules! wire_string {
                         f.write_str($expecting)
                     }
                     fn visit_str<E: ::serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                        let text = if $crate::mutant!("IDN-1") { text.trim() } else { text };
                         text.parse().map_err(E::custom)
                     }
                     fn visit_u64<E: ::serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {

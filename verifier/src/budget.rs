@@ -4,6 +4,7 @@
 //! status list can cost no more than its kind allows, on every machine alike. A budget counts work and reads no clock: the
 //! same input exhausts it at the same place everywhere. It refuses to be refilled; a new object to verify gets a new budget.
 
+use comity_spec::mutant;
 use thiserror::Error;
 
 /// A kind of work that costs something.
@@ -152,7 +153,7 @@ impl Budget {
         let limit = self.limits.of(what);
         let spent = &mut self.spent[what as usize];
         *spent = spent.saturating_add(u64::try_from(amount).unwrap_or(u64::MAX));
-        if *spent > limit {
+        if *spent > limit && !mutant!("JWS-19") {
             Err(BudgetExceeded { what, limit })
         } else {
             Ok(())

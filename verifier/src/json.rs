@@ -6,6 +6,7 @@
 //! deeper than [`MAX_DEPTH`], anything after the value, and, in Comity's own objects, every number that is not an integer.
 //! What it accepts is a [`Strict`], which is the only thing here that can be read into a type.
 
+use comity_spec::mutant;
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -105,7 +106,7 @@ impl<'a> Strict<'a> {
 pub fn scan<'a>(bytes: &'a [u8], numbers: Numbers, budget: &mut Budget) -> Result<Strict<'a>, JsonError> {
     budget.spend(Resource::ParsedBytes, bytes.len())?;
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::Utf8)?;
-    if text.starts_with('\u{feff}') {
+    if text.starts_with('\u{feff}') && !mutant!("JWS-11/mark") {
         return Err(JsonError::Utf8);
     }
     let mut scanner = Scanner {
@@ -195,8 +196,8 @@ impl<'a> Scanner<'a> {
     /// `depth` is the number of containers around the value; recursion therefore ends at [`MAX_DEPTH`].
     fn value(&mut self, depth: usize) -> Result<(), JsonError> {
         match self.peek() {
-            Some(b'{') if depth < MAX_DEPTH => self.object(depth),
-            Some(b'[') if depth < MAX_DEPTH => self.array(depth),
+            Some(b'{') if depth < MAX_DEPTH + usize::from(mutant!("JWS-13")) => self.object(depth),
+            Some(b'[') if depth < MAX_DEPTH + usize::from(mutant!("JWS-13")) => self.array(depth),
             Some(b'{' | b'[') => Err(JsonError::Depth),
             Some(b'"') => self.string().map(|_| ()),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -283,7 +284,7 @@ impl<'a> Scanner<'a> {
             own.windows(2)
                 .find_map(|pair| (pair[0] == pair[1]).then_some(&pair[0]))
         };
-        if let Some(name) = twice {
+        if let Some(name) = twice.filter(|_| !mutant!("JWS-11")) {
             return Err(JsonError::DuplicateName {
                 name: name.chars().take(64).collect(),
             });
@@ -386,7 +387,7 @@ impl<'a> Scanner<'a> {
             // "-0" is an integer to some parsers and a float to others.
             (true, Numbers::Integers) => text != "-0" && text.parse::<i64>().is_ok(),
             (true, Numbers::Finite) => text.parse::<i64>().is_ok(),
-            (false, Numbers::Integers) => false,
+            (false, Numbers::Integers) => mutant!("JWS-12"),
             (false, Numbers::Finite) => text.parse::<f64>().is_ok_and(f64::is_finite),
         };
         if acceptable {
@@ -418,7 +419,7 @@ struct Span {
 
 impl Span {
     fn unescaped<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, JsonError> {
-        if self.escaped {
+        if self.escaped && !mutant!("JWS-11/escapes") {
             serde_json::from_str(&text[self.opening..self.end])
                 .map(Cow::Owned)
                 .map_err(|_| JsonError::Syntax { at: self.opening })

@@ -10,6 +10,7 @@
 
 use comity_spec::ids::Thumbprint;
 use comity_spec::jose::{Jwk, KeyPurpose};
+use comity_spec::mutant;
 use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey};
 use p256::ecdsa::signature::Verifier as _;
 use serde::Deserialize;
@@ -135,13 +136,13 @@ impl Ed25519Key {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotOnCurve)?;
         let point = key.to_edwards();
         // Weakness is reported first: some small-order points are also known by non-canonical spellings.
-        if key.is_weak() {
+        if key.is_weak() && !mutant!("JWS-8/small-order") {
             return Err(KeyError::SmallOrder);
         }
-        if point.compress().as_bytes() != bytes {
+        if point.compress().as_bytes() != bytes && !mutant!("JWS-8/canonical") {
             return Err(KeyError::NonCanonical);
         }
-        if !point.is_torsion_free() {
+        if !point.is_torsion_free() && !mutant!("JWS-8") {
             return Err(KeyError::Torsion);
         }
         Ok(Self {
@@ -161,7 +162,9 @@ impl Ed25519Key {
         let bytes = b64::decode_array(jwk.x.as_bytes()).map_err(|_| KeyError::Malformed("x"))?;
         let key = Self::from_bytes(&bytes)?;
         match &jwk.kid {
-            Some(kid) if *kid != key.thumbprint.to_string() => Err(KeyError::KidMismatch),
+            Some(kid) if *kid != key.thumbprint.to_string() && !mutant!("IDN-13") => {
+                Err(KeyError::KidMismatch)
+            }
             _ => Ok(key),
         }
     }
@@ -181,9 +184,11 @@ impl Ed25519Key {
     /// Strict verification (RFC 8032 §5.1.7 with canonical S and R, and no small-order R).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.key
-            .verify_strict(message, &Ed25519Signature::from_bytes(signature))
-            .is_ok()
+        let signature = Ed25519Signature::from_bytes(signature);
+        if mutant!("JWS-7") {
+            return ed25519_dalek::Verifier::verify(&self.key, message, &signature).is_ok();
+        }
+        self.key.verify_strict(message, &signature).is_ok()
     }
 }
 
@@ -219,7 +224,8 @@ impl P256Key {
     /// Verifies `r ‖ s` over SHA-256 (RFC 7518 §3.4).
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        p256::ecdsa::Signature::from_slice(signature).is_ok_and(|s| self.key.verify(message, &s).is_ok())
+        p256::ecdsa::Signature::from_slice(signature)
+            .is_ok_and(|s| self.key.verify(message, &s).is_ok() || mutant!("ATT-13/es256"))
     }
 }
 
@@ -238,10 +244,11 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::Type`] for key types that are not read here, such as RSA.
     pub fn from_value(jwk: &Value) -> Result<Self, KeyError> {
-        if ["d", "p", "q", "dp", "dq", "qi", "k"]
+        let private = ["d", "p", "q", "dp", "dq", "qi", "k"]
             .iter()
-            .any(|member| jwk.get(member).is_some())
-        {
+            .filter(|member| !(mutant!("SEC-3") && **member == "d"))
+            .any(|member| jwk.get(member).is_some());
+        if private && !mutant!("JWS-9") {
             return Err(KeyError::Private);
         }
         let member = |name| jwk.get(name).and_then(Value::as_str);
@@ -253,7 +260,7 @@ impl PublicKey {
             (Some("OKP"), Some("Ed25519")) => {
                 Ed25519Key::from_bytes(&coordinate("x", "x")?).map(Self::Ed25519)
             }
-            (Some("EC"), Some("P-256")) => {
+            (Some("EC"), Some("P-256")) if !mutant!("ATT-13") => {
                 P256Key::from_coordinates(&coordinate("x", "x")?, &coordinate("y", "y")?).map(Self::P256)
             }
             (Some(kty), crv) => Err(KeyError::Type(format!("{kty:.16}/{:.16}", crv.unwrap_or("-")))),

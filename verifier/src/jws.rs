@@ -9,6 +9,7 @@
 //! Agreements use the JSON general serialization, which is in [`general`].
 
 use comity_spec::jose::KeyPurpose;
+use comity_spec::mutant;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -93,17 +94,25 @@ impl Unverified {
         max: usize,
         budget: &mut Budget,
     ) -> Result<Self, JwsError> {
-        if token.len() > max {
+        if token.len() > max && !mutant!("JWS-15") {
             return Err(JwsError::TooLong);
         }
         let mut parts = token.split(|b| *b == b'.');
-        let (Some(protected), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(protected), Some(payload), Some(signature), None) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next().filter(|_| !mutant!("JWS-10")),
+        ) else {
             return Err(JwsError::Structure);
         };
         let signed = protected.len() + 1 + payload.len();
         let header = Header::parse(&b64::decode(protected)?, profile, budget)?;
+        let signature = if mutant!("JWS-10/line-end") {
+            signature.trim_ascii_end()
+        } else {
+            signature
+        };
         let signature = b64::decode_array(signature).map_err(|_| JwsError::SignatureForm)?;
         let payload = b64::decode(payload)?;
         let payload_is_json = match profile {
@@ -219,6 +228,12 @@ impl Unverified {
     }
 
     fn check(&self, key: &PublicKey, budget: &mut Budget) -> Result<(), JwsError> {
+        if mutant!("JWS-6") {
+            let header = b64::encode(self.header.to_value().to_string().as_bytes());
+            let payload = b64::encode(self.claims::<Value>()?.to_string().as_bytes());
+            let message = format!("{header}.{payload}");
+            return check_signature(key, &self.header, message.as_bytes(), &self.signature, budget);
+        }
         check_signature(
             key,
             &self.header,
@@ -247,11 +262,16 @@ fn select<'k>(keys: &'k KeySet, header: &Header, purpose: KeyPurpose) -> Result<
     };
     match keys.find(kid, purpose) {
         Found::Key(entry) => Ok(entry),
+        Found::OtherPurpose(found) if mutant!("JWS-5") => match keys.find(kid, found) {
+            Found::Key(entry) => Ok(entry),
+            _ => Err(JwsError::KidMissing),
+        },
         Found::OtherPurpose(found) => Err(JwsError::KeyPurpose {
             expected: purpose,
             found,
         }),
         Found::Nothing => match keys.entries() {
+            [first, ..] if mutant!("JWS-4") => Ok(first),
             // A standard issuer that publishes one key without a name means that one.
             [single] if single.kid.is_none() && single.purpose == purpose => Ok(single),
             _ => Err(JwsError::UnknownKey {
@@ -273,7 +293,7 @@ fn check_signature(
             alg: header.alg().as_str(),
         });
     }
-    if key.verify(header.alg(), message, signature, budget)? {
+    if key.verify(header.alg(), message, signature, budget)? || mutant!("SEC-1") {
         Ok(())
     } else {
         Err(JwsError::Signature)

@@ -8,6 +8,7 @@
 
 use comity_spec::ids::Thumbprint;
 use comity_spec::jose::KeyPurpose;
+use comity_spec::mutant;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -203,7 +204,8 @@ impl SdJwt {
         let (mut claims, header, signer, payload) = issued.into_parts();
         match claims.remove("_sd_alg") {
             Some(Value::String(name)) if name == "sha-256" => {}
-            None if !self.comity => {}
+            None if !self.comity || mutant!("ATT-11") => {}
+            Some(_) if mutant!("ATT-11/any") => {}
             _ => return Err(SdJwtError::HashAlgorithm),
         }
         let holder_key = claims.get("cnf").cloned();

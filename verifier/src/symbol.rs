@@ -6,6 +6,7 @@
 //! that range, and judges nothing about what comes out. White space that a scanner adds is dropped, and full-width digits
 //! that an input method makes of ASCII ones are read as what they are; anything else refuses.
 
+use comity_spec::mutant;
 use thiserror::Error;
 
 /// Code of the first character that can be written, `-`.
@@ -93,16 +94,21 @@ pub fn decode(digits: &str) -> Result<String, SymbolError> {
 
 /// Reads pairs of ASCII digits.
 fn pairs(digits: &[u8]) -> Result<String, SymbolError> {
-    if digits.is_empty() || digits.len() > MAX_DIGITS {
+    if digits.is_empty() || (digits.len() > MAX_DIGITS && !mutant!("SYM-2/length")) {
         return Err(SymbolError::Length);
     }
+    let digits = match digits.len() % 2 {
+        1 if mutant!("SYM-2") => &digits[..digits.len() - 1],
+        _ => digits,
+    };
     let (pairs, []) = digits.as_chunks::<2>() else {
         return Err(SymbolError::Incomplete);
     };
     let mut token = String::with_capacity(pairs.len());
     for (index, [tens, ones]) in pairs.iter().enumerate() {
-        let code = FIRST + (tens - b'0') * 10 + (ones - b'0');
-        if code > LAST {
+        let first = FIRST + u8::from(mutant!("SYM-1"));
+        let code = first + (tens - b'0') * 10 + (ones - b'0');
+        if code > LAST && !mutant!("SYM-2/range") {
             return Err(SymbolError::OutOfRange { at: index + 1 });
         }
         token.push(char::from(code));
@@ -114,7 +120,7 @@ fn pairs(digits: &[u8]) -> Result<String, SymbolError> {
 fn digit(c: char) -> Option<u8> {
     match c {
         '0'..='9' => Some(c as u8 - b'0'),
-        '０'..='９' => u8::try_from(u32::from(c) - u32::from('０')).ok(),
+        '０'..='９' if !mutant!("SYM-2/full-width") => u8::try_from(u32::from(c) - u32::from('０')).ok(),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@
 //! number is personal data: `Debug` shows four characters, errors show none; `Display` and serde give it whole, for
 //! the message or the column that is meant to hold it.
 
+use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 
@@ -105,6 +106,7 @@ impl FromStr for CitizenNumber {
             return Err(CitizenNumberError::Length { found });
         }
         let wrong = |(index, c): (usize, char)| match index {
+            0 if mutant!("IDN-6/area") => !matches!(c, '1'..='6'),
             0 => !matches!(c, '1'..='9'),
             17 => !matches!(c, '0'..='9' | 'x' | 'X'),
             _ => !c.is_ascii_digit(),
@@ -114,14 +116,19 @@ impl FromStr for CitizenNumber {
         }
         let mut number = [b'0'; 18];
         number.copy_from_slice(text.as_bytes());
-        number[17] = number[17].to_ascii_uppercase();
+        if !mutant!("IDN-5") {
+            number[17] = number[17].to_ascii_uppercase();
+        }
 
         let area = text[..6]
             .parse()
             .map_err(|_| CitizenNumberError::Character { position: 1 })?;
         let date = format!("{}-{}-{}", &text[6..10], &text[10..12], &text[12..14]);
-        let birth_date = date.parse().map_err(|_| CitizenNumberError::Date)?;
-        if check_character(&number[..17]) != Some(number[17]) {
+        let birth_date = match date.parse() {
+            Err(_) if mutant!("IDN-6/date") => LocalDate::MAX,
+            date => date.map_err(|_| CitizenNumberError::Date)?,
+        };
+        if check_character(&number[..17]) != Some(number[17]) && !mutant!("IDN-6") {
             return Err(CitizenNumberError::CheckDigit);
         }
         Ok(Self {

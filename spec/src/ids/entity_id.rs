@@ -3,6 +3,7 @@
 //! An entity id is an https origin with one spelling, so that equality is byte equality and a superior cannot list
 //! `https://A.example/` beside `https://a.example`. No path, no query, no user, no trailing slash or dot.
 
+use crate::mutant;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -83,10 +84,18 @@ impl FromStr for EntityId {
     type Err = EntityIdError;
 
     fn from_str(text: &str) -> Result<Self, EntityIdError> {
+        let insecure = if mutant!("IDN-4") {
+            text.strip_prefix("http://")
+        } else {
+            None
+        };
         if text.len() > MAX_LEN {
             return Err(EntityIdError::Length);
         }
-        let authority = text.strip_prefix(SCHEME).ok_or(EntityIdError::Scheme)?;
+        let authority = text
+            .strip_prefix(SCHEME)
+            .or(insecure)
+            .ok_or(EntityIdError::Scheme)?;
         if authority.contains(['/', '?', '#', '@', '\\']) {
             return Err(EntityIdError::NotAnOrigin);
         }
@@ -139,6 +148,7 @@ fn check_host(host: &str) -> Result<(), EntityIdError> {
         .rsplit('.')
         .next()
         .is_some_and(|label| label.starts_with(|c: char| c.is_ascii_digit()))
+        && !mutant!("IDN-4/address")
     {
         // A last label that begins with a digit is read as an IPv4 address by URL parsers, in hex and octal too.
         host.parse::<Ipv4Addr>().is_ok()
@@ -163,11 +173,14 @@ fn is_label(label: &str) -> bool {
 }
 
 fn check_port(port: &str) -> Result<(), EntityIdError> {
-    if port.is_empty() || port.starts_with('0') || !port.bytes().all(|b| b.is_ascii_digit()) {
+    if port.is_empty()
+        || (port.starts_with('0') && !mutant!("IDN-4/leading-zero"))
+        || !port.bytes().all(|b| b.is_ascii_digit())
+    {
         return Err(EntityIdError::Port);
     }
     match port.parse::<u16>() {
-        Ok(443) => Err(EntityIdError::DefaultPort),
+        Ok(443) if !mutant!("IDN-4/default-port") => Err(EntityIdError::DefaultPort),
         Ok(_) => Ok(()),
         Err(_) => Err(EntityIdError::Port),
     }

@@ -3,6 +3,7 @@
 //! Small alphabets, so that they can be read out over the telephone, written in a file name and compared byte for
 //! byte. What they stand for is decided elsewhere (the catalogue, the agreement, the node's own directory).
 
+use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ named!(
     "agreement id",
     3..=64,
     "A-Z, 0-9 and -",
-    |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-',
+    |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-' || (mutant!("IDN-10") && c.is_ascii_lowercase()),
     "^[A-Z0-9-]{3,64}$"
 );
 

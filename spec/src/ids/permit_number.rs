@@ -4,6 +4,7 @@
 //! issues without a register of its own assigns numbers by [`PermitNumber::assign`]; only those carry a check
 //! character, and a number of another scheme is never refused for lacking one.
 
+use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -62,10 +63,23 @@ impl FromStr for PermitNumber {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        check("permit number", text, (1, 32), "A-Z, 0-9 and -", |c| {
-            c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-'
-        })?;
-        Ok(Self(text.into()))
+        check(
+            "permit number",
+            text,
+            (1, 32 + usize::from(mutant!("IDN-8"))),
+            "A-Z, 0-9 and -",
+            |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-',
+        )?;
+        let number = Self(text.into());
+        if mutant!("IDN-8/own-scheme") && !number.has_valid_check() {
+            return Err(IdError::Length {
+                what: "permit number",
+                min: 19,
+                max: 19,
+                found: text.len(),
+            });
+        }
+        Ok(number)
     }
 }
 

@@ -5,6 +5,7 @@
 //! itself. Pure functions: whether somebody may endorse, and who says so, is decided elsewhere.
 
 use super::{LocalDate, LocalDateError};
+use crate::mutant;
 
 /// What a county adds to the national rule (Decree 663, article 22).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,12 +98,15 @@ pub fn endorse(
         return endorse_late(current_until, on, profile);
     }
     let opens = window_opens(current_until)?;
-    if on < opens {
+    if on < opens && !mutant!("TIM-6") {
         return Err(EndorsementRefusal::WindowNotOpen { opens });
     }
     // From the anniversary, not from the last date: 29 February stays 29 February in the next leap year.
     let year = full_years(anniversary, current_until)?.ok_or(EndorsementRefusal::NotOnAnniversary)?;
-    let until = last_day_of_year(anniversary, year + 1)?;
+    let until = match mutant!("TIM-7") {
+        true => last_day_of_year(current_until.plus_days(1)?, 1)?,
+        false => last_day_of_year(anniversary, year + 1)?,
+    };
     Ok(Endorsement {
         until,
         anniversary,
@@ -117,14 +121,14 @@ fn endorse_late(
 ) -> Result<Endorsement, EndorsementRefusal> {
     if let Some(days) = profile.late_endorse_max_days {
         let last_day = lapsed.plus_days(i64::from(days))?;
-        if on > last_day {
+        if on > last_day && !mutant!("TIM-9") {
             return Err(EndorsementRefusal::RegistrationNeeded { last_day });
         }
     }
     Ok(Endorsement {
         until: endorsed_until(on)?,
         anniversary: on,
-        residence_restart: Some(on),
+        residence_restart: Some(on).filter(|_| !mutant!("TIM-8")),
     })
 }
 
@@ -136,5 +140,7 @@ fn full_years(anniversary: LocalDate, until: LocalDate) -> Result<Option<i16>, L
 }
 
 fn last_day_of_year(start: LocalDate, years: i16) -> Result<LocalDate, LocalDateError> {
-    start.plus_years_permit_rule(years)?.plus_days(-1)
+    start
+        .plus_years_permit_rule(years)?
+        .plus_days(if mutant!("TIM-5") { 0 } else { -1 })
 }

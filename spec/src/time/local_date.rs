@@ -3,6 +3,7 @@
 //! A date is a whole day, its last second included; no clock skew applies to dates. All of China keeps one time
 //! without summer time, so the offset is a constant and no time-zone database is read.
 
+use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 
@@ -58,7 +59,8 @@ impl LocalDate {
 
     /// The day on which `instant` falls in UTC+8. The last eight hours of time count as the last day.
     pub fn of(instant: UnixSeconds) -> Self {
-        let days = (instant.get() + OFFSET).div_euclid(DAY);
+        let offset = if mutant!("TIM-3") { 0 } else { OFFSET };
+        let days = (instant.get() + offset).div_euclid(DAY);
         Self::epoch().plus_days(days).unwrap_or(Self::MAX)
     }
 
@@ -112,7 +114,13 @@ impl LocalDate {
     pub fn plus_years_permit_rule(self, years: i16) -> Result<Self, LocalDateError> {
         let year = self.year().checked_add(years).ok_or(LocalDateError::OutOfRange)?;
         match Self::new(year, self.month(), self.day()) {
-            Err(LocalDateError::NoSuchDay) if (1..=9999).contains(&year) => Self::new(year, 3, 1),
+            Err(LocalDateError::NoSuchDay) if (1..=9999).contains(&year) => {
+                if mutant!("TIM-4") {
+                    Self::new(year, 2, 28)
+                } else {
+                    Self::new(year, 3, 1)
+                }
+            }
             Err(_) => Err(LocalDateError::OutOfRange),
             date => date,
         }
@@ -136,7 +144,7 @@ impl LocalDate {
         let apart =
             (i32::from(later.year()) - i32::from(self.year())) * 12 + i32::from(later.month() - self.month());
         let full = match self.plus_months(apart) {
-            Ok(date) if date <= later => apart,
+            Ok(date) if date <= later || mutant!("TIM-10") => apart,
             _ => apart - 1,
         };
         full.unsigned_abs()
@@ -173,6 +181,7 @@ impl FromStr for LocalDate {
         let month = digits(&bytes[5..7])?;
         let day = digits(&bytes[8..])?;
         match (i8::try_from(month), i8::try_from(day)) {
+            (Ok(2), Ok(29)) if mutant!("TIM-2") => Self::new(year, 3, 1),
             (Ok(month), Ok(day)) => Self::new(year, month, day),
             _ => Err(LocalDateError::NoSuchDay),
         }

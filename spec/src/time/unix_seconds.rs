@@ -3,6 +3,7 @@
 //! Integers only, from 0 to the end of the year 9999: a fraction, a string, a negative or a huge number is refused
 //! where it stands rather than becoming a wrong but comparable value.
 
+use crate::mutant;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -84,7 +85,11 @@ impl TryFrom<i64> for UnixSeconds {
 
 impl<'de> Deserialize<'de> for UnixSeconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(i64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        let seconds = i64::deserialize(deserializer)?;
+        if mutant!("TIM-1") {
+            return Ok(Self(seconds));
+        }
+        Self::new(seconds).map_err(serde::de::Error::custom)
     }
 }
 

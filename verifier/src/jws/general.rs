@@ -4,6 +4,7 @@
 //! and the flattened form are refused. [`UnverifiedGeneral::verify`] succeeds only with exactly one good signature for each
 //! party; [`UnverifiedGeneral::verify_one`] is for drafts that are still collecting them.
 
+use comity_spec::mutant;
 use std::borrow::Cow;
 
 use comity_spec::ids::Thumbprint;
@@ -129,7 +130,7 @@ impl UnverifiedGeneral {
             return Err(JwsError::TooLong);
         }
         let wire: Wire<'_> = json::read(object, Numbers::Integers, budget)?;
-        if wire.signatures.is_empty() || wire.signatures.len() > MAX_SIGNATURES {
+        if wire.signatures.is_empty() || (wire.signatures.len() > MAX_SIGNATURES && !mutant!("JWS-20")) {
             return Err(JwsError::Structure);
         }
         let mut signatures = Vec::with_capacity(wire.signatures.len());

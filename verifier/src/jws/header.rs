@@ -3,6 +3,7 @@
 //! Refuses every member that would change what is signed (`crit`, `b64`, `zip`) or who is asked (`jku`, `jwk`, `x5u`) in both
 //! profiles, and everything unknown in Comity's. The key never comes from the header: `kid` is a name to look up.
 
+use comity_spec::mutant;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -84,7 +85,12 @@ impl Header {
         let profile = Profile::Comity { typ };
         let members: Members<'_> = json::read(bytes, profile.numbers(), budget)?;
         let header = members.accept(profile, true)?;
-        let at = header.signed_at.ok_or_else(|| missing("signed_at"))?;
+        let at = header.signed_at.or(if mutant!("JWS-20/signed-at") {
+            Some(0)
+        } else {
+            None
+        });
+        let at = at.ok_or_else(|| missing("signed_at"))?;
         Ok((header, at))
     }
 }
@@ -115,7 +121,7 @@ impl Members<'_> {
             Profile::Comity { .. } => forbidden.or_else(|| self.others.keys().next()),
             Profile::Standard { .. } => forbidden,
         };
-        if let Some(name) = refused {
+        if let Some(name) = refused.filter(|_| !mutant!("JWS-2")) {
             return Err(JwsError::HeaderMember { name: shorten(name) });
         }
         if let Some(at) = self.signed_at.filter(|_| !dated) {
@@ -131,11 +137,22 @@ impl Members<'_> {
                 }
             }
         }
-        let name = self.alg.as_deref().unwrap_or("(missing)");
+        let name = self
+            .alg
+            .as_deref()
+            .unwrap_or(if mutant!("JWS-1") { "EdDSA" } else { "(missing)" });
         let alg = Algorithm::from_name(name)
-            .filter(|alg| matches!(profile, Profile::Standard { .. }) || *alg != Algorithm::Es256)
+            .filter(|alg| {
+                matches!(profile, Profile::Standard { .. })
+                    || *alg != Algorithm::Es256
+                    || mutant!("JWS-1/es256")
+            })
             .ok_or_else(|| JwsError::Algorithm { alg: shorten(name) })?;
         let expected = match profile {
+            Profile::Comity { typ: _ } if mutant!("JWS-3") => None,
+            Profile::Comity { typ } if mutant!("JWS-3/media-type") => {
+                (!self.typ.as_deref().is_some_and(|t| same_media_type(t, typ))).then_some(typ)
+            }
             Profile::Comity { typ } => (self.typ.as_deref() != Some(typ)).then_some(typ),
             Profile::Standard { typ } => {
                 typ.filter(|typ| !self.typ.as_deref().is_some_and(|t| same_media_type(t, typ)))

@@ -5,6 +5,7 @@
 
 use comity_spec::ids::Thumbprint;
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -73,7 +74,7 @@ impl KeyBindingJwt {
     pub(super) fn parse(token: &[u8], budget: &mut Budget) -> Result<Self, SdJwtError> {
         // A holder's wallet is not ours: its header may have more members, and `kid` has nothing to name.
         let profile = Profile::Standard {
-            typ: Some(Typ::KeyBinding.as_str()),
+            typ: Some(Typ::KeyBinding.as_str()).filter(|_| !mutant!("ATT-13/typ")),
         };
         Unverified::parse(token, profile, budget)
             .map(Self)
@@ -98,13 +99,18 @@ pub(super) fn check(
     let Some(KeyBindingJwt(token)) = presented else {
         return match binding {
             Binding::Optional => Ok(None),
+            Binding::Required(_) if mutant!("ATT-14") => Ok(None),
             Binding::Required(_) => Err(SdJwtError::BindingMissing),
         };
     };
+    if mutant!("ATT-15") && binding == Binding::Optional {
+        return Ok(None);
+    }
     budget.spend(Resource::Signatures, 1)?;
     let key = holder_key(cnf.ok_or(SdJwtError::HolderKey(None))?)?;
     let claims: Claims = token.verify_by(&key, budget).map_err(binding_token)?.into_value();
-    if claims.sd_hash.as_bytes() != b64::encode_digest(&sha256(bound, budget)?) {
+    if claims.sd_hash.as_bytes() != b64::encode_digest(&sha256(bound, budget)?) && !mutant!("ATT-14/sd-hash")
+    {
         return Err(SdJwtError::BindingHash);
     }
     let challenged = match binding {
@@ -131,10 +137,10 @@ fn binding_token(error: JwsError) -> SdJwtError {
 }
 
 fn answer(claims: &Claims, challenge: Challenge<'_>) -> Result<(), SdJwtError> {
-    if claims.aud != challenge.aud {
+    if claims.aud != challenge.aud && !mutant!("ATT-14/aud") {
         return Err(SdJwtError::BindingAudience);
     }
-    if claims.nonce != challenge.nonce {
+    if claims.nonce != challenge.nonce && !mutant!("SEC-4") {
         return Err(SdJwtError::BindingNonce);
     }
     let oldest = challenge
@@ -142,6 +148,12 @@ fn answer(claims: &Claims, challenge: Challenge<'_>) -> Result<(), SdJwtError> {
         .saturating_sub(challenge.max_age)
         .saturating_sub(SKEW);
     let newest = challenge.now.saturating_add(SKEW);
+    let oldest = if mutant!("ATT-14/age") { 0 } else { oldest };
+    let newest = if mutant!("ATT-14/future") {
+        i64::MAX
+    } else {
+        newest
+    };
     if (oldest..=newest).contains(&claims.iat) {
         Ok(())
     } else {

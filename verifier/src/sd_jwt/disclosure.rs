@@ -2,6 +2,7 @@
 //!
 //! Its digest is over the characters as received, never over a re-encoding.
 
+use comity_spec::mutant;
 use serde_json::Value;
 
 use super::SdJwtError;
@@ -42,7 +43,9 @@ impl Disclosure {
             return Err(SdJwtError::Arity);
         };
         let content = match <[Value; 3]>::try_from(parts) {
-            Ok([Value::String(_), Value::String(name), value]) => Content::Property { name, value },
+            Ok([salt, Value::String(name), value]) if salt.is_string() || mutant!("ATT-10/salt") => {
+                Content::Property { name, value }
+            }
             Ok(_) => return Err(SdJwtError::Arity),
             Err(parts) => match <[Value; 2]>::try_from(parts) {
                 Ok([Value::String(_), value]) => Content::Element(value),

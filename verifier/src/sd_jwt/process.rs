@@ -3,6 +3,7 @@
 //! Walks the issuer's claims once, descending into what is disclosed on the way, so that recursive disclosures are found
 //! whatever order they were sent in. Digests without a disclosure are decoys or withheld claims and vanish.
 
+use comity_spec::mutant;
 use serde_json::{Map, Value};
 
 use super::disclosure::{Content, Disclosure};
@@ -22,6 +23,9 @@ pub(super) fn process(
         .map(|d| (d.digest, Some(d.content)))
         .collect();
     given.sort_unstable_by_key(|(digest, _)| *digest);
+    if mutant!("ATT-10/twice") {
+        given.dedup_by_key(|(digest, _)| *digest);
+    }
     if given.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         return Err(SdJwtError::RepeatedDigest);
     }
@@ -36,10 +40,10 @@ pub(super) fn process(
     };
     walk.object(&mut claims, 0)?;
     walk.digests.sort_unstable();
-    if walk.digests.windows(2).any(|pair| pair[0] == pair[1]) {
+    if walk.digests.windows(2).any(|pair| pair[0] == pair[1]) && !mutant!("ATT-10/decoy") {
         return Err(SdJwtError::RepeatedDigest);
     }
-    if walk.given.iter().any(|(_, content)| content.is_some()) {
+    if walk.given.iter().any(|(_, content)| content.is_some()) && !mutant!("ATT-10") {
         return Err(SdJwtError::Unreferenced);
     }
     Ok((claims, walk.disclosed))
@@ -96,6 +100,9 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<(), SdJwtError> {
         for digest in digests {
+            if !digest.is_string() && mutant!("ATT-10/digest") {
+                continue;
+            }
             let Value::String(digest) = digest else {
                 return Err(SdJwtError::MalformedDigest);
             };
@@ -105,13 +112,13 @@ impl Walk<'_> {
             let Content::Property { name, mut value } = content else {
                 return Err(SdJwtError::Arity);
             };
-            if name == "_sd" || name == "..." {
+            if (name == "_sd" || name == "...") && !mutant!("ATT-10/reserved") {
                 return Err(SdJwtError::ReservedName);
             }
             if depth == 0 && (name == "_sd_alg" || self.must_be_open(&name)) {
                 return Err(SdJwtError::HiddenClaim { claim: name });
             }
-            if object.contains_key(&name) {
+            if object.contains_key(&name) && !mutant!("ATT-10/collision") {
                 return Err(SdJwtError::Collision);
             }
             self.below(&name, |walk| {
@@ -172,7 +179,8 @@ impl Walk<'_> {
     }
 
     fn must_be_open(&self, name: &str) -> bool {
-        OPEN_CLAIMS.contains(&name) || (self.comity && OPEN_CLAIMS_COMITY.contains(&name))
+        (OPEN_CLAIMS.contains(&name) && !mutant!("ATT-3"))
+            || (self.comity && OPEN_CLAIMS_COMITY.contains(&name) && !mutant!("ATT-3/comity"))
     }
 
     /// Notes a digest and takes what it refers to, where that was disclosed.

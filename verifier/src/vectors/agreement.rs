@@ -106,6 +106,7 @@ fn adoption() -> Vec<Of<AgreementInput>> {
         no("one-signature", "AGR-2 AGR-21", "one party has not signed", by(std::slice::from_ref(&a)), "jws.signature-count"),
         no("one-party-signed-twice", "AGR-2", "one party signed twice", by(&[a.clone(), a.clone()]), "jws.party-signed-twice"),
         no("three-signatures", "AGR-2", "a stranger signed as well", by(&[a.clone(), b.clone(), key("stranger")]), "jws.unknown-key"),
+        no("seventeen-signatures", "JWS-20", "fifteen strangers signed as well", by(&[a.clone(), b.clone()].into_iter().chain((0..15).map(|n| key(&format!("stranger {n}")))).collect::<Vec<_>>()), "jws.structure"),
         no("signed-by-a-stranger", "AGR-2", "a stranger in place of a party", by(&[a.clone(), key("stranger")]), "jws.unknown-key"),
         no("signed-by-a-status-key", "AGR-2 JWS-5", "the party's status key signed", by(&[a.clone(), key("330822/status")]), "jws.unknown-key"),
         no("signed-by-the-province", "AGR-2", "the party's province signed", by(&[a.clone(), key("zhejiang")]), "jws.unknown-key"),
@@ -278,7 +279,7 @@ fn contents() -> Vec<Of<AgreementInput>> {
         ),
         no(
             "service-unknown",
-            "AGR-7",
+            "AGR-7 IDN-11",
             "a code of no catalogue",
             row(json!({ "code": "BPS-99" })),
             "agreement.unknown-service",

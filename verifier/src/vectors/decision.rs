@@ -634,6 +634,16 @@ fn status() -> Vec<Of<DecisionInput>> {
             json!({ "outcome": "RECOGNISED", "advisories": ["ENDORSEMENT_DUE_SOON", "STATUS_AGE"] }),
         ),
         to(
+            "first-second-after-the-last-day",
+            "TIM-3 DEC-19",
+            "the day begins at 00:00:00 in UTC+8, no second later",
+            with(|w| {
+                w.now = today(1).start_of_day().get();
+                w.presented = permit(|p| p.with("exp", json!(today(0).end_of_day())));
+            }),
+            json!({ "outcome": "STATUS_STALE", "cause": "permit.date-passed-unconfirmed" }),
+        ),
+        to(
             "endorsement-due-in-31-days",
             "DEC-30",
             "no reminder yet",
@@ -859,6 +869,22 @@ fn conditions() -> Vec<Of<DecisionInput>> {
             "exactly 14 months",
             asked(json!([{ "min_residence_months": 14 }])),
             met(),
+        ),
+        to(
+            "residence-14-months-tomorrow",
+            "DEC-26 TIM-10",
+            "14 months are full tomorrow",
+            disclosing(
+                json!([{ "min_residence_months": 14 }]),
+                "residence_since",
+                json!(
+                    today(0)
+                        .plus_months(-14)
+                        .and_then(|day| day.plus_days(1))
+                        .expect("a date")
+                ),
+            ),
+            missing(&["min_residence_months:not_met"]),
         ),
         to(
             "residence-15-months",

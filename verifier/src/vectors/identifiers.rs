@@ -133,7 +133,7 @@ fn families() -> Vec<Family> {
                 ),
                 ("15-digits", "the old form", json!("361123800101001")),
                 ("letter-o", "the letter O for a zero", json!("36112318800101O017")),
-                ("no-such-day", "29 February 1893", json!("330822189302290035")),
+                ("no-such-day", "29 February 1893", json!("330822189302290032")),
                 ("number", "a JSON number", json!(361_123_188_001_010_017_i64)),
             ],
         },

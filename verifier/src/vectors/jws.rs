@@ -3,7 +3,9 @@
 use comity_spec::jose::KeyPurpose;
 use comity_spec::vector::{JwsInput, Keys, Of, Vector};
 use curve25519_dalek::constants::EIGHT_TORSION;
+use curve25519_dalek::scalar::Scalar;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
 
 use super::{YUSHAN, accept, demo, raw, refuse};
 use crate::b64;
@@ -113,6 +115,13 @@ fn valid() -> Vec<Of<JwsInput>> {
             "32 levels",
             with_payload(nested.as_bytes()),
             json!({ "payload": nested_value }),
+        ),
+        accept(
+            "jws/valid-256-kib",
+            "JWS-15",
+            "the longest token that is read",
+            input(of_length(256 * 1024)),
+            json!({}),
         ),
         accept(
             "jws/valid-header-members-in-another-order",
@@ -384,6 +393,33 @@ fn payloads() -> Vec<Of<JwsInput>> {
     ]
 }
 
+/// A signature by the signer's own key with the identity as R and S = k·a: only a strict verifier refuses it.
+fn of_small_order(message: &[u8]) -> [u8; 64] {
+    let mut signature = [0_u8; 64];
+    signature[0] = 1;
+    let mut hash = Sha512::new();
+    hash.update(&signature[..32]);
+    hash.update(signer().verifying_key().as_bytes());
+    hash.update(message);
+    let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+    signature[32..].copy_from_slice((k * signer().to_scalar()).as_bytes());
+    signature
+}
+
+/// A token of exactly this length, padded in its payload.
+fn of_length(length: usize) -> String {
+    let room = length - header("").len().div_ceil(3) * 4;
+    let longest = room / 4 * 3;
+    let token = |n: usize| {
+        let payload = format!(r#"{{"n":"{}"}}"#, "0".repeat(n));
+        raw(&signer(), &header(""), payload.as_bytes())
+    };
+    (longest.saturating_sub(200)..longest)
+        .map(token)
+        .find(|token| token.len() == length)
+        .expect("some payload has that length")
+}
+
 fn signatures() -> Vec<Of<JwsInput>> {
     let no = |name: &str, ids: &str, about: &str, input: JwsInput, rule: &str| {
         refuse(&format!("jws/{name}"), TWIN, ids, about, input, rule)
@@ -434,6 +470,14 @@ fn signatures() -> Vec<Of<JwsInput>> {
     let receipt_key = demo().county(YUSHAN).key(KeyPurpose::Receipt);
     let with = |signature: &[u8]| input(format!("{signed}.{}", b64::encode(signature)));
     vec![
+        refuse(
+            "jws/over-256-kib",
+            "jws/valid-256-kib",
+            "JWS-15",
+            "two characters more",
+            input(of_length(256 * 1024 + 2)),
+            "jws.too-long",
+        ),
         no(
             "signature-one-bit-changed",
             "JWS-6 SEC-1",
@@ -446,6 +490,13 @@ fn signatures() -> Vec<Of<JwsInput>> {
             "JWS-7",
             "64 zero octets",
             with(&zeros),
+            "jws.signature",
+        ),
+        no(
+            "signature-of-small-order",
+            "JWS-7",
+            "R is the identity, and the equation holds",
+            with(&of_small_order(signed.as_bytes())),
             "jws.signature",
         ),
         no(
@@ -550,7 +601,7 @@ fn signatures() -> Vec<Of<JwsInput>> {
         ),
         no(
             "key-misnamed",
-            "JWS-9",
+            "JWS-9 IDN-13",
             "the JWK's kid is not its thumbprint",
             with_key(misnamed, good.clone()),
             "key.kid",

@@ -73,6 +73,38 @@ impl Files {
     }
 }
 
+/// The deliberate mistakes that the conformance suite is tested with are not in the program that people get.
+#[cfg(not(feature = "mutants"))]
+#[test]
+fn an_ordinary_build_makes_no_mistake_on_request() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_comity-verify")).unwrap();
+    let contains = |text: &[u8]| program.windows(text.len()).any(|window| window == text);
+    assert!(contains(b"jws.unknown-key"), "texts can be found at all");
+    assert!(!contains(b"COMITY_MUTANT") && !contains(b"JWS-1/es256"));
+    let version = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_comity-verify"));
+        program
+            .env("COMITY_MUTANT", "no-such-mutant")
+            .arg("--version")
+            .status()
+    };
+    assert!(version().unwrap().success());
+}
+
+/// A slip of the pen would look like a mutant that nobody notices.
+#[cfg(feature = "mutants")]
+#[test]
+fn an_unknown_mistake_is_no_start() {
+    let version = |mutant: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_comity-verify"));
+        let output = program.env("COMITY_MUTANT", mutant).arg("--version").output();
+        output.unwrap().status.code()
+    };
+    assert_eq!(version("JWS-1"), Some(0));
+    assert_eq!(version("JWS-1 "), Some(64));
+    assert_eq!(version(""), Some(64));
+}
+
 #[test]
 fn jws_prints_header_and_payload() {
     let (files, tokens) = (Files::new(), Tokens::new());

@@ -5,6 +5,7 @@
 mod ambient;
 mod edges;
 mod links;
+mod mutants;
 mod names;
 mod requirements;
 mod schemas;
@@ -95,6 +96,12 @@ const GATES: &[Gate] = &[
         holds: "every requirement has one definition and a test that names it",
         mend: "name the id in a comment or string of the test that proves it; what no test can prove goes to xtask/untested.toml with the reason",
         check: requirements::check,
+    },
+    Gate {
+        name: "mutants",
+        holds: "the deliberate mistakes in the sources are those of the suite's register, and no ordinary build makes them",
+        mend: "register it in conformance-tests/mutants.toml with the case that must notice it, or take it away",
+        check: mutants::check,
     },
     Gate {
         name: "schemas",

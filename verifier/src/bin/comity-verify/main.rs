@@ -53,6 +53,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "mutants")]
+    if let Err(unknown) = comity_spec::mutants::known() {
+        let _ = writeln!(std::io::stderr(), "{unknown}");
+        return ExitCode::from(failure::USAGE);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
