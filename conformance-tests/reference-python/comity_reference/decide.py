@@ -1,0 +1,429 @@
+"""The decision (chapter 8): one function of this office, the evidence, and pictures of trust, agreements and status.
+
+Every stage adds the findings that apply; the stages follow DEC-3, and of the findings of all stages reached the lowest
+number of the closed list is the outcome (DEC-2). A stage that found something ends the walk, so that nothing about the
+person is read before coverage is settled (DEC-10).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import agreement as agreements
+from . import attestation, catalogue, conditions, exchange, identifiers, status
+from .agreement import Agreement, Book
+from .attestation import Attestation
+from .exchange import Answer
+from .sdjwt import Challenge
+from .shape import plain
+from .status import StatusList
+from .strict import Refused
+from .trust import Federation
+
+NEED_LIST, NEED_LOOK_UP, NEED_HOLDER, FINAL = "need-status-list", "need-look-up", "need-holder", "decision"
+_WAITS = ("RECOGNISED", "RECOGNISED_CONDITIONAL", "REVIEW_REQUIRED")
+_OFFICE = {
+    "not-ready": ("NODE_NOT_READY", "node.not-ready"),
+    "not-authorised": ("NOT_AUTHORISED", "actor.not-authorised"),
+    "no-purpose": ("NOT_AUTHORISED", "actor.no-purpose"),
+    "consent-missing": ("LEGAL_BASIS_MISSING", "actor.consent-missing"),
+    "quota": ("RATE_LIMITED", "actor.quota"),
+}
+_UNKNOWN = ("trust.not-a-member", "trust.not-listed", "trust.removed", "trust.authority", "attestation.environment")
+_UNSUPPORTED = ("attestation.vct", "jws.typ", "jws.alg")
+_EXPIRED = ("kb.missing", "kb.aud", "kb.nonce", "kb.iat", "kb.cnf")
+_UNREADABLE = ("presentation.not-text", "presentation.size", "sd-jwt.structure")
+
+
+def outcome_of(rule: str) -> str:
+    """The table of 7.1: to which outcome a refused presentation leads."""
+    if rule in _UNKNOWN:
+        return "UNKNOWN_ISSUER"
+    if rule in ("trust.suspended", "agreement.not-vouched"):
+        return "ISSUER_SUSPENDED"
+    if rule == "jws.unknown-key":
+        return "ISSUER_UNREACHABLE"
+    if rule.startswith("trust.") or rule == "attestation.iat-future":
+        return "NODE_NOT_READY"
+    if rule in _UNSUPPORTED:
+        return "UNSUPPORTED_VERSION"
+    if rule in _EXPIRED:
+        return "PRESENTATION_EXPIRED"
+    if rule in _UNREADABLE or rule.startswith("symbol."):
+        return "UNREADABLE"
+    return "SIGNATURE_INVALID"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that a decision rests on."""
+
+    federation: Federation
+    book: Book
+    lists: Mapping[str, StatusList]
+    tombstones: Mapping[str, Mapping[int, int]]
+    recogniser: str
+    service: str
+    provider: str | None = None
+    presented: str | None = None
+    challenge: Challenge | None = None
+    typed_issuer: str | None = None
+    typed_name: str | None = None
+    answer: Answer | None = None
+    lookup_failed: bool = False
+    on_line: bool = False
+    status_refreshed: bool = False
+    clerk: str = "pending"
+    office: str | None = None
+
+    @property
+    def now(self) -> int:
+        return self.federation.now
+
+    @property
+    def today(self) -> datetime.date:
+        return identifiers.day_of(self.now)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The step, and the decision as far as it goes (8.8)."""
+
+    step: str
+    decision: dict[str, Any]
+    attestation: Attestation | None = None
+    agreement: Agreement | None = None
+    row: Mapping[str, Any] | None = None
+
+
+class _Ask(Exception):
+    """The issuer can still be asked (DEC-11)."""
+
+
+@dataclass
+class _Walk:
+    case: Case
+    findings: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    advisories: set[str] = field(default_factory=set)
+    attestation: Attestation | None = None
+    issuer: str | None = None
+    issuer_region: str | None = None
+    own_region: str = ""
+    agreement: Agreement | None = None
+    row: Mapping[str, Any] | None = None
+    age: int | None = None
+    date: datetime.date | None = None
+    endorsed_until: datetime.date | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    tier: dict[str, str] | None = None
+
+    def find(self, outcome: str, cause: str) -> None:
+        self.findings.append((outcome, cause))
+
+    # --- this office and the issuer (1 to 10) ---
+
+    def office(self) -> None:
+        case = self.case
+        if case.office is not None:
+            self.find(*_OFFICE[case.office])
+        try:
+            self.own_region = case.federation.county(case.recogniser).region
+        except Refused as error:
+            self.find("NODE_NOT_READY", error.rule)
+
+    def presentation(self) -> None:
+        case = self.case
+        try:
+            if case.presented is not None:
+                self.attestation = attestation.open_presented(case.presented, case.federation, case.challenge)
+                self.issuer = self.attestation.issuer
+            elif case.typed_issuer is not None:
+                self.issuer = case.typed_issuer
+            else:
+                raise Refused("presentation.not-text")
+            self.issuer_region = case.federation.county(self.issuer).region
+        except Refused as error:
+            if error.rule == "attestation.environment":
+                self.advisories.add("WRONG_ENVIRONMENT")
+            self.find(outcome_of(error.rule), error.rule)
+
+    # --- the agreement (11 to 13) ---
+
+    def coverage(self) -> None:
+        case = self.case
+        if self.issuer is None or self.issuer_region is None or not self.own_region:
+            return
+        if self.issuer == case.recogniser:
+            self.find("NOT_IN_AGREEMENT", "agreement.own-county")
+            return
+        try:
+            in_force = case.book.between(self.issuer, case.recogniser, case.today)
+        except Refused as error:
+            none = error.rule == "agreement.none"
+            self.find("NOT_IN_AGREEMENT" if none else "AGREEMENT_NOT_IN_FORCE", error.rule)
+            return
+        county = case.federation.county(self.issuer)
+        refused = Refused("service.not-listed")
+        for found in in_force:
+            party = found.party(self.issuer)
+            if party is None or not case.federation.vouched(county, frozenset(party["federation_keys"])):
+                self.find("ISSUER_SUSPENDED", "agreement.not-vouched")
+                return
+            try:
+                self.row = agreements.covering_row(
+                    found, self.issuer_region, self.own_region, case.service, case.provider
+                )
+                self.agreement = found
+                return
+            except Refused as error:
+                refused = error
+        self.find("SERVICE_NOT_COVERED", refused.rule)
+
+    # --- status and dates (14 to 23) ---
+
+    def standing(self) -> None:
+        if self.attestation is None:
+            self._looked_up()
+        else:
+            self._presented(self.attestation)
+
+    def _may_ask(self) -> bool:
+        return self.case.on_line and self.case.answer is None and not self.case.lookup_failed
+
+    def _age_class(self, as_of: int | None) -> str:
+        assert self.agreement is not None
+        if as_of is None:
+            return "too-old"
+        self.age = max(0, self.case.now - as_of)
+        if self.age <= self.agreement.fresh_seconds:
+            return "fresh"
+        return "amber" if self.age <= self.agreement.usable_seconds else "too-old"
+
+    def _looked_up(self) -> None:
+        if self.case.answer is not None:
+            self._answered(self.case.answer)
+        elif self._may_ask():
+            raise _Ask(NEED_LOOK_UP)
+        else:
+            self.find("ISSUER_UNREACHABLE", "lookup.failed" if self.case.lookup_failed else "lookup.off-line")
+
+    def _presented(self, shown: Attestation) -> None:
+        case = self.case
+        self.claims = shown.claims
+        self.endorsed_until = shown.endorsed_until
+        reading, refused = None, ""
+        held = case.lists.get(shown.uri)
+        try:
+            reading = status.read_entry(held, case.tombstones.get(shown.uri, {}), shown.index, case.now)
+        except Refused as error:
+            refused = error.rule
+        age = self._age_class(reading.as_of) if reading else "none"
+        if reading and reading.value == status.CANCELLED:
+            self.find("REVOKED", "status.cancelled")
+            return
+        if case.answer is not None:
+            self._answered(case.answer)
+            return
+        if case.on_line and not case.status_refreshed and age != "fresh":
+            raise _Ask(NEED_LIST)
+        if reading is None:
+            if refused == "status.ended":
+                self._stale("status.expired", known=False)
+            else:
+                self.find("ISSUER_UNREACHABLE", refused)
+            return
+        passed = self._passed(shown)
+        if self._may_ask() and (passed or reading.value in (status.SUSPENDED, status.SUPERSEDED)):
+            raise _Ask(NEED_LOOK_UP)
+        if case.now < shown.nbf:
+            self.date = identifiers.day_of(shown.nbf)
+            self.find("NOT_YET_VALID", "permit.not-yet-valid")
+        if reading.value == status.SUPERSEDED:
+            self.find("SUPERSEDED", "status.superseded")
+        elif reading.value == status.SUSPENDED:
+            if age == "fresh":
+                self.find("SUSPENDED", "status.suspended")
+            else:
+                self._stale("status.age-not-allowed")
+        elif passed:
+            self.advisories.add("ENDORSEMENT_SEEN_PASSED")
+            self._stale("permit.date-passed")
+        else:
+            self._in_order(age)
+
+    def _passed(self, shown: Attestation) -> bool:
+        """DEC-19: a date in the presentation that has passed."""
+        card = shown.claims.get("card_valid_until")
+        return self.case.now > shown.exp or (card is not None and card < self.case.today)
+
+    def _answered(self, answer: Answer) -> None:
+        """DEC-17: what the issuer says of the person outranks the presentation."""
+        if answer.state is None:
+            self.find("NO_MATCH", "lookup.no-match")
+            return
+        state, today = answer.state, self.case.today
+        self.claims = {**self.claims, **answer.claims}
+        self.endorsed_until = state["endorsed_until"]
+        age = self._age_class(answer.as_of)
+        if state["valid_from"] > today:
+            self.date = state["valid_from"]
+            self.find("NOT_YET_VALID", "permit.not-yet-valid")
+        if state["status"] == "cancelled":
+            self.find("REVOKED", "lookup.cancelled")
+        elif state["status"] == "superseded":
+            self.find("SUPERSEDED", "lookup.superseded")
+        else:
+            repairable = self._repairable(state)
+            if repairable and age != "fresh":
+                self._stale("status.age-not-allowed")
+            elif repairable:
+                self.findings += repairable
+            else:
+                self._in_order(age)
+
+    def _repairable(self, state: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """20 to 23: what the issuer may have put right since; DEC-20 lets a date outrank `valid` alone."""
+        today = self.case.today
+        if state["status"] == "reported_lost":
+            return [("REPORTED_LOST", "lookup.reported-lost")]
+        if state["status"] == "suspended":
+            return [("SUSPENDED", "lookup.suspended")]
+        found = []
+        if state.get("card_valid_until", today) < today:
+            self.date = state["card_valid_until"]
+            found.append(("EXPIRED", "permit.card-expired"))
+        if state["endorsed_until"] < today:
+            self.date = self.date or state["endorsed_until"]
+            found.append(("ENDORSEMENT_LAPSED", "permit.endorsement-lapsed"))
+        return found
+
+    def _stale(self, cause: str, known: bool = True) -> None:
+        if known:
+            self.advisories.add("LAST_KNOWN_STATUS")
+        self.find("STATUS_STALE", cause)
+
+    def _in_order(self, age: str) -> None:
+        """DEC-14."""
+        assert self.row is not None
+        if age == "amber" and self.row.get("amber_status", False):
+            self.missing.append(conditions.missing("recheck_status", conditions.UNKNOWN))
+        elif age != "fresh":
+            self._stale("status.age-not-allowed")
+
+    # --- the holder and the conditions (24 to 27) ---
+
+    def holder(self) -> None:
+        case, claims = self.case, self.claims
+        told = [one for one in (case.typed_name, self._shown("name"), self._answer("name")) if one is not None]
+        if len(set(told)) > 1:
+            self.find("REVIEW_REQUIRED", "holder.name-differs")
+        shown, answered = self._shown("id_number"), self._answer("id_number")
+        if shown is not None and answered is not None and shown != answered:
+            self.find("REVIEW_REQUIRED", "holder.number-differs")
+        born, number = claims.get("birth_date"), claims.get("id_number")
+        if born is not None and number is not None and f"{born:%Y%m%d}" != number[6:14]:
+            self.find("REVIEW_REQUIRED", "holder.birth-date-differs")
+        if case.clerk == "review":
+            self.find("REVIEW_REQUIRED", "holder.review")
+        if case.clerk == "mismatch":
+            self.find("HOLDER_MISMATCH", "holder.mismatch")
+
+    def _shown(self, name: str) -> Any:
+        return self.attestation.claims.get(name) if self.attestation else None
+
+    def _answer(self, name: str) -> Any:
+        return self.case.answer.claims.get(name) if self.case.answer else None
+
+    def conditions(self) -> None:
+        assert self.row is not None and self.agreement is not None
+        facts = conditions.Facts(self.case.today, self.claims, self.endorsed_until, self.case.provider)
+        self.missing[:0] = conditions.missing_of(self.row, facts)
+        shown = self.claims.get("tier")
+        local = self.agreement.local_tier(self.issuer_region or "", self.own_region, shown) if shown else None
+        if shown:
+            self.tier = {"issuer": shown} | ({"local": local} if local else {})
+        if local is None and (shown or "tier" in self.row["claims"]):
+            self.missing.append(conditions.missing("tier_mapping", conditions.UNKNOWN, self.row["owner"]))
+        elif local != shown:
+            self.advisories.add("TIER_MAPPED")
+        self.find("RECOGNISED_CONDITIONAL" if self.missing else "RECOGNISED", "")
+
+    # --- the result ---
+
+    def walk(self) -> Decided:
+        try:
+            self.office()
+            self.presentation()
+            self.coverage()
+            if not self.findings:
+                self.standing()
+            if not self.findings:
+                self.holder()
+            if not self.findings:
+                self.conditions()
+        except _Ask as ask:
+            return Decided(str(ask), {}, self.attestation, self.agreement, self.row)
+        numbers = catalogue.outcomes()
+        outcome, cause = min(self.findings, key=lambda one: numbers[one[0]].number)
+        self._advise(outcome)
+        pending = outcome in _WAITS and self.case.clerk == "pending"
+        decision = self._members(outcome, cause)
+        return Decided(NEED_HOLDER if pending else FINAL, decision, self.attestation, self.agreement, self.row)
+
+    def _advise(self, outcome: str) -> None:
+        recognised = outcome in ("RECOGNISED", "RECOGNISED_CONDITIONAL")
+        if recognised and self.endorsed_until and (self.endorsed_until - self.case.today).days <= 30:
+            self.advisories.add("ENDORSEMENT_DUE_SOON")
+        if self.age is not None and (self.age >= 3600 or not self.case.on_line):
+            self.advisories.add("STATUS_AGE")
+        if self.case.lookup_failed:
+            self.advisories.add("LOOKUP_FAILED")
+
+    def _members(self, outcome: str, cause: str) -> dict[str, Any]:
+        case, texts = self.case, catalogue.outcomes()[outcome]
+        clerk = {"confirmed": "confirmed", "review": "confirmed", "mismatch": "mismatch"}.get(case.clerk, "pending")
+        members: dict[str, Any] = {
+            "outcome": outcome,
+            "confirmation": clerk,
+            "channel": "presented" if case.presented is not None else "looked_up",
+            "decided_at": case.now,
+            "service": case.service,
+            "provider": case.provider,
+            "recogniser": self.own_region or None,
+            "issuer": self.issuer,
+            "issuer_region": self.issuer_region,
+            "agreement": self.agreement.reference if self.agreement else None,
+            "tier": self.tier,
+            "endorsed_until": self.endorsed_until,
+            "date": self.date,
+            "status_age_seconds": self.age,
+            "cause": cause or None,
+            "missing": self.missing if outcome == "RECOGNISED_CONDITIONAL" else [],
+            "advisories": [{"code": code, "text": catalogue.ADVISORIES[code]} for code in sorted(self.advisories)],
+            "text": texts.text,
+            "next_step": texts.next_step,
+        }
+        return {name: plain(value) for name, value in members.items() if value is not None}
+
+
+def decide(case: Case) -> Decided:
+    """DEC-8: the same inputs give the same decision."""
+    return _Walk(case).walk()
+
+
+def outcome_class(outcome: str) -> str:
+    """DEC-7: a code that is not known counts as NODE_NOT_READY."""
+    known = catalogue.outcomes()
+    return known.get(outcome, known["NODE_NOT_READY"]).outcome_class
+
+
+def exchange_answer(request: str, response: str, federation: Federation) -> Answer | None:
+    """VER-14: an answer that is refused is none at all."""
+    try:
+        return exchange.read_answer(request, response, federation)
+    except Refused:
+        return None

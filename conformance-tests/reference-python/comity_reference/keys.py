@@ -1,0 +1,130 @@
+"""Keys and their purposes (JWS-4, JWS-5, JWS-8, JWS-9; RFC 7517, RFC 7638, RFC 8037)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import ed25519, strict
+from .strict import Refused, b64url, unb64url
+
+PURPOSES = ("federation", "attestation", "status", "exchange", "receipt", "log", "witness", "encryption")
+_PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """RFC 7638, SHA-256."""
+    names = ("crv", "kty", "x", "y") if jwk["kty"] == "EC" else ("crv", "kty", "x")
+    return b64url(hashlib.sha256(strict.write({name: jwk[name] for name in names})).digest())
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key whose point was checked. `crv` is Ed25519, P-256 or X25519."""
+
+    kid: str
+    crv: str
+    x: bytes
+    y: bytes = b""
+
+    def jwk(self) -> dict[str, str]:
+        return {"kty": "OKP", "crv": self.crv, "x": b64url(self.x), "kid": self.kid}
+
+    def verify(self, alg: str, signature: bytes, message: bytes) -> bool:
+        if self.crv == "Ed25519":
+            return alg in ("EdDSA", "Ed25519") and ed25519.verify(self.x, signature, message)
+        return self.crv == "P-256" and alg == "ES256" and self._verify_es256(signature, message)
+
+    def _verify_es256(self, signature: bytes, message: bytes) -> bool:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        if len(signature) != 64:
+            return False
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + self.x + self.y)
+        try:
+            key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",)) -> PublicKey:
+    """A public JWK. Unknown members are ignored (the standard owns it), private ones refused."""
+    if not isinstance(value, dict):
+        raise Refused("key.form")
+    if _PRIVATE & value.keys():
+        raise Refused("key.private")
+    kty, crv = value.get("kty"), value.get("crv")
+    if crv not in curves or kty != ("EC" if crv == "P-256" else "OKP"):
+        raise Refused("key.type")
+    coordinates = []
+    for name in ("x", "y") if kty == "EC" else ("x",):
+        if not isinstance(value.get(name), str):
+            raise Refused("key.form")
+        coordinates.append(unb64url(value[name], "key.form"))
+        if len(coordinates[-1]) != 32:
+            raise Refused("key.form")
+    kid = thumbprint(value)
+    if value.get("kid") is not None and value["kid"] != kid:
+        raise Refused("key.kid")
+    if crv == "Ed25519":
+        ed25519.check_public(coordinates[0])
+    elif crv == "P-256":
+        _check_p256(coordinates[0], coordinates[1])
+    return PublicKey(kid, crv, *coordinates)
+
+
+def _check_p256(x: bytes, y: bytes) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
+    except ValueError:
+        raise Refused("key.not-on-curve") from None
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The keys that a chain gives to one signer, by purpose."""
+
+    by_purpose: Mapping[str, Mapping[str, PublicKey]]
+
+    @classmethod
+    def of(cls, sets: Mapping[str, list[Any]]) -> KeyRing:
+        rings: dict[str, dict[str, PublicKey]] = {}
+        for purpose, jwks in sets.items():
+            curves = ("X25519",) if purpose == "encryption" else ("Ed25519",)
+            read = [read_jwk(jwk, curves) for jwk in jwks]
+            rings[purpose] = {key.kid: key for key in read}
+        return cls(rings)
+
+    def of_purpose(self, purpose: str) -> Mapping[str, PublicKey]:
+        return self.by_purpose.get(purpose, {})
+
+    def key(self, purpose: str, kid: str) -> PublicKey:
+        """JWS-4 and JWS-5."""
+        if kid in self.of_purpose(purpose):
+            return self.of_purpose(purpose)[kid]
+        if any(kid in ring for ring in self.by_purpose.values()):
+            raise Refused("key.purpose")
+        raise Refused("jws.unknown-key")
+
+
+class SigningKey:
+    """A private Ed25519 key of this node."""
+
+    def __init__(self, seed: bytes) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        self.seed = seed
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        x = self._private.public_key().public_bytes_raw()
+        self.public = PublicKey(thumbprint({"kty": "OKP", "crv": "Ed25519", "x": b64url(x)}), "Ed25519", x)
+
+    def sign(self, message: bytes) -> bytes:
+        return self._private.sign(message)
