@@ -12,9 +12,10 @@ use comity_node_core::Node;
 use comity_node_core::attestations::issue_missing::issue_missing;
 use comity_node_core::attestations::status_publication::publish;
 use comity_node_core::audit::sign_head::sign_head;
+use comity_node_core::federation::deliver;
 use comity_node_core::federation::own_configuration::{self, Publishing};
 use comity_node_core::federation::refresh::{self, Scope};
-use comity_node_core::federation::{deliver, refresh_status};
+use comity_node_core::federation::refresh_status::{self, Lists};
 use comity_node_core::ports::store::Write;
 use comity_node_http::ops::{Readiness, Unready};
 use comity_node_http::public::PublicState;
@@ -71,7 +72,7 @@ impl Running {
         let (this, stop) = (Arc::clone(self), shutdown.clone());
         tasks.spawn(async move {
             loop {
-                this.do_refresh().await;
+                this.do_refresh(None).await;
                 // A node that has no current chain of its own asks more often: it was just enrolled, or its authority was away.
                 let pause = if this.in_federation() {
                     this.refresh_every
@@ -166,10 +167,14 @@ impl Running {
         }
     }
 
-    /// Asks the federation, and lets what came back count.
-    pub(crate) async fn do_refresh(&self) {
+    /// Asks the federation, about one county or all of it, and lets what came back count.
+    pub(crate) async fn do_refresh(&self, only: Option<&EntityId>) {
         self.renew_configuration().await;
-        match refresh::refresh(&self.node, &Scope::Everybody).await {
+        let (scope, lists) = match only {
+            None => (Scope::Everybody, Lists::OfParties),
+            Some(county) => (Scope::One(county.clone()), Lists::OfParty(county.clone())),
+        };
+        match refresh::refresh(&self.node, &scope).await {
             Ok(report) => {
                 for object in report.alarms() {
                     tracing::error!(subject = ?object.subject, "two objects of one issuer and second: tell a person");
@@ -182,7 +187,7 @@ impl Running {
             }
             Err(error) => tracing::error!(error = %chain(&error), "the federation was not refreshed"),
         }
-        match refresh_status::refresh_status(&self.node, &refresh_status::Lists::OfParties).await {
+        match refresh_status::refresh_status(&self.node, &lists).await {
             Ok(lists) => tracing::info!(lists = lists.len(), "status lists of peers asked for"),
             Err(error) => tracing::error!(error = %chain(&error), "status lists of peers were not refreshed"),
         }

@@ -274,8 +274,11 @@ pub(crate) enum OfficerCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
-    /// 立即刷新 / refresh now
-    Refresh,
+    /// 立即刷新互信链与状态列表 / refresh chains and status lists now
+    Refresh {
+        /// 只刷新此县 / of this county alone
+        entity: Option<EntityId>,
+    },
     /// 显示成员 / show members
     Show,
 }

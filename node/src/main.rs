@@ -92,7 +92,7 @@ async fn carry_out(command: Command) -> Result<Outcome, CommandError> {
             commands::node::run(&config.config, commands::node::officer(command)?).await
         }
         Command::Trust { config, command } => {
-            commands::node::run(&config.config, commands::node::trust(&command)).await
+            commands::node::run(&config.config, commands::node::trust(command)).await
         }
         Command::Bundle { config, command } => {
             commands::node::run(&config.config, commands::node::bundle(command)?).await

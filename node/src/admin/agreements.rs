@@ -69,8 +69,10 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
         data.push(json!({
             "id": one.row.id,
             "version": one.row.version,
+            "digest": one.row.digest,
             "state": format!("{:?}", one.row.state).to_lowercase(),
             "in_force": one.in_force,
+            "withdrawn_from": one.withdrawn_from,
             "missing": one.missing,
         }));
     }

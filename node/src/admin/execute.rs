@@ -20,7 +20,7 @@ pub(crate) async fn execute(running: &Running, command: AdminCommand) -> AdminRe
 async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminReply, Refused> {
     match command {
         AdminCommand::Status => status(running).await,
-        AdminCommand::TrustRefresh => trust::refresh(running).await,
+        AdminCommand::TrustRefresh { entity } => trust::refresh(running, entity).await,
         AdminCommand::TrustShow => Ok(trust::show(running)),
         AdminCommand::BundleExport { file } => trust::bundle_export(running, &file).await,
         AdminCommand::BundleImport { file } => trust::bundle_import(running, &file).await,
@@ -62,6 +62,7 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
     let view = node.view();
     let permits = node.store.permit_count().await?;
     let attestations = node.store.attestation_count().await?;
+    let missing = !node.store.permits_without_attestation(now, 1).await?.is_empty();
     let lists = node.store.status_lists().await?;
     let last_import = node.store.last_import().await?;
     let own = view.trust.county(&node.identity.entity);
@@ -92,7 +93,12 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
         view.agreements.all().len()
     ));
     text.push_str(&format!(
-        "证件 PERMITS  {permits}  凭证 attestations {attestations}\n"
+        "证件 PERMITS  {permits}  凭证 attestations {attestations}{}\n",
+        if missing {
+            "  尚在签发 still being issued"
+        } else {
+            ""
+        }
     ));
     match &last_import {
         Some(mark) => text.push_str(&format!(
@@ -139,6 +145,7 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
         "agreements": view.agreements.all().len(),
         "permits": permits,
         "attestations": attestations,
+        "attestations_missing": missing,
         "status_lists": lists.len(),
         "status_pending": lists.iter().any(|list| list.changes != list.published_changes || list.token.is_none()),
         "outbox": node.store.due(comity_spec::time::UnixSeconds::MAX, 1_000).await?.len(),

@@ -26,7 +26,12 @@ pub(crate) use socket::{bind, call, socket_path};
 #[serde(tag = "command", rename_all = "snake_case")]
 pub(crate) enum AdminCommand {
     Status,
-    TrustRefresh,
+    /// Asks the federation now, and the parties of our agreements for their status lists.
+    TrustRefresh {
+        /// Of this county alone.
+        #[serde(default)]
+        entity: Option<EntityId>,
+    },
     TrustShow,
     AgreementPropose {
         file: PathBuf,

@@ -12,7 +12,7 @@ use comity_node_core::permits::{
 use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
 use comity_spec::attestation::{Basis, IdType, InsuredMonths, PointsStandard, Tier};
-use comity_spec::exchange::SubjectNumber;
+use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
 use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
@@ -267,13 +267,20 @@ pub(super) async fn count(running: &Running) -> Result<AdminReply, Refused> {
     ))
 }
 
-/// The newest attestation of a form.
+/// The newest attestation of a form. A permit that was cancelled or replaced is attested no more, although what was issued for it has not
+/// ended yet (ATT-8).
 pub(super) async fn token(
     running: &Running,
     number: PermitNumber,
     full: bool,
 ) -> Result<AdminReply, Refused> {
     let permit = find(running, number).await?;
+    if matches!(permit.status, PermitStatus::Cancelled | PermitStatus::Superseded) {
+        return Err(Refused(
+            "此证已注销或已换发，不再出具凭证 / the permit was cancelled or replaced: it is attested no more"
+                .to_owned(),
+        ));
+    }
     let form = if full { Form::Full } else { Form::Card };
     let issued = running
         .node

@@ -4,15 +4,16 @@ use std::path::Path;
 
 use comity_node_core::audit::verify_record::verify_record as walk;
 use comity_node_core::federation::bundle;
+use comity_spec::ids::EntityId;
 use comity_spec::time::LocalDate;
 use serde_json::json;
 
 use super::{AdminReply, Refused};
 use crate::background::Running;
 
-/// Asks the federation now.
-pub(super) async fn refresh(running: &Running) -> Result<AdminReply, Refused> {
-    running.do_refresh().await;
+/// Asks the federation now: trust, then the status lists of the parties of our agreements; of one county, where it is named.
+pub(super) async fn refresh(running: &Running, entity: Option<EntityId>) -> Result<AdminReply, Refused> {
+    running.do_refresh(entity.as_ref()).await;
     Ok(show(running))
 }
 

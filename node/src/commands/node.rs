@@ -167,9 +167,9 @@ fn password() -> Result<String, CommandError> {
 }
 
 /// `trust …`
-pub(crate) const fn trust(command: &TrustCommand) -> AdminCommand {
+pub(crate) fn trust(command: TrustCommand) -> AdminCommand {
     match command {
-        TrustCommand::Refresh => AdminCommand::TrustRefresh,
+        TrustCommand::Refresh { entity } => AdminCommand::TrustRefresh { entity },
         TrustCommand::Show => AdminCommand::TrustShow,
     }
 }

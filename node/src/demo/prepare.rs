@@ -48,7 +48,7 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     ];
     for county in counties {
         until("互信链 / the trust chain", 60, async || {
-            let members = done(county, AdminCommand::TrustRefresh).await?;
+            let members = done(county, AdminCommand::TrustRefresh { entity: None }).await?;
             Ok(members.as_array().is_some_and(|members| members.len() >= 2))
         })
         .await?;
@@ -111,7 +111,7 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     let mut bundles = BTreeMap::new();
     for county in counties {
         let file = dir.join(format!("{}.comity", county.region));
-        done(county, AdminCommand::TrustRefresh).await?;
+        done(county, AdminCommand::TrustRefresh { entity: None }).await?;
         done(county, AdminCommand::BundleExport { file: file.clone() }).await?;
         bundles.insert(county.region, std::fs::read(&file)?);
     }

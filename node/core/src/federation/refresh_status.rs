@@ -43,6 +43,8 @@ const BATCH: usize = 2_000;
 pub enum Lists {
     /// Those of every party of our agreements.
     OfParties,
+    /// Those of this county, when it is such a party.
+    OfParty(EntityId),
     /// These of one county, as a hint or an attestation names them.
     Of {
         /// The county.
@@ -120,7 +122,8 @@ pub async fn own_aggregation(node: &Node) -> Result<Aggregation, StoreError> {
 pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport>, StoreError> {
     let mut reports = Vec::new();
     let wanted = match lists {
-        Lists::OfParties => of_parties(node, &mut reports).await?,
+        Lists::OfParties => of_parties(node, None, &mut reports).await?,
+        Lists::OfParty(county) => of_parties(node, Some(county), &mut reports).await?,
         Lists::Of { issuer, uris } => named(node, issuer, uris, &mut reports),
     };
     let held = node.store.peer_status().await?;
@@ -317,9 +320,10 @@ async fn store(
     }
 }
 
-/// Every list of every active party of our agreements: as it says itself, and as we know it from before.
+/// Every list of every active party of our agreements, or of one of them: as it says itself, and as we know it from before.
 async fn of_parties(
     node: &Node,
+    only: Option<&EntityId>,
     reports: &mut Vec<ListReport>,
 ) -> Result<Vec<(EntityId, String)>, StoreError> {
     let view = node.view();
@@ -331,7 +335,7 @@ async fn of_parties(
         .flat_map(|one| &one.agreement().parties);
     let parties: BTreeSet<EntityId> = parties
         .map(|party| party.entity.clone())
-        .filter(|party| party != me)
+        .filter(|party| party != me && only.is_none_or(|only| only == party))
         .collect();
     let mut known: Vec<(EntityId, String)> = node
         .store

@@ -232,6 +232,11 @@ async fn the_lists_of_parties_come_from_their_aggregation_documents() {
     let of = |uri: &str| &reports.iter().find(|report| report.uri == uri).unwrap().result;
     assert_eq!(*of(&aggregation), ListResult::BadAggregation);
     assert_eq!(*of(&f.county.status_uri()), ListResult::Unchanged);
+    // Of one party only its own; of somebody who is none, nothing.
+    let party = Lists::OfParty(f.county.entity.clone());
+    assert_eq!(refresh_status(&f.test.node, &party).await.unwrap().len(), 2);
+    let stranger = Lists::OfParty("https://evil.example".parse().unwrap());
+    assert!(refresh_status(&f.test.node, &stranger).await.unwrap().is_empty());
 }
 
 #[tokio::test]
