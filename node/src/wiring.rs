@@ -217,6 +217,7 @@ pub(crate) async fn assemble(
         view: ArcSwap::from_pointee(view),
         rebuilding: tokio::sync::Mutex::new(()),
         allocator: comity_node_core::attestations::StatusAllocator::default(),
+        counter: comity_node_core::permits::numbering::Counter::default(),
         live: comity_node_core::live::Live::default(),
         policy: policy(config),
     })

@@ -18,6 +18,7 @@ use comity_verifier::trust::{Anchor, Floors, Trust, TrustObjects};
 
 use crate::attestations::{Issuer, StatusAllocator};
 use crate::live::Live;
+use crate::permits::numbering::Counter;
 use crate::permits::{Bureau, PermitPolicy};
 use crate::ports::peers::PeerClient;
 use crate::ports::signer::Signers;
@@ -93,6 +94,8 @@ pub struct Node {
     pub rebuilding: tokio::sync::Mutex<()>,
     /// Hands out status indices of our own lists.
     pub allocator: StatusAllocator,
+    /// Hands out permit numbers.
+    pub counter: Counter,
     /// What the operator set.
     pub policy: Policy,
     /// What is under way in this process; [`Live::default`] at the start.
@@ -167,6 +170,7 @@ impl Node {
     pub fn bureau(&self) -> Bureau<'_> {
         Bureau {
             issuer: self.issuer(),
+            counter: &self.counter,
             policy: PermitPolicy {
                 local_issuing: self.policy.local_issuing,
                 endorsement: self.policy.endorsement,

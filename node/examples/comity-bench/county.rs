@@ -71,6 +71,7 @@ pub(crate) fn on_store(node: &Node, store: Arc<dyn Store>) -> Node {
         view: ArcSwap::from_pointee((*node.view()).clone()),
         rebuilding: tokio::sync::Mutex::default(),
         allocator: comity_node_core::attestations::StatusAllocator::default(),
+        counter: comity_node_core::permits::numbering::Counter::default(),
         policy: Policy::default(),
         live: comity_node_core::live::Live::default(),
     }

@@ -3,8 +3,12 @@
 //! Each list has a secret `seed`, from which a random order of its 131,072 indices follows (Fisher–Yates over a SHA-256 stream);
 //! indices are handed out along that order, so that two permits issued one after the other are neighbours nowhere, and only the
 //! *position* in the order has to be kept. Decoys are passed over. When a list is used up, the next is opened with its decoys in
-//! the same commit as its first attestation. It refuses to hand out an index twice: within a process by the [`Lease`], which is
-//! held until its commit is answered, between processes by the store, after whose refusal the state is read anew.
+//! the same commit as its first attestation.
+//!
+//! Drawing is quick and in memory; commits of what was drawn run beside each other, so that the store can group them. It refuses
+//! to draw a position twice, whatever became of the commit it was drawn for: a gap costs nothing, since the order is random and
+//! the list has decoys anyway, while an index of two permits would cancel both. What was drawn and not committed is forgotten
+//! with the process; the store refuses an index that is taken, and then its lists are read anew.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +17,10 @@ use comity_spec::time::UnixSeconds;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::STATUS_LIST_PATH;
+use super::{Issuer, STATUS_LIST_PATH};
 use crate::ports::Rng;
 use crate::ports::attestations::{Decoy, ListId, NewStatusList, StatusListRow};
-use crate::ports::store::{Store, StoreError, Write};
+use crate::ports::store::{Conflict, Store, StoreError, Write};
 
 /// Entries of a list, as an index.
 const LENGTH: u32 = ENTRIES as u32;
@@ -25,13 +29,22 @@ pub const DECOY_PERCENT: u32 = 1;
 
 /// Hands out status indices. One per store and process.
 #[derive(Default)]
-pub struct StatusAllocator(Mutex<Option<Open>>);
+pub struct StatusAllocator(Mutex<Drawing>);
 
 /// The order of a list is a secret: nothing of it is printed.
 impl std::fmt::Debug for StatusAllocator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StatusAllocator").finish_non_exhaustive()
     }
+}
+
+/// How far this process has drawn.
+#[derive(Default)]
+struct Drawing {
+    /// The list in use; `None` where the store has to be read first.
+    open: Option<Open>,
+    /// The next position of the newest list that exists. It outlives `open`: the store knows committed positions only.
+    next: Option<(ListId, u32)>,
 }
 
 /// The list from which indices are handed out.
@@ -57,101 +70,133 @@ pub struct Place {
 }
 
 impl StatusAllocator {
-    /// Takes the right to hand out indices until the lease is committed or dropped. Others wait, so that positions reach the
-    /// store in their order.
+    /// Draws `count` indices that nobody else gets, from this call or a later one.
     ///
     /// # Errors
     /// When the lists do not read.
-    pub async fn lease<'a>(
+    pub async fn draw<'a>(
         &'a self,
-        store: &'a dyn Store,
-        rng: &'a dyn Rng,
-        public_base: &'a str,
-    ) -> Result<Lease<'a>, StoreError> {
-        let mut guard = self.0.lock().await;
-        // Taken out, so that a lease that is dropped half way makes the next one read the store.
-        let open = match guard.take() {
-            Some(open) => Some(open),
-            None => newest_list(store).await?,
-        };
-        let newest = open.as_ref().map_or(0, |open| open.id.0);
-        Ok(Lease {
-            guard,
-            store,
-            rng,
-            public_base,
-            open,
-            newest,
-            opening: Vec::new(),
+        issuer: &Issuer<'a>,
+        count: usize,
+        now: UnixSeconds,
+    ) -> Result<Drawn<'a>, StoreError> {
+        let mut drawing = self.0.lock().await;
+        if drawing.open.is_none() {
+            drawing.open = drawing.newest_list(issuer.store).await?;
+        }
+        let mut newest = drawing.open.as_ref().map_or(0, |open| open.id.0);
+        let mut places = Vec::with_capacity(count);
+        let mut opened = None;
+        let mut writes = Vec::new();
+        while places.len() < count {
+            let from = opened.as_mut().or(drawing.open.as_mut());
+            if let Some(place) = from.and_then(Open::next) {
+                places.push(place);
+            } else {
+                newest += 1;
+                opened = Some(open_list(issuer, ListId(newest), now, &mut writes));
+            }
+        }
+        drawing.remember();
+        let opening = opened.map(|list| {
+            // Should the commit be given up half way, the store says whether the list exists.
+            drawing.open = None;
+            Opening {
+                drawing,
+                list,
+                writes,
+            }
+        });
+        Ok(Drawn {
+            allocator: self,
+            store: issuer.store,
+            places,
+            opening,
         })
     }
 }
 
-/// The right to hand out indices, with the writes that open new lists.
-pub struct Lease<'a> {
-    guard: MutexGuard<'a, Option<Open>>,
+/// Indices that were drawn. Dropped, they are never used.
+#[must_use = "indices that are not committed are lost"]
+pub struct Drawn<'a> {
+    allocator: &'a StatusAllocator,
     store: &'a dyn Store,
-    rng: &'a dyn Rng,
-    public_base: &'a str,
-    open: Option<Open>,
-    newest: i64,
-    opening: Vec<Write>,
+    places: Vec<Place>,
+    opening: Option<Opening<'a>>,
 }
 
-impl Lease<'_> {
-    /// The next free index.
-    pub fn next(&mut self, now: UnixSeconds) -> Place {
-        loop {
-            if let Some(place) = self.open.as_mut().and_then(Open::next) {
-                return place;
-            }
-            self.open_list(now);
-        }
+/// A list that does not exist before the commit: until then nobody else may draw, from it or instead of it.
+struct Opening<'a> {
+    drawing: MutexGuard<'a, Drawing>,
+    list: Open,
+    writes: Vec<Write>,
+}
+
+impl Drawn<'_> {
+    /// The indices, in the order in which they were drawn.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
     }
 
-    /// Commits what was made with the indices handed out, the new lists first. Once.
+    /// Commits what was made with the indices, new lists first. Others draw and commit meanwhile, unless a list is opened.
     ///
     /// # Errors
-    /// As the store says; then nothing is done, and the next lease reads the store anew.
-    pub async fn commit(mut self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
-        let mut all = std::mem::take(&mut self.opening);
-        all.extend(writes);
-        self.store.commit(name, all).await?;
-        *self.guard = self.open.take();
-        Ok(())
+    /// As the store says; then nothing is done, and these indices are not drawn again.
+    pub async fn commit(self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
+        if let Some(opening) = self.opening {
+            let Opening {
+                mut drawing,
+                list,
+                writes: mut all,
+            } = opening;
+            all.extend(writes);
+            self.store.commit(name, all).await?;
+            drawing.open = Some(list);
+            drawing.remember();
+            return Ok(());
+        }
+        let done = self.store.commit(name, writes).await;
+        if let Err(StoreError::Conflict(
+            Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
+        )) = &done
+        {
+            // Somebody else wrote to this store.
+            self.allocator.0.lock().await.open = None;
+        }
+        done
     }
+}
 
-    fn open_list(&mut self, now: UnixSeconds) {
-        self.newest += 1;
-        let id = ListId(self.newest);
-        let uri = format!("{}{STATUS_LIST_PATH}{}", self.public_base, id.0);
-        let seed = self.rng.bytes::<32>();
-        self.opening.push(Write::StatusList(NewStatusList {
-            id,
-            uri: uri.clone(),
-            seed,
-            created_at: now,
+fn open_list(issuer: &Issuer<'_>, id: ListId, now: UnixSeconds, writes: &mut Vec<Write>) -> Open {
+    let uri = format!("{}{STATUS_LIST_PATH}{}", issuer.public_base, id.0);
+    let rng: &dyn Rng = issuer.rng;
+    let seed = rng.bytes::<32>();
+    writes.push(Write::StatusList(NewStatusList {
+        id,
+        uri: uri.clone(),
+        seed,
+        created_at: now,
+    }));
+    let mut decoys = BTreeSet::new();
+    while decoys.len() < (LENGTH / 100 * DECOY_PERCENT) as usize {
+        decoys.insert(rng.below(LENGTH));
+    }
+    // Not along the set's order with one stream of statuses: each is drawn by itself, so nothing ties status to index.
+    for index in &decoys {
+        let status = StatusValue::from_bits(1 + rng.bytes::<1>()[0] % 3);
+        writes.push(Write::Decoy(Decoy {
+            list: id,
+            index: *index,
+            status,
         }));
-        let mut decoys = BTreeSet::new();
-        while decoys.len() < (LENGTH / 100 * DECOY_PERCENT) as usize {
-            decoys.insert(self.rng.below(LENGTH));
-        }
-        // Not along the set's order with one stream of statuses: each is drawn by itself, so nothing ties status to index.
-        for index in &decoys {
-            let status = StatusValue::from_bits(1 + self.rng.bytes::<1>()[0] % 3);
-            self.opening.push(Write::Decoy(Decoy {
-                list: id,
-                index: *index,
-                status,
-            }));
-        }
-        self.open = Some(Open {
-            id,
-            uri,
-            order: order(&seed),
-            decoys,
-            position: 0,
-        });
+    }
+    Open {
+        id,
+        uri,
+        order: order(&seed),
+        decoys,
+        position: 0,
     }
 }
 
@@ -173,26 +218,39 @@ impl Open {
     }
 }
 
-async fn newest_list(store: &dyn Store) -> Result<Option<Open>, StoreError> {
-    let lists = store.status_lists().await?;
-    let Some(row) = lists.into_iter().max_by_key(|list| list.id) else {
-        return Ok(None);
-    };
-    let StatusListRow {
-        id,
-        uri,
-        seed,
-        next_position,
-        ..
-    } = row;
-    let decoys = store.decoys(id).await?;
-    Ok(Some(Open {
-        id,
-        uri,
-        order: order(&seed),
-        decoys: decoys.into_iter().map(|decoy| decoy.index).collect(),
-        position: next_position,
-    }))
+impl Drawing {
+    fn remember(&mut self) {
+        if let Some(open) = &self.open {
+            self.next = Some((open.id, open.position));
+        }
+    }
+
+    /// The newest list of the store, beyond what was committed of it and beyond what was drawn here.
+    async fn newest_list(&self, store: &dyn Store) -> Result<Option<Open>, StoreError> {
+        let lists = store.status_lists().await?;
+        let Some(row) = lists.into_iter().max_by_key(|list| list.id) else {
+            return Ok(None);
+        };
+        let StatusListRow {
+            id,
+            uri,
+            seed,
+            next_position,
+            ..
+        } = row;
+        let decoys = store.decoys(id).await?;
+        let drawn = match self.next {
+            Some((list, next)) if list == id => next,
+            _ => 0,
+        };
+        Ok(Some(Open {
+            id,
+            uri,
+            order: order(&seed),
+            decoys: decoys.into_iter().map(|decoy| decoy.index).collect(),
+            position: next_position.max(drawn),
+        }))
+    }
 }
 
 /// The order in which a list's indices are handed out: a permutation of `0..131072` that follows from the seed.

@@ -6,14 +6,14 @@ use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
 
-use super::allocator::Lease;
+use super::allocator::Drawn;
 use super::sd_jwt::Draft;
 use super::{IssueError, Issuer};
 use crate::ports::attestations::{Form, Issuance};
 use crate::ports::permits::Permit;
 use crate::ports::row_id;
 use crate::ports::signer::SignerError;
-use crate::ports::store::Write;
+use crate::ports::store::{StoreError, Write};
 use crate::signing::{SigningError, compact_batch};
 
 /// Issues both forms for a permit as it is stored, and returns them.
@@ -26,16 +26,11 @@ pub async fn issue_for_permit(
     issuer: &Issuer<'_>,
     permit: &Permit,
 ) -> Result<Option<Vec<Issuance>>, IssueError> {
-    let mut lease = issuer
-        .allocator
-        .lease(issuer.store, issuer.rng, issuer.public_base)
-        .await?;
-    let issued = sign_forms(issuer, &mut lease, std::slice::from_ref(permit)).await?;
-    if issued.is_empty() {
+    let signed = sign_forms(issuer, std::slice::from_ref(permit)).await?;
+    if signed.issued.is_empty() {
         return Ok(None);
     }
-    lease.commit("issue attestation", writes(&issued)).await?;
-    Ok(Some(issued))
+    Ok(Some(signed.commit("issue attestation", Vec::new()).await?))
 }
 
 /// Whether there is anything to attest: neither cancelled nor replaced, and endorsed to today or later.
@@ -45,31 +40,54 @@ pub fn is_attestable(permit: &Permit, now: UnixSeconds) -> bool {
         && permit.endorsed_until.end_of_day() > now
 }
 
+/// Attestations that are signed and not stored.
+pub(crate) struct Signed<'a> {
+    pub(crate) issued: Vec<Issuance>,
+    drawn: Drawn<'a>,
+}
+
+impl Signed<'_> {
+    /// Stores them after `writes`, in the same commit, beside other commits.
+    pub(crate) async fn commit(
+        self,
+        name: &'static str,
+        mut writes: Vec<Write>,
+    ) -> Result<Vec<Issuance>, StoreError> {
+        let issuance = |issuance: &Issuance| Write::Issuance(Box::new(issuance.clone()));
+        writes.extend(self.issued.iter().map(issuance));
+        self.drawn.commit(name, writes).await?;
+        Ok(self.issued)
+    }
+}
+
 /// Signs both forms of each attestable permit in one call of the key's keeper. Stores nothing.
-pub(crate) async fn sign_forms(
-    issuer: &Issuer<'_>,
-    lease: &mut Lease<'_>,
+pub(crate) async fn sign_forms<'a>(
+    issuer: &Issuer<'a>,
     permits: &[Permit],
-) -> Result<Vec<Issuance>, IssueError> {
+) -> Result<Signed<'a>, IssueError> {
     let now = issuer.clock.now();
     let source_as_of = issuer.source_as_of().await?;
     let signer = issuer
         .signers
         .of(KeyPurpose::Attestation)
         .map_err(SigningError::Signer)?;
-    let mut drafts = Vec::with_capacity(permits.len() * 2);
-    for permit in permits.iter().filter(|permit| is_attestable(permit, now)) {
-        for form in [Form::Full, Form::Card] {
-            let place = lease.next(now);
-            let draft = Draft::new(issuer, permit, form, &place, now, source_as_of)?;
-            drafts.push((permit, form, place, draft));
-        }
-    }
-    if drafts.is_empty() {
-        return Ok(Vec::new());
+    let forms: Vec<_> = permits
+        .iter()
+        .filter(|permit| is_attestable(permit, now))
+        .flat_map(|permit| [(permit, Form::Full), (permit, Form::Card)])
+        .collect();
+    let drawn = issuer.allocator.draw(issuer, forms.len(), now).await?;
+    let mut drafts = Vec::with_capacity(forms.len());
+    for ((permit, form), place) in forms.into_iter().zip(drawn.places()) {
+        let draft = Draft::new(issuer, permit, form, place, now, source_as_of)?;
+        drafts.push((permit, form, place, draft));
     }
     let claims: Vec<_> = drafts.iter().map(|(.., draft)| &draft.claims).collect();
-    let signed = compact_batch(signer.as_ref(), Typ::Attestation, &claims).await?;
+    let signed = if claims.is_empty() {
+        Vec::new()
+    } else {
+        compact_batch(signer.as_ref(), Typ::Attestation, &claims).await?
+    };
     if signed.len() != drafts.len() {
         return Err(SigningError::Signer(SignerError::Unavailable {
             purpose: KeyPurpose::Attestation,
@@ -77,7 +95,7 @@ pub(crate) async fn sign_forms(
         })
         .into());
     }
-    Ok(drafts
+    let issued = drafts
         .into_iter()
         .zip(&signed)
         .map(|((permit, form, place, draft), signed)| {
@@ -97,14 +115,8 @@ pub(crate) async fn sign_forms(
                 token,
             }
         })
-        .collect())
-}
-
-pub(crate) fn writes(issued: &[Issuance]) -> Vec<Write> {
-    issued
-        .iter()
-        .map(|issuance| Write::Issuance(Box::new(issuance.clone())))
-        .collect()
+        .collect();
+    Ok(Signed { issued, drawn })
 }
 
 /// What the status list shows for a permit's state.

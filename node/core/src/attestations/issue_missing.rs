@@ -1,7 +1,7 @@
 //! Issues in the background what is missing: permits that have no attestation of what they say now, after a register file or an
 //! endorsement elsewhere. A batch is signed in one call and committed in one commit.
 
-use super::issue_for_permit::{sign_forms, writes};
+use super::issue_for_permit::sign_forms;
 use super::{IssueError, Issuer};
 use crate::ports::permits::Permit;
 use crate::ports::store::StoreError;
@@ -25,17 +25,11 @@ pub async fn issue_missing(issuer: &Issuer<'_>) -> Result<usize, IssueError> {
 }
 
 async fn issue(issuer: &Issuer<'_>, permits: &[Permit]) -> Result<usize, IssueError> {
-    let mut lease = issuer
-        .allocator
-        .lease(issuer.store, issuer.rng, issuer.public_base)
-        .await?;
-    let issued = sign_forms(issuer, &mut lease, permits).await?;
-    if issued.is_empty() {
+    let signed = sign_forms(issuer, permits).await?;
+    if signed.issued.is_empty() {
         return Ok(0);
     }
-    lease
-        .commit("issue missing attestations", writes(&issued))
-        .await?;
+    let issued = signed.commit("issue missing attestations", Vec::new()).await?;
     Ok(issued.len())
 }
 

@@ -377,25 +377,135 @@ async fn indices_go_on_after_a_restart_and_after_a_lost_commit() {
 async fn a_full_list_is_followed_by_the_next() {
     let county = county();
     let issuer = county.issuer();
-    let mut lease = county
+    let drawn = county
         .allocator
-        .lease(&county.store, &county.rng, &county.public_base)
+        .draw(&issuer, ENTRIES, county.now())
         .await
         .unwrap();
     let mut handed_out = BTreeMap::<ListId, BTreeSet<u32>>::new();
-    for _ in 0..ENTRIES {
-        let place = lease.next(county.now());
+    for place in drawn.places() {
         assert!(handed_out.entry(place.list).or_default().insert(place.index));
     }
     assert_eq!(handed_out[&ListId(1)].len(), ENTRIES - 1_310);
     assert_eq!(handed_out[&ListId(2)].len(), 1_310);
-    lease.commit("open", Vec::new()).await.unwrap();
+    drawn.commit("open", Vec::new()).await.unwrap();
     let lists = county.store.status_lists().await.unwrap();
     assert_eq!(lists.len(), 2);
     assert_ne!(lists[0].seed, lists[1].seed);
     let permit = county.seed(0).await;
     let issued = issue_for_permit(&issuer, &permit).await.unwrap().unwrap();
     assert!(issued.iter().all(|issuance| issuance.list == ListId(2)));
+}
+
+/// Draws and loses indices until so many of the open list are left.
+async fn use_up(county: &County, left: usize) {
+    let issuer = county.issuer();
+    let first = county.allocator.draw(&issuer, 1, county.now()).await.unwrap();
+    first.commit("open", Vec::new()).await.unwrap();
+    let used = ENTRIES - 1_310 - 1 - left;
+    drop(county.allocator.draw(&issuer, used, county.now()).await.unwrap());
+}
+
+async fn issued_side_by_side(county: &County, permits: &[Permit]) -> Vec<Result<Vec<Issuance>, IssueError>> {
+    let issuer = county.issuer();
+    let all = permits.iter().map(async |permit| {
+        let issued = issue_for_permit(&issuer, permit).await?;
+        Ok(issued.unwrap())
+    });
+    futures_util::future::join_all(all).await
+}
+
+// STA-3
+#[tokio::test]
+async fn side_by_side_no_index_comes_twice_although_commits_fail_and_the_list_runs_out() {
+    for seed in 0..8 {
+        let county = county();
+        let mut permits = Vec::new();
+        for place in 0..64 {
+            permits.push(county.seed(place).await);
+        }
+        use_up(&county, 50 + seed as usize).await;
+        county.store.disturb(seed);
+        let mut seen = BTreeSet::new();
+        let (mut done, mut failed) = (0, 0);
+        for _ in 0..3 {
+            for issued in issued_side_by_side(&county, &permits).await {
+                match issued {
+                    Ok(issued) => {
+                        done += 1;
+                        for one in issued {
+                            assert!(seen.insert((one.list, one.index)), "seed {seed}: an index twice");
+                        }
+                    }
+                    Err(error) => {
+                        failed += 1;
+                        let store = matches!(error, IssueError::Store(StoreError::Unavailable(_)));
+                        assert!(store, "seed {seed}: {error}");
+                    }
+                }
+            }
+        }
+        assert!(
+            done > 64 && failed > 16,
+            "seed {seed}: {done} done, {failed} failed"
+        );
+        county.store.recover();
+        let lists: BTreeSet<_> = seen.iter().map(|(list, _)| *list).collect();
+        assert_eq!(lists, [ListId(1), ListId(2)].into(), "seed {seed}");
+        for list in lists {
+            for decoy in county.store.decoys(list).await.unwrap() {
+                assert!(!seen.contains(&(list, decoy.index)), "seed {seed}: a decoy");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn others_draw_while_a_commit_is_under_way_but_not_from_a_list_that_does_not_exist_yet() {
+    let county = county();
+    let (issuer, now) = (county.issuer(), county.now());
+    let opening = county.allocator.draw(&issuer, 2, now).await.unwrap();
+    let waiting = county.allocator.draw(&issuer, 2, now);
+    tokio::pin!(waiting);
+    assert!(
+        futures_util::poll!(&mut waiting).is_pending(),
+        "the list is not there yet"
+    );
+    drop(opening);
+    let opening = waiting.await.unwrap();
+    opening.commit("open", Vec::new()).await.unwrap();
+    let one = county.allocator.draw(&issuer, 2, now).await.unwrap();
+    let other = county.allocator.draw(&issuer, 2, now).await.unwrap();
+    let positions = |drawn: &super::allocator::Drawn<'_>| -> Vec<u32> {
+        drawn.places().iter().map(|place| place.position).collect()
+    };
+    assert!(positions(&one).last() < positions(&other).first());
+    other.commit("other", Vec::new()).await.unwrap();
+    one.commit("one", Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn after_another_writer_took_an_index_the_lists_are_read_anew_and_nothing_drawn_comes_again() {
+    let county = county();
+    let permits = [county.seed(0).await, county.seed(1).await, county.seed(2).await];
+    let issuer = county.issuer();
+    issue_for_permit(&issuer, &permits[0]).await.unwrap().unwrap();
+    let other = super::StatusAllocator::default();
+    let others = super::Issuer {
+        allocator: &other,
+        ..issuer
+    };
+    let theirs = issue_for_permit(&others, &permits[1]).await.unwrap().unwrap();
+    let taken = issue_for_permit(&issuer, &permits[2]).await;
+    assert!(matches!(
+        taken,
+        Err(IssueError::Store(StoreError::Conflict(Conflict::Exists(
+            "status index"
+        ))))
+    ));
+    let ours = issue_for_permit(&issuer, &permits[2]).await.unwrap().unwrap();
+    let last = theirs.last().unwrap().position;
+    assert!(ours.iter().all(|one| one.position > last));
 }
 
 proptest! {

@@ -23,11 +23,16 @@ pub async fn endorse(
     let permit = bureau.permit(permit).await?;
     // The date first: who comes too early need not look for papers.
     let act = bureau.act(officer);
+    let number = permit.details.permit_number.clone();
     let change = permit.clone().endorse(evidence, bureau.policy.endorsement, act)?;
     if let Some(missing) = proof_of_basis(permit.details.basis, evidence) {
         return Err(Refusal::Missing(vec![missing]).into());
     }
     bureau
-        .record_and_attest("endorse permit", |_| Ok(vec![change.clone()]), Numbering::Kept)
+        .record_and_attest(
+            "endorse permit",
+            |_| Ok(vec![change.clone()]),
+            Numbering::Kept(&number),
+        )
         .await
 }

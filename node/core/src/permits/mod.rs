@@ -11,6 +11,7 @@ pub mod found;
 pub mod import_register;
 pub mod issue;
 pub mod lifecycle;
+pub mod numbering;
 pub mod office;
 pub mod propose_cancellation;
 pub mod refusal;

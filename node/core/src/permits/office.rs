@@ -1,5 +1,5 @@
-//! What the use cases of this folder share: the office's ports and rules, reading a permit, carrying out a change with its
-//! attestations in one commit, and the serial of permit numbers.
+//! What the use cases of this folder share: the office's ports and rules, reading a permit, and carrying out a change with its
+//! attestations in one commit, beside the commits of others.
 
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
@@ -7,15 +7,14 @@ use comity_spec::time::endorsement::EndorsementProfile;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
 use super::lifecycle::Act;
+use super::numbering::{Counter, SERIAL};
 use super::refusal::{PermitError, Refusal};
-use crate::attestations::issue_for_permit::{sign_forms, writes};
+use crate::attestations::issue_for_permit::sign_forms;
 use crate::attestations::{IssueError, Issuer};
 use crate::ports::attestations::Issuance;
 use crate::ports::permits::{Permit, PermitChange, PermitId};
 use crate::ports::store::{Conflict, StoreError, Write};
 
-/// Name of the setting with the serial of the last permit number given here.
-const SERIAL: &str = "permit_serial";
 /// How often a change is tried when another process took the same index or number.
 const ATTEMPTS: u32 = 4;
 
@@ -41,6 +40,8 @@ pub struct PermitPolicy {
 pub struct Bureau<'a> {
     /// Who issues, and the ports.
     pub issuer: Issuer<'a>,
+    /// Permit numbers given here, and turns.
+    pub counter: &'a Counter,
     /// The county's rules.
     pub policy: PermitPolicy,
 }
@@ -111,9 +112,15 @@ impl Bureau<'_> {
         let mut tries = 1;
         loop {
             match self.attempt(name, &changes, numbering).await {
-                Err(PermitError::Store(StoreError::Conflict(Conflict::Exists(
-                    "status index" | "permit number" | "status list",
-                )))) if tries < ATTEMPTS => tries += 1,
+                Err(PermitError::Store(StoreError::Conflict(
+                    Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
+                ))) if tries < ATTEMPTS => tries += 1,
+                Err(PermitError::Store(StoreError::Conflict(Conflict::Exists("permit number"))))
+                    if tries < ATTEMPTS =>
+                {
+                    self.counter.doubt().await;
+                    tries += 1;
+                }
                 done => return done,
             }
         }
@@ -126,40 +133,48 @@ impl Bureau<'_> {
         numbering: Numbering<'_>,
     ) -> Result<Done, PermitError> {
         let issuer = &self.issuer;
-        // The lease also keeps others of this process from the serial, and from issuing to the same person at another window,
-        // until the commit is answered.
-        let mut lease = issuer
-            .allocator
-            .lease(issuer.store, issuer.rng, issuer.public_base)
-            .await?;
-        if let Numbering::First(person) = numbering {
-            self.must_hold_none(person).await?;
-        }
-        let serial = self
-            .last_serial()
-            .await?
-            .checked_add(1)
-            .ok_or(Refusal::OutOfNumbers)?;
-        let year = u16::try_from(self.today().year()).map_err(|_| Refusal::OutOfNumbers)?;
-        let number = PermitNumber::assign(issuer.region, year, serial).map_err(Refusal::from)?;
+        // Kept until the commit is answered: another window must see this permit, or not have been given the same person.
+        let _turn = match numbering {
+            Numbering::First(person) => Some(self.counter.turn_of(person).await),
+            Numbering::New | Numbering::Kept(_) => None,
+        };
+        let mut also = Vec::new();
+        let number = match numbering {
+            Numbering::Kept(number) => number.clone(),
+            Numbering::New => self.next_number(&mut also).await?,
+            Numbering::First(person) => {
+                self.must_hold_none(person).await?;
+                self.next_number(&mut also).await?
+            }
+        };
         let changes = changes(&number)?;
         let Some(permit) = changes.last().map(|change| change.permit.clone()) else {
             return Err(Refusal::NotFound.into());
         };
-        let attestations = sign_forms(issuer, &mut lease, std::slice::from_ref(&permit)).await?;
+        let signed = sign_forms(issuer, std::slice::from_ref(&permit)).await?;
         let mut all: Vec<_> = changes
             .into_iter()
             .map(|change| Write::Permit(Box::new(change)))
             .collect();
-        if numbering != Numbering::Kept {
-            all.push(Write::Setting {
-                key: SERIAL,
-                value: serial.to_string(),
-            });
-        }
-        all.extend(writes(&attestations));
-        lease.commit(name, all).await.map_err(IssueError::from)?;
+        all.append(&mut also);
+        let attestations = signed.commit(name, all).await.map_err(IssueError::from)?;
         Ok(Done { permit, attestations })
+    }
+
+    /// A number that was never given, and the write that remembers it.
+    async fn next_number(&self, writes: &mut Vec<Write>) -> Result<PermitNumber, PermitError> {
+        let issuer = &self.issuer;
+        let serial = self
+            .counter
+            .draw(issuer.store)
+            .await?
+            .ok_or(Refusal::OutOfNumbers)?;
+        writes.push(Write::Raise {
+            key: SERIAL,
+            value: u64::from(serial),
+        });
+        let year = u16::try_from(self.today().year()).map_err(|_| Refusal::OutOfNumbers)?;
+        Ok(PermitNumber::assign(issuer.region, year, serial).map_err(Refusal::from)?)
     }
 
     /// One person, one permit of this county in force.
@@ -173,16 +188,6 @@ impl Bureau<'_> {
         }
         Ok(())
     }
-
-    async fn last_serial(&self) -> Result<u32, StoreError> {
-        match self.issuer.store.setting(SERIAL).await? {
-            None => Ok(0),
-            Some(text) => text.parse().map_err(|_| StoreError::Corrupt {
-                table: "setting",
-                reason: format!("{SERIAL} is not a number"),
-            }),
-        }
-    }
 }
 
 /// Whether a change gives out a permit number.
@@ -192,6 +197,6 @@ pub(super) enum Numbering<'a> {
     First(&'a CitizenNumber),
     /// It does, in place of another.
     New,
-    /// It does not.
-    Kept,
+    /// It does not: the permit keeps this one.
+    Kept(&'a PermitNumber),
 }

@@ -78,6 +78,13 @@ pub enum Write {
         /// Value.
         value: String,
     },
+    /// A small durable number that only rises: a greater one that is stored stays.
+    Raise {
+        /// Name, of the same kind as a setting's.
+        key: &'static str,
+        /// At least this, up to `i64::MAX`.
+        value: u64,
+    },
     /// Replay keys, sessions and lists that ended before this second are forgotten.
     Forget {
         /// Unix seconds.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{CountingRng, FixedClock, MemoryStore};
 use crate::attestations::{Issuer, StatusAllocator};
+use crate::permits::numbering::Counter;
 use crate::permits::synthetic::resident;
 use crate::permits::{Bureau, PermitPolicy};
 use crate::ports::permits::{Permit, PermitChange, PermitEvent, PermitId};
@@ -36,6 +37,8 @@ pub struct County {
     pub signers: Signers,
     /// Status indices.
     pub allocator: StatusAllocator,
+    /// Permit numbers.
+    pub counter: Counter,
     /// Rules of the county.
     pub policy: PermitPolicy,
 }
@@ -66,6 +69,7 @@ impl County {
             rng,
             signers,
             allocator: StatusAllocator::default(),
+            counter: Counter::default(),
             policy: PermitPolicy {
                 local_issuing: true,
                 ..PermitPolicy::default()
@@ -95,6 +99,7 @@ impl County {
     pub fn bureau(&self) -> Bureau<'_> {
         Bureau {
             issuer: self.issuer(),
+            counter: &self.counter,
             policy: self.policy,
         }
     }

@@ -412,6 +412,7 @@ fn build(
         view: ArcSwap::from_pointee(view.clone()),
         rebuilding: tokio::sync::Mutex::default(),
         allocator: StatusAllocator::default(),
+        counter: crate::permits::numbering::Counter::default(),
         policy: Policy {
             local_issuing: true,
             ..Policy::default()

@@ -26,6 +26,7 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
     commits: Mutex<Vec<&'static str>>,
     failing: Mutex<Option<String>>,
+    disturbed: Mutex<Option<u64>>,
 }
 
 type Read<T> = Result<T, StoreError>;
@@ -36,9 +37,28 @@ impl MemoryStore {
         *lock(&self.failing) = Some(reason.to_owned());
     }
 
-    /// Ends what [`MemoryStore::fail`] began.
+    /// From now on commits overtake each other and about every third fails, the same ones for the same seed.
+    pub fn disturb(&self, seed: u64) {
+        *lock(&self.disturbed) = Some(seed);
+    }
+
+    /// Ends what [`MemoryStore::fail`] or [`MemoryStore::disturb`] began.
     pub fn recover(&self) {
         *lock(&self.failing) = None;
+        *lock(&self.disturbed) = None;
+    }
+
+    /// How long this commit takes, and whether it fails.
+    fn disturbance(&self) -> (u64, bool) {
+        let mut state = lock(&self.disturbed);
+        let Some(state) = state.as_mut() else {
+            return (0, false);
+        };
+        // Knuth's MMIX generator; its upper bits are the good ones.
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((*state >> 33) % 9, (*state >> 40).is_multiple_of(3))
     }
 
     /// Names of the commits that were carried out, oldest first.
@@ -81,6 +101,13 @@ impl Store for MemoryStore {
     async fn commit(&self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
         if let Some(reason) = lock(&self.failing).clone() {
             return Err(StoreError::Unavailable(reason));
+        }
+        let (turns, fails) = self.disturbance();
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        if fails {
+            return Err(StoreError::Unavailable("disturbed".to_owned()));
         }
         let mut tables = lock(&self.tables);
         let mut next = tables.clone();

@@ -100,6 +100,13 @@ impl Tables {
                 Arc::make_mut(&mut self.settings).insert(key.to_owned(), value);
                 Ok(())
             }
+            Write::Raise { key, value } => {
+                let stored = self.settings.get(key).and_then(|text| text.parse::<u64>().ok());
+                if stored.is_none_or(|stored| stored < value) {
+                    Arc::make_mut(&mut self.settings).insert(key.to_owned(), value.to_string());
+                }
+                Ok(())
+            }
             Write::Forget { before } => {
                 self.forget(before);
                 Ok(())
@@ -197,11 +204,8 @@ impl Tables {
         let list = Arc::make_mut(&mut self.lists)
             .get_mut(&issuance.list)
             .ok_or(Conflict::Missing("status list"))?;
-        // Positions only rise: a lower one was handed out by somebody who had not seen the latest.
-        if issuance.position < list.next_position {
-            return Err(Conflict::Exists("status index"));
-        }
-        list.next_position = issuance.position + 1;
+        // Commits come in any order; what is kept is beyond the highest position.
+        list.next_position = list.next_position.max(issuance.position + 1);
         if issuance.status != StatusValue::Valid {
             list.changes += 1;
         }

@@ -200,6 +200,7 @@ impl World {
             peers: self.peers.clone(),
             rebuilding: tokio::sync::Mutex::default(),
             allocator: StatusAllocator::default(),
+            counter: crate::permits::numbering::Counter::default(),
             policy: Policy {
                 local_issuing: true,
                 ..Policy::default()

@@ -72,6 +72,7 @@ async fn one(tx: &mut Tx, write: &Write) -> Result<(), Fault> {
         Write::Dequeue(id) => outbox::dequeue(&mut tx.conn, *id).await,
         Write::Postpone { id, next_at } => outbox::postpone(&mut tx.conn, *id, *next_at).await,
         Write::Setting { key, value } => set(&mut tx.conn, key, value).await,
+        Write::Raise { key, value } => raise(&mut tx.conn, key, *value).await,
         Write::Forget { before } => forget(&mut tx.conn, *before).await,
     }
 }
@@ -82,6 +83,18 @@ async fn set(conn: &mut Conn, name: &str, value: &str) -> Result<(), Fault> {
     )
     .bind(name)
     .bind(value)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn raise(conn: &mut Conn, name: &str, value: u64) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value \
+         WHERE CAST(setting.value AS BIGINT) < CAST(excluded.value AS BIGINT)",
+    )
+    .bind(name)
+    .bind(value.to_string())
     .execute(conn)
     .await?;
     Ok(())

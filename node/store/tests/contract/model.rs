@@ -114,12 +114,16 @@ fn write(rng: &CountingRng, step: u64) -> Write {
             &step.to_be_bytes(),
             NOW + 60,
         )),
-        _ => match draw(rng, 3) {
+        _ => match draw(rng, 4) {
             0 => Write::Record(RecordBody {
                 at: at(soon),
                 body: format!("{{\"step\":{step}}}"),
             }),
-            1 => Write::Setting {
+            1 => Write::Raise {
+                key: "serial",
+                value: u64::from(draw(rng, 30)),
+            },
+            2 => Write::Setting {
                 key: "source_as_of",
                 value: format!("{step}"),
             },
@@ -170,7 +174,9 @@ async fn content(store: &dyn Store, end: i64) -> Vec<String> {
     all.push(format!("{:?}", store.tombstones().await.unwrap()));
     all.push(format!("{:?}", store.lines_after(0, 1000).await.unwrap()));
     all.push(format!("{:?}", store.last_import().await.unwrap()));
-    all.push(format!("{:?}", store.setting("source_as_of").await.unwrap()));
+    for name in ["source_as_of", "serial"] {
+        all.push(format!("{:?}", store.setting(name).await.unwrap()));
+    }
     for key in 0..40 {
         let key = format!("{key}");
         all.push(format!(

@@ -1,16 +1,23 @@
 //! A county's day on every store: a register file is mirrored, attestations and a status list are issued, somebody reports a loss.
 
-use comity_node_core::attestations::Issuer;
+use std::collections::BTreeSet;
+
+use comity_node_core::attestations::issue_for_permit::issue_for_permit;
 use comity_node_core::attestations::issue_missing::issue_missing;
 use comity_node_core::attestations::status_publication::publish;
+use comity_node_core::attestations::{IssueError, Issuer};
+use comity_node_core::permits::codes::Evidence;
 use comity_node_core::permits::import_register::{Counts, Imported, RegisterFile, import_register};
+use comity_node_core::permits::issue::{Application, issue};
 use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::{Bureau, PermitPolicy, synthetic};
 use comity_node_core::ports::attestations::ListId;
-use comity_node_core::ports::store::Store;
+use comity_node_core::ports::permits::Permit;
+use comity_node_core::ports::store::{Conflict, Store, StoreError, Write};
 use comity_node_core::testing::{County, residents};
+use comity_spec::attestation::Basis;
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
-use comity_spec::status::StatusValue;
+use comity_spec::status::{ENTRIES, StatusValue};
 use comity_spec::time::LocalDate;
 
 use crate::on_every_store;
@@ -34,6 +41,7 @@ async fn a_register_is_mirrored_attested_and_published(store: &dyn Store) {
     };
     let bureau = Bureau {
         issuer,
+        counter: &county.counter,
         policy: PermitPolicy::default(),
     };
     let people = residents(county.region, county.today(), PEOPLE);
@@ -81,4 +89,107 @@ async fn a_register_is_mirrored_attested_and_published(store: &dyn Store) {
     );
     let left = counts(import(4, Kind::Full, 20, "").await);
     assert_eq!((left.left, left.unchanged), (20, PEOPLE - 20));
+}
+
+fn local<'a>(county: &'a County, store: &'a dyn Store) -> Bureau<'a> {
+    Bureau {
+        issuer: Issuer {
+            store,
+            ..county.issuer()
+        },
+        ..county.bureau()
+    }
+}
+
+fn application(county: &County, place: usize) -> Application {
+    let person = synthetic::resident(county.region, county.today(), place).unwrap();
+    Application {
+        name: person.name,
+        ethnicity: person.ethnicity,
+        id_type: person.id_type,
+        id_number: person.id_number,
+        hukou_address: person.hukou_address,
+        residence_address: person.residence_address,
+        issuing_authority: person.issuing_authority,
+        tier: person.tier,
+        basis: Basis::Employment,
+        residence_since: county.today().plus_months(-7).unwrap(),
+        insured_months: None,
+        points_standard_met: None,
+        previous_ids: Vec::new(),
+    }
+}
+
+on_every_store!(many_windows_issue_at_once_and_no_index_or_number_comes_twice);
+async fn many_windows_issue_at_once_and_no_index_or_number_comes_twice(store: &dyn Store) {
+    let county = County::yushan(LocalDate::new(2026, 11, 22).unwrap());
+    let bureau = local(&county, store);
+    let officer = "officer-01".parse().unwrap();
+    let evidence = [Evidence::Insurance6Months];
+    let first = issue(&bureau, application(&county, 64), &evidence, &officer)
+        .await
+        .unwrap();
+    // So few are left in the list that the 64 begin another.
+    let used = ENTRIES - 1_310 - 2 - 50;
+    drop(
+        county
+            .allocator
+            .draw(&bureau.issuer, used, county.now())
+            .await
+            .unwrap(),
+    );
+    let stale = Permit {
+        version: 7,
+        ..first.permit.clone()
+    };
+    let windows = (0..64).map(async |place| {
+        let done = issue(&bureau, application(&county, place), &evidence, &officer).await;
+        // Beside each another that is refused by the store; its indices are gone.
+        let refused = issue_for_permit(&bureau.issuer, &stale).await;
+        assert!(matches!(
+            refused,
+            Err(IssueError::Store(StoreError::Conflict(Conflict::Version(
+                "permit"
+            ))))
+        ));
+        done.unwrap()
+    });
+    let (mut places, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    for done in futures_util::future::join_all(windows)
+        .await
+        .into_iter()
+        .chain([first])
+    {
+        assert!(numbers.insert(done.permit.details.permit_number.clone()));
+        let kept = store.attestations_of(done.permit.id, county.now()).await.unwrap();
+        assert_eq!(kept.len(), 2);
+        for one in kept {
+            assert!(places.insert((one.list, one.index)), "an index twice");
+        }
+    }
+    let lists: BTreeSet<_> = places.iter().map(|(list, _)| list.0).collect();
+    assert_eq!(lists, [1, 2].into());
+    assert_eq!(
+        store.setting("permit_serial").await.unwrap().as_deref(),
+        Some("65")
+    );
+    for row in store.status_lists().await.unwrap() {
+        assert_eq!(store.decoys(row.id).await.unwrap().len(), 1_310);
+    }
+}
+
+on_every_store!(a_number_that_only_rises);
+async fn a_number_that_only_rises(store: &dyn Store) {
+    for (value, kept) in [
+        (9, "9"),
+        (10, "10"),
+        (2, "10"),
+        (10, "10"),
+        (100, "100"),
+        (11, "100"),
+    ] {
+        let raise = Write::Raise { key: "serial", value };
+        store.commit("raise", vec![raise]).await.unwrap();
+        assert_eq!(store.setting("serial").await.unwrap().as_deref(), Some(kept));
+    }
 }
