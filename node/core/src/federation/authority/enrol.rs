@@ -5,7 +5,7 @@
 //! clerk says that its keys are replaced after a theft. Protocol §4.
 
 use comity_spec::entity::{Environment, MemberState};
-use comity_spec::ids::{EntityId, Region, RegionPrefix, Thumbprint};
+use comity_spec::ids::{Digest, EntityId, Region, RegionPrefix, Thumbprint};
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::jwk::{Ed25519Key, KeyError};
@@ -13,7 +13,7 @@ use comity_verifier::jws::JwsError;
 
 use super::applicant::{self, Applicant};
 use super::publish::{PublishError, publish};
-use super::{AuthorityState, Kind, Rank, Subordinate, same_key};
+use super::{Applied, AuthorityState, Kind, Rank, Subordinate, same_key};
 use crate::ports::signer::Signer;
 
 /// An application.
@@ -175,6 +175,27 @@ pub enum EnrolError {
         "申请由未登记的密钥 {0} 签名;如密钥已更换,请核实后注明 / signed by a key not stated before: confirm a replacement"
     )]
     StrangeKey(Thumbprint),
+    /// Older than the application that counts: what the member dropped since would be stated again.
+    #[error(
+        "申请签发于 {found}，早于已受理的 {kept}，请重新签发 / the application is older than the one taken over: sign a new one"
+    )]
+    Older {
+        /// `iat` of the application that counts.
+        kept: UnixSeconds,
+        /// Of this one.
+        found: UnixSeconds,
+    },
+    /// Another one of the same second.
+    #[error(
+        "{entity} 在同一秒签发了两份不同的申请 ({iat})，请与其核实 / two different applications of one second: ask the member which \
+         one is its own"
+    )]
+    Fork {
+        /// The member.
+        entity: EntityId,
+        /// When both say.
+        iat: UnixSeconds,
+    },
     /// A member that wants another region, prefix or kind.
     #[error(
         "{0} 已登记为其他区划或类别,请先移除 / is enrolled with another region or as another kind: remove it first"
@@ -212,10 +233,16 @@ pub async fn enrol(
         Place::Province { prefix, name } => (province(state, &applicant, prefix)?, name),
     };
     keys_of_nobody_else(state, &applicant)?;
+    let applied = Applied {
+        iat: applicant.claims.iat,
+        digest: Digest::of(application.configuration.trim().as_bytes()),
+    };
     let mut next = state.clone();
     let renewed = match next.members.iter_mut().find(|member| member.entity == entity) {
         Some(member) => {
             renewable(member, &kind, &applicant, application.replace_keys)?;
+            newest(member, applied)?;
+            member.applied = Some(applied);
             member.name = name;
             member.kind = kind;
             member.keys = applicant.claims.jwks;
@@ -230,6 +257,7 @@ pub async fn enrol(
                 state: MemberState::Active,
                 since: now,
                 statement: String::new(),
+                applied: Some(applied),
             });
             false
         }
@@ -352,5 +380,21 @@ fn renewable(
         Ok(())
     } else {
         Err(EnrolError::StrangeKey(applicant.signer))
+    }
+}
+
+/// Whether an application may follow on the one that counts: a key or pin that the member dropped must not come back with a file
+/// that somebody kept.
+fn newest(member: &Subordinate, applied: Applied) -> Result<(), EnrolError> {
+    match member.applied {
+        Some(kept) if applied.iat < kept.iat => Err(EnrolError::Older {
+            kept: kept.iat,
+            found: applied.iat,
+        }),
+        Some(kept) if applied.iat == kept.iat && applied.digest != kept.digest => Err(EnrolError::Fork {
+            entity: member.entity.clone(),
+            iat: kept.iat,
+        }),
+        _ => Ok(()),
     }
 }

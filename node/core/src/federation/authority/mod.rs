@@ -15,7 +15,7 @@
 //! An authority that runs a server also answers [`FETCH_PATH`] (`?sub=`, [`fetch`]) and [`LIST_PATH`] ([`AuthorityState::active`]).
 
 use comity_spec::entity::{Environment, FederationEntity, MemberState, NodeMetadata};
-use comity_spec::ids::{EntityId, Region, RegionPrefix, Thumbprint};
+use comity_spec::ids::{Digest, EntityId, Region, RegionPrefix, Thumbprint};
 use comity_spec::jose::{Jwk, JwkSet};
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
@@ -122,6 +122,19 @@ pub struct Subordinate {
     pub since: UnixSeconds,
     /// The statement on it, compact JWS.
     pub statement: String,
+    /// The newest application taken over: nothing older counts again. Absent in files from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+}
+
+/// What is kept of an application (TRU-20, TRU-21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Applied {
+    /// When it was issued.
+    pub iat: UnixSeconds,
+    /// SHA-256 of the JWS.
+    pub digest: Digest,
 }
 
 /// What kind of member.

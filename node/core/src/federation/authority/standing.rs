@@ -5,7 +5,7 @@ use comity_spec::ids::EntityId;
 use comity_spec::time::UnixSeconds;
 
 use super::publish::{PublishError, publish};
-use super::{AuthorityState, Kind};
+use super::{AuthorityState, Kind, same_key};
 use crate::ports::signer::Signer;
 
 /// What becomes of a member.
@@ -102,12 +102,21 @@ fn rival(state: &AuthorityState, at: usize) -> Option<EntityId> {
     state
         .holding()
         .filter(|other| other.entity != one.entity)
-        .find(|other| match (&one.kind, &other.kind) {
-            (Kind::County(a), Kind::County(b)) => {
-                a.region == b.region || a.tls_pins.iter().any(|pin| b.tls_pins.contains(pin))
-            }
-            (Kind::Province(a), Kind::Province(b)) => a.covers(*b) || b.covers(*a),
-            _ => false,
+        .find(|other| {
+            let place = match (&one.kind, &other.kind) {
+                (Kind::County(a), Kind::County(b)) => {
+                    a.region == b.region || a.tls_pins.iter().any(|pin| b.tls_pins.contains(pin))
+                }
+                (Kind::Province(a), Kind::Province(b)) => a.covers(*b) || b.covers(*a),
+                _ => false,
+            };
+            let theirs = &other.keys.keys;
+            place
+                || one
+                    .keys
+                    .keys
+                    .iter()
+                    .any(|key| theirs.iter().any(|their| same_key(key, their)))
         })
         .map(|other| other.entity.clone())
 }

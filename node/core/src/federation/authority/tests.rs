@@ -254,6 +254,7 @@ async fn new_keys_of_a_member_are_taken_over_from_a_known_key_or_after_a_persons
     desk.world.provinces[1] = desk.apply().await.unwrap().state;
     let old = desk.applicant.key(KeyPurpose::Federation);
     let new = testing::key("the applicant's next key");
+    desk.configuration["iat"] = json!(NOW + 1);
     desk.configuration["jwks"] = json!({ "keys": [testing::jwk(&old), testing::jwk(&new)] });
     let renewed = desk.apply().await.unwrap();
     assert!(renewed.renewed);
@@ -281,6 +282,71 @@ async fn new_keys_of_a_member_are_taken_over_from_a_known_key_or_after_a_persons
     assert!(matches!(
         desk.apply_with(&jws, true).await,
         Err(EnrolError::OtherPlace(_))
+    ));
+}
+
+// TRU-20, TRU-21
+#[tokio::test]
+async fn an_older_application_and_another_one_of_the_same_second_are_refused() {
+    let mut desk = desk().await;
+    desk.configuration["iat"] = json!(NOW - 10);
+    desk.configuration["exp"] = json!(NOW + 86_400);
+    let dropped = testing::key("a key that the county dropped after a theft");
+    let own = desk.configuration["jwks"]["keys"][0].clone();
+    let earlier = {
+        let mut earlier = desk.configuration.clone();
+        earlier["iat"] = json!(NOW - 20);
+        earlier["jwks"] = json!({ "keys": [own, testing::jwk(&dropped)] });
+        testing::sign(
+            &desk.applicant.key(KeyPurpose::Federation),
+            Typ::EntityStatement,
+            &earlier,
+        )
+    };
+    desk.world.provinces[1] = desk.apply_with(&earlier, false).await.unwrap().state;
+    desk.world.provinces[1] = desk.apply().await.unwrap().state;
+    for replace_keys in [false, true] {
+        assert!(matches!(
+            desk.apply_with(&earlier, replace_keys).await,
+            Err(EnrolError::Older { kept, found }) if (kept, found) == (at(-10), at(-20))
+        ));
+    }
+    assert!(
+        desk.apply().await.unwrap().renewed,
+        "the same one again changes nothing"
+    );
+    desk.node()["contact"] = json!({ "zh": "示例", "en": "another of the same second" });
+    assert!(matches!(desk.apply().await, Err(EnrolError::Fork { .. })));
+    desk.configuration["iat"] = json!(NOW - 9);
+    assert!(desk.apply().await.unwrap().renewed);
+    // A state file of before this was kept still reads.
+    let mut file = serde_json::to_value(desk.zhejiang()).unwrap();
+    for member in file["members"].as_array_mut().unwrap() {
+        member.as_object_mut().unwrap().remove("applied").unwrap();
+    }
+    let read: AuthorityState = serde_json::from_str(&file.to_string()).unwrap();
+    assert!(read.members.iter().all(|member| member.applied.is_none()));
+}
+
+// TRU-12
+#[tokio::test]
+async fn a_member_does_not_come_back_when_another_has_its_key_by_now() {
+    let mut desk = desk().await;
+    let key = signer(&desk.world.federation.provinces[1].key);
+    let changshan = desk.world.federation.county("330822").clone();
+    let theirs = testing::jwk(&changshan.key(KeyPurpose::Federation));
+    let removed = set_standing(desk.zhejiang(), &key, &changshan.entity, Standing::Remove, at(1))
+        .await
+        .unwrap();
+    desk.world.provinces[1] = removed;
+    desk.configuration["jwks"]["keys"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!(theirs));
+    let taken = desk.apply().await.unwrap().state;
+    assert!(matches!(
+        set_standing(&taken, &key, &changshan.entity, Standing::Reinstate, at(3)).await,
+        Err(StandingError::PlaceTaken { ref by, .. }) if *by == desk.applicant.entity
     ));
 }
 
