@@ -25,6 +25,8 @@ pub enum Role {
 pub struct Officer {
     /// Pseudonym: all that leaves the county.
     pub id: OfficerId,
+    /// 1 at first, one more at each change, a counted sign-in included; a change is refused unless the stored one is one less.
+    pub version: i64,
     /// Name as the county knows it; stored encrypted.
     pub name: String,
     /// What the officer may do.

@@ -6,6 +6,8 @@
 //! fails with [`StoreError::Conflict`] and nothing of its list is done.
 
 use async_trait::async_trait;
+use comity_spec::ids::OfficerId;
+use comity_spec::time::UnixSeconds;
 
 use super::agreements::{AgreementReads, AgreementRow, WithdrawalRow};
 use super::attestations::{AttestationReads, Decoy, Issuance, NewStatusList, Publication};
@@ -52,10 +54,29 @@ pub enum Write {
     RecordHead(RecordHead),
     /// A verification at our own windows, new or changed: refused when its version moved on.
     Recognition(Box<Recognition>),
-    /// An officer, new or changed.
+    /// An officer, new or changed: refused when its version moved on.
     Officer(Officer),
+    /// What a sign-in leaves behind on an officer and nothing else of the row: refused when the officer's version moved on.
+    SignInCount {
+        /// Who.
+        officer: OfficerId,
+        /// The version that the author read.
+        expected: i64,
+        /// Wrong passwords in a row.
+        failures: u32,
+        /// No sign-in before this second.
+        locked_until: Option<UnixSeconds>,
+    },
     /// A session begins.
     Session(Session),
+    /// A session's end is moved on, never back: refused when the session has ended, so that a request under way does not bring it
+    /// back.
+    ExtendSession {
+        /// SHA-256 of its token.
+        token: [u8; 32],
+        /// Its new end.
+        expires: UnixSeconds,
+    },
     /// A session ends, by the SHA-256 of its token.
     EndSession([u8; 32]),
     /// A two-person act, new or decided: refused when it was decided before.

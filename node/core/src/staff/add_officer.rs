@@ -10,7 +10,7 @@ use super::passwords::{self, PasswordError};
 use crate::audit::{Event, Line};
 use crate::node::Node;
 use crate::ports::officers::{Officer, Role};
-use crate::ports::store::{StoreError, Write};
+use crate::ports::store::{Conflict, StoreError, Write};
 
 /// An officer to add or change.
 #[derive(Clone)]
@@ -74,23 +74,33 @@ pub async fn add_officer(node: &Node, command: AddOfficer) -> Result<(), AddOffi
     if roles.is_empty() {
         return Err(AddOfficerError::NoRole);
     }
-    let password = match (password, node.store.officer(&id).await?) {
-        (Some(password), _) => passwords::hash(&password, node.rng.as_ref()).await?,
-        (None, Some(known)) => known.password,
-        (None, None) => return Err(AddOfficerError::NoPassword),
+    let password = match password {
+        Some(password) => Some(passwords::hash(&password, node.rng.as_ref()).await?),
+        None => None,
     };
-    let line = Line::about(Event::OfficerChanged, node.now(), &id).write()?;
-    let officer = Officer {
-        id,
-        name,
-        roles,
-        password,
-        active,
-        failures: 0,
-        locked_until: None,
-    };
-    node.store
-        .commit("add officer", vec![Write::Officer(officer), line])
-        .await?;
-    Ok(())
+    loop {
+        let known = node.store.officer(&id).await?;
+        let officer = Officer {
+            id: id.clone(),
+            version: known.as_ref().map_or(0, |known| known.version) + 1,
+            name: name.clone(),
+            roles: roles.clone(),
+            password: password
+                .clone()
+                .or(known.map(|known| known.password))
+                .ok_or(AddOfficerError::NoPassword)?,
+            active,
+            failures: 0,
+            locked_until: None,
+        };
+        let line = Line::about(Event::OfficerChanged, node.now(), &id).write()?;
+        let writes = vec![Write::Officer(officer), line];
+        match node.store.commit("add officer", writes).await {
+            Ok(()) => return Ok(()),
+            // Somebody signed in or changed the password meanwhile. Each round costs the other side a comparison of passwords,
+            // one at a time, so this one gets its turn.
+            Err(StoreError::Conflict(Conflict::Version(_))) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

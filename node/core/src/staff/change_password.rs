@@ -9,7 +9,7 @@ use super::sign_in::{self, SCOPE, SignInError};
 use crate::audit::{Event, Line};
 use crate::node::Node;
 use crate::ports::officers::Officer;
-use crate::ports::store::Write;
+use crate::ports::store::{Conflict, StoreError, Write};
 
 /// Old and new password.
 #[derive(Clone)]
@@ -49,17 +49,22 @@ pub async fn change_password(
         .filter(|officer| officer.active)
         .ok_or(SignInError::Refused)?;
     let now = node.now();
-    let locked = officer.locked_until.is_some_and(|until| now < until);
-    if !passwords::is_right(&command.old, Some(officer.password.clone())).await? || locked {
-        // A stolen session must not be a place to try out passwords either.
-        sign_in::refuse(node, officer).await?;
+    let right = passwords::is_right(&command.old, Some(officer.password.clone())).await?;
+    if sign_in::is_locked(&officer, now) {
+        let line = Line::about(Event::SignInRefused, now, id).write()?;
+        node.store.commit("sign-in refused", vec![line]).await?;
         return Err(SignInError::Refused);
+    }
+    if !right {
+        // A stolen session must not be a place to try out passwords either.
+        return Err(unless_changed(sign_in::refuse(node, &officer).await));
     }
     let password = passwords::hash(&command.new, node.rng.as_ref()).await?;
     if passwords::is_right(&command.new, Some(officer.password.clone())).await? {
         return Err(SignInError::Password(PasswordError::Same));
     }
     let officer = Officer {
+        version: officer.version + 1,
         password,
         failures: 0,
         locked_until: None,
@@ -72,6 +77,16 @@ pub async fn change_password(
         Write::Officer(officer),
     ];
     writes.extend(sessions::digest_of(&session.token).map(Write::EndSession));
-    node.store.commit("change password", writes).await?;
-    Ok(signed_in)
+    match node.store.commit("change password", writes).await {
+        Ok(()) => Ok(signed_in),
+        Err(error) => Err(unless_changed(Err(error.into()))),
+    }
+}
+
+/// An operator changed the officer while passwords were compared: the old one was compared with what no longer counts.
+fn unless_changed(done: Result<(), SignInError>) -> SignInError {
+    match done {
+        Ok(()) | Err(SignInError::Store(StoreError::Conflict(Conflict::Version(_)))) => SignInError::Refused,
+        Err(error) => error,
+    }
 }

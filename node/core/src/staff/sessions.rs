@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::node::Node;
 use crate::ports::officers::{Officer, Role, Session};
-use crate::ports::store::{StoreError, Write};
+use crate::ports::store::{Conflict, StoreError, Write};
 
 /// Seconds without a request after which a session ends.
 pub const IDLE: i64 = 30 * 60;
@@ -126,13 +126,16 @@ pub async fn authenticate(node: &Node, cookie: &str) -> Result<SignedIn, Session
     }
     let expires = now.plus_saturating(IDLE).min(end);
     if expires.since(stored.expires) >= EXTEND_EVERY {
-        // Two requests at once both move it on; the later end stands or the earlier one, a minute apart.
-        let moved = Session {
+        let moved = Write::ExtendSession {
+            token: stored.token,
             expires,
-            ..stored.clone()
         };
-        let writes = vec![Write::EndSession(stored.token), Write::Session(moved)];
-        node.store.commit("extend session", writes).await?;
+        match node.store.commit("extend session", vec![moved]).await {
+            Ok(()) => {}
+            // Signed out while this request was under way.
+            Err(StoreError::Conflict(Conflict::Missing(_))) => return Err(SessionError::Ended),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(SignedIn {
         acting: Acting {

@@ -2,10 +2,12 @@
 //!
 //! Five wrong passwords in a row lock the officer out for a quarter of an hour. Unknown, wrong, locked and inactive end in one
 //! answer after the same work. Attempts for one pseudonym are made one after the other, so that trying many at once does not get
-//! round the count; the record shows every refusal of a known officer.
+//! round the count; the record shows every refusal of a known officer. An attempt changes the count of the row it compared and
+//! nothing else: what an operator changed meanwhile stands, and decides.
 
 use comity_spec::ids::OfficerId;
 use comity_spec::problem::ProblemType;
+use comity_spec::time::UnixSeconds;
 use secrecy::SecretString;
 
 use super::passwords::{self, PasswordError};
@@ -13,7 +15,7 @@ use super::sessions::{self, SignedIn};
 use crate::audit::{Event, Line};
 use crate::node::Node;
 use crate::ports::officers::Officer;
-use crate::ports::store::{StoreError, Write};
+use crate::ports::store::{Conflict, StoreError, Write};
 
 /// Wrong passwords in a row after which an officer is locked out.
 pub const MOST_FAILURES: u32 = 5;
@@ -84,14 +86,31 @@ pub async fn sign_in(node: &Node, command: &SignIn) -> Result<SignedIn, SignInEr
         Ok(id) => node.store.officer(&id).await?,
         Err(_) => None,
     };
-    let now = node.now();
     let stored = officer.as_ref().map(|officer| officer.password.clone());
     let right = passwords::is_right(&command.password, stored).await?;
-    let Some(officer) = officer else {
+    let Some(mut officer) = officer else {
         return Err(SignInError::Refused);
     };
-    let locked = officer.locked_until.is_some_and(|until| now < until);
-    if locked || !officer.active {
+    let compared = officer.password.clone();
+    loop {
+        match enter(node, &officer, right && officer.password == compared).await {
+            // Comparing took its time: an operator changed the officer meanwhile. What is true now decides.
+            Err(SignInError::Store(StoreError::Conflict(Conflict::Version(_)))) => {
+                officer = node
+                    .store
+                    .officer(&officer.id)
+                    .await?
+                    .ok_or(SignInError::Refused)?;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Begins the session of an officer whose password was compared, as the row stands; a conflict when it moved on.
+async fn enter(node: &Node, officer: &Officer, right: bool) -> Result<SignedIn, SignInError> {
+    let now = node.now();
+    if is_locked(officer, now) || !officer.active {
         // A right password tells nothing to whoever tries it on a locked officer, and a wrong one does not lengthen the lock.
         let line = Line::about(Event::SignInRefused, now, &officer.id).write()?;
         node.store.commit("sign-in refused", vec![line]).await?;
@@ -101,33 +120,41 @@ pub async fn sign_in(node: &Node, command: &SignIn) -> Result<SignedIn, SignInEr
         refuse(node, officer).await?;
         return Err(SignInError::Refused);
     }
-    let (signed_in, session) = sessions::begin(node, &officer);
-    let mut writes = vec![session, Line::about(Event::SignedIn, now, &officer.id).write()?];
-    if officer.failures > 0 || officer.locked_until.is_some() {
-        writes.push(Write::Officer(Officer {
-            failures: 0,
-            locked_until: None,
-            ..officer
-        }));
-    }
+    let (signed_in, session) = sessions::begin(node, officer);
+    let writes = vec![
+        session,
+        counted(officer, 0, None),
+        Line::about(Event::SignedIn, now, &officer.id).write()?,
+    ];
     node.store.commit("sign in", writes).await?;
     Ok(signed_in)
 }
 
-/// Counts a wrong password; the last one that is allowed locks.
-pub(super) async fn refuse(node: &Node, mut officer: Officer) -> Result<(), SignInError> {
+/// Whether nobody may sign in as this officer now.
+pub(super) fn is_locked(officer: &Officer, now: UnixSeconds) -> bool {
+    officer.locked_until.is_some_and(|until| now < until)
+}
+
+/// Counts a wrong password; the last one that is allowed locks. For an officer who is not locked.
+pub(super) async fn refuse(node: &Node, officer: &Officer) -> Result<(), SignInError> {
     let now = node.now();
-    officer.failures = officer.failures.saturating_add(1);
-    officer.locked_until = None;
-    let mut event = Event::SignInRefused;
-    if officer.failures >= MOST_FAILURES {
-        officer.failures = 0;
-        officer.locked_until = Some(now.plus_saturating(LOCKED_FOR));
-        event = Event::LockedOut;
-    }
+    let failures = officer.failures.saturating_add(1);
+    let (event, count) = if failures >= MOST_FAILURES {
+        let until = now.plus_saturating(LOCKED_FOR);
+        (Event::LockedOut, counted(officer, 0, Some(until)))
+    } else {
+        (Event::SignInRefused, counted(officer, failures, None))
+    };
     let line = Line::about(event, now, &officer.id).write()?;
-    node.store
-        .commit("sign-in refused", vec![Write::Officer(officer), line])
-        .await?;
+    node.store.commit("sign-in refused", vec![count, line]).await?;
     Ok(())
+}
+
+fn counted(officer: &Officer, failures: u32, locked_until: Option<UnixSeconds>) -> Write {
+    Write::SignInCount {
+        officer: officer.id.clone(),
+        expected: officer.version,
+        failures,
+        locked_until,
+    }
 }

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::audit::{Event, Line};
 use crate::node::Node;
-use crate::ports::officers::{OfficerReads as _, Role};
+use crate::ports::officers::{Officer, OfficerReads as _, Role};
 use crate::ports::record::RecordReads as _;
+use crate::ports::store::Write;
 use crate::testing::Pair;
 
 const PASSWORD: &str = "示例口令-甲乙丙丁戊";
@@ -261,4 +262,119 @@ async fn an_officer_needs_a_role_and_a_password() {
         add_officer(node, short).await,
         Err(AddOfficerError::Password(PasswordError::TooShort))
     ));
+}
+
+async fn stored(pair: &Pair) -> Officer {
+    let id = "clerk-01".parse().unwrap();
+    pair.changshan_store.officer(&id).await.unwrap().unwrap()
+}
+
+async fn next(pair: &Pair, password: &str) -> Officer {
+    let before = stored(pair).await;
+    Officer {
+        version: before.version + 1,
+        password: password.to_owned(),
+        ..before
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_does_not_undo_what_an_operator_did_at_the_same_moment() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    for (commit, password) in [("sign in", PASSWORD), ("sign-in refused", "错误的口令")] {
+        add_officer(node, officer()).await.unwrap();
+        assert!(
+            enter(node, "clerk-01", "错误的口令").await.is_err(),
+            "one failure to clear"
+        );
+        let before = stored(&pair).await;
+        let deactivated = Officer {
+            version: before.version + 1,
+            active: false,
+            roles: vec![Role::Supervisor],
+            ..before
+        };
+        pair.changshan_store
+            .meanwhile(commit, vec![Write::Officer(deactivated)]);
+        let refused = enter(node, "clerk-01", password).await;
+        assert!(
+            matches!(refused, Err(SignInError::Refused)),
+            "{commit}: {refused:?}"
+        );
+        let now = stored(&pair).await;
+        assert!(!now.active, "{commit}");
+        assert_eq!(now.roles, [Role::Supervisor], "{commit}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_set_by_an_operator_stands_whatever_happened_at_the_same_moment() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let session = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    let reset = next(&pair, "$argon2id$reset").await;
+    pair.changshan_store
+        .meanwhile("change password", vec![Write::Officer(reset.clone())]);
+    let command = ChangePassword {
+        old: secret(PASSWORD),
+        new: secret("示例新口令-子丑寅卯"),
+    };
+    let refused = change_password(node, &session, &command).await;
+    assert!(matches!(refused, Err(SignInError::Refused)), "{refused:?}");
+    assert_eq!(stored(&pair).await.password, reset.password);
+    // And an operator who changes a role does not bring back the password that was changed meanwhile.
+    let changed = next(&pair, "$argon2id$changed").await;
+    pair.changshan_store
+        .meanwhile("add officer", vec![Write::Officer(changed)]);
+    let promoted = AddOfficer {
+        roles: vec![Role::Supervisor],
+        password: None,
+        ..officer()
+    };
+    add_officer(node, promoted).await.unwrap();
+    let now = stored(&pair).await;
+    assert_eq!(now.password, "$argon2id$changed");
+    assert_eq!(now.roles, [Role::Supervisor]);
+}
+
+#[tokio::test]
+async fn a_lock_outlasts_attempts_to_change_the_password() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let session = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    for _ in 0..MOST_FAILURES {
+        assert!(enter(node, "clerk-01", "错误的口令").await.is_err());
+    }
+    let locked = stored(&pair).await.locked_until;
+    assert!(locked.is_some());
+    for old in ["错误的口令", PASSWORD] {
+        let command = ChangePassword {
+            old: secret(old),
+            new: secret("示例新口令-子丑寅卯"),
+        };
+        assert!(matches!(
+            change_password(node, &session, &command).await,
+            Err(SignInError::Refused)
+        ));
+        assert_eq!(stored(&pair).await.locked_until, locked, "{old}");
+    }
+    assert!(matches!(
+        enter(node, "clerk-01", PASSWORD).await,
+        Err(SignInError::Refused)
+    ));
+}
+
+#[tokio::test]
+async fn a_request_under_way_does_not_bring_back_a_session_that_was_ended() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let session = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    pair.clock.advance(IDLE / 2);
+    let digest = super::sessions::digest_of(&session.token).unwrap();
+    pair.changshan_store
+        .meanwhile("extend session", vec![Write::EndSession(digest)]);
+    assert!(matches!(present(node, &session).await, Err(SessionError::Ended)));
+    assert!(pair.changshan_store.session(&digest).await.unwrap().is_none());
+    assert!(matches!(present(node, &session).await, Err(SessionError::Ended)));
 }

@@ -27,6 +27,7 @@ pub struct MemoryStore {
     commits: Mutex<Vec<&'static str>>,
     failing: Mutex<Option<String>>,
     disturbed: Mutex<Option<u64>>,
+    meanwhile: Mutex<Vec<(&'static str, Vec<Write>)>>,
 }
 
 type Read<T> = Result<T, StoreError>;
@@ -59,6 +60,11 @@ impl MemoryStore {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         ((*state >> 33) % 9, (*state >> 40).is_multiple_of(3))
+    }
+
+    /// Commits these writes right before the next commit of this name: what somebody else did at the same moment.
+    pub fn meanwhile(&self, name: &'static str, writes: Vec<Write>) {
+        lock(&self.meanwhile).push((name, writes));
     }
 
     /// Names of the commits that were carried out, oldest first.
@@ -110,6 +116,11 @@ impl Store for MemoryStore {
             return Err(StoreError::Unavailable("disturbed".to_owned()));
         }
         let mut tables = lock(&self.tables);
+        for (_, others) in lock(&self.meanwhile).extract_if(.., |(before, _)| *before == name) {
+            for write in others {
+                tables.apply(write).map_err(StoreError::Conflict)?;
+            }
+        }
         let mut next = tables.clone();
         for write in writes {
             next.apply(write).map_err(StoreError::Conflict)?;

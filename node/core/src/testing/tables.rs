@@ -77,14 +77,26 @@ impl Tables {
                 Ok(())
             }
             Write::Recognition(recognition) => self.recognition(*recognition),
-            Write::Officer(officer) => {
-                Arc::make_mut(&mut self.officers).insert(officer.id.clone(), officer);
-                Ok(())
+            Write::Officer(officer) => self.officer(officer),
+            Write::SignInCount {
+                officer,
+                expected,
+                failures,
+                locked_until,
+            } => {
+                let known = self.officers.get(&officer).cloned();
+                self.officer(Officer {
+                    version: expected + 1,
+                    failures,
+                    locked_until,
+                    ..known.ok_or(Conflict::Version("officer"))?
+                })
             }
             Write::Session(session) => {
                 Arc::make_mut(&mut self.sessions).insert(session.token, session);
                 Ok(())
             }
+            Write::ExtendSession { token, expires } => self.extend_session(token, expires),
             Write::EndSession(token) => {
                 Arc::make_mut(&mut self.sessions).remove(&token);
                 Ok(())
@@ -339,6 +351,23 @@ impl Tables {
             return Err(Conflict::Version("recognition"));
         }
         Arc::make_mut(&mut self.recognitions).insert(recognition.trace, recognition);
+        Ok(())
+    }
+
+    fn officer(&mut self, officer: Officer) -> Done {
+        let stored = self.officers.get(&officer.id).map_or(0, |known| known.version);
+        if officer.version != stored + 1 {
+            return Err(Conflict::Version("officer"));
+        }
+        Arc::make_mut(&mut self.officers).insert(officer.id.clone(), officer);
+        Ok(())
+    }
+
+    fn extend_session(&mut self, token: [u8; 32], expires: UnixSeconds) -> Done {
+        let session = Arc::make_mut(&mut self.sessions)
+            .get_mut(&token)
+            .ok_or(Conflict::Missing("session"))?;
+        session.expires = session.expires.max(expires);
         Ok(())
     }
 

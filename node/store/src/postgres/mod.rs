@@ -51,10 +51,16 @@ const LOCK: i32 = 0x636F_6D69;
 /// has ended; a start by a supervisor, at once, would otherwise find its own predecessor in the way.
 const HANDOVER: Duration = Duration::from_secs(2);
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("../../migrations/postgres/0001_store.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("../../migrations/postgres/0001_store.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("../../migrations/postgres/0002_officer_version.sql"),
+    },
+];
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS store_schema (
     version BIGINT PRIMARY KEY,

@@ -65,7 +65,16 @@ async fn one(tx: &mut Tx, write: &Write) -> Result<(), Fault> {
         Write::RecordHead(head) => record::head(&mut tx.conn, head).await,
         Write::Recognition(row) => recognitions::recognition(tx, row).await,
         Write::Officer(officer) => officers::officer(tx, officer).await,
+        Write::SignInCount {
+            officer,
+            expected,
+            failures,
+            locked_until,
+        } => officers::count_sign_in(&mut tx.conn, officer, *expected, *failures, *locked_until).await,
         Write::Session(session) => officers::begin_session(&mut tx.conn, session).await,
+        Write::ExtendSession { token, expires } => {
+            officers::extend_session(&mut tx.conn, token, *expires).await
+        }
         Write::EndSession(token) => officers::end_session(&mut tx.conn, token).await,
         Write::PendingAct(act) => officers::act(tx, act).await,
         Write::Queue(item) => outbox::queue(&mut tx.conn, item).await,

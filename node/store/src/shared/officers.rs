@@ -7,6 +7,7 @@ use comity_node_core::ports::officers::{Officer, OfficerReads, PendingAct, Sessi
 use comity_node_core::ports::permits::PermitId;
 use comity_node_core::ports::store::{Conflict, StoreError};
 use comity_spec::ids::OfficerId;
+use comity_spec::time::UnixSeconds;
 
 use super::{Conn, Store, Tx, refused};
 use crate::column::{Columns, to_text};
@@ -16,6 +17,7 @@ const OFFICER: Columns = Columns("officer");
 const SESSION: Columns = Columns("officer_session");
 const ACT: Columns = Columns("pending_act");
 
+/// A new officer, or the next version of one.
 pub(super) async fn officer(tx: &mut Tx, officer: &Officer) -> Result<(), Fault> {
     let name = OFFICER.seal(
         &tx.cipher,
@@ -23,22 +25,52 @@ pub(super) async fn officer(tx: &mut Tx, officer: &Officer) -> Result<(), Fault>
         officer.id.as_str().as_bytes(),
         &officer.name,
     )?;
-    sqlx::query(
-        "INSERT INTO officer (id, name_sealed, roles, password, active, failures, locked_until) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET name_sealed = excluded.name_sealed, \
-         roles = excluded.roles, password = excluded.password, active = excluded.active, \
-         failures = excluded.failures, locked_until = excluded.locked_until",
+    let statement = if officer.version == 1 {
+        "INSERT INTO officer (id, version, name_sealed, roles, password, active, failures, locked_until) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING"
+    } else {
+        "UPDATE officer SET version = $2, name_sealed = $3, roles = $4, password = $5, active = $6, failures = $7, \
+         locked_until = $8 WHERE id = $1 AND version = $2 - 1"
+    };
+    let done = sqlx::query(statement)
+        .bind(officer.id.as_str())
+        .bind(officer.version)
+        .bind(name)
+        .bind(to_text(OFFICER, &officer.roles)?)
+        .bind(&officer.password)
+        .bind(i64::from(officer.active))
+        .bind(i64::from(officer.failures))
+        .bind(officer.locked_until.map(|until| until.get()))
+        .execute(&mut tx.conn)
+        .await?;
+    unless_moved_on(done.rows_affected())
+}
+
+pub(super) async fn count_sign_in(
+    conn: &mut Conn,
+    officer: &OfficerId,
+    expected: i64,
+    failures: u32,
+    locked_until: Option<UnixSeconds>,
+) -> Result<(), Fault> {
+    let done = sqlx::query(
+        "UPDATE officer SET version = version + 1, failures = $3, locked_until = $4 WHERE id = $1 AND version = $2",
     )
-    .bind(officer.id.as_str())
-    .bind(name)
-    .bind(to_text(OFFICER, &officer.roles)?)
-    .bind(&officer.password)
-    .bind(i64::from(officer.active))
-    .bind(i64::from(officer.failures))
-    .bind(officer.locked_until.map(|until| until.get()))
-    .execute(&mut tx.conn)
+    .bind(officer.as_str())
+    .bind(expected)
+    .bind(i64::from(failures))
+    .bind(locked_until.map(|until| until.get()))
+    .execute(conn)
     .await?;
-    Ok(())
+    unless_moved_on(done.rows_affected())
+}
+
+fn unless_moved_on(rows: u64) -> Result<(), Fault> {
+    if rows == 0 {
+        Err(Conflict::Version("officer").into())
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) async fn begin_session(conn: &mut Conn, session: &Session) -> Result<(), Fault> {
@@ -50,6 +82,25 @@ pub(super) async fn begin_session(conn: &mut Conn, session: &Session) -> Result<
         .execute(conn)
         .await
         .map_err(|error| refused(error, "session", "officer"))?;
+    Ok(())
+}
+
+/// Moves the end on, of a session that is there. Two requests at once: the later end stands.
+pub(super) async fn extend_session(
+    conn: &mut Conn,
+    token: &[u8; 32],
+    expires: UnixSeconds,
+) -> Result<(), Fault> {
+    let done = sqlx::query(
+        "UPDATE officer_session SET expires = CASE WHEN expires < $2 THEN $2 ELSE expires END WHERE token = $1",
+    )
+    .bind(token.to_vec())
+    .bind(expires.get())
+    .execute(conn)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Conflict::Missing("session").into());
+    }
     Ok(())
 }
 
@@ -99,19 +150,20 @@ pub(super) async fn act(tx: &mut Tx, act: &PendingAct) -> Result<(), Fault> {
 macro_rules! select_officer {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name_sealed, roles, password, active, failures, locked_until FROM officer ",
+            "SELECT id, version, name_sealed, roles, password, active, failures, locked_until FROM officer ",
             $rest
         )
     };
 }
 
-type OfficerRow = (String, Vec<u8>, String, String, i64, i64, Option<i64>);
+type OfficerRow = (String, i64, Vec<u8>, String, String, i64, i64, Option<i64>);
 
 fn read_officer(cipher: &Cipher, row: OfficerRow) -> Result<Officer, StoreError> {
-    let (id, name, roles, password, active, failures, locked_until) = row;
+    let (id, version, name, roles, password, active, failures, locked_until) = row;
     Ok(Officer {
         name: OFFICER.open(cipher, "name_sealed", id.as_bytes(), &name)?,
         id: OFFICER.parse(&id)?,
+        version,
         roles: OFFICER.json(roles.as_bytes())?,
         password,
         active: active != 0,

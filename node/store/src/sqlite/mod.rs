@@ -42,10 +42,16 @@ pub(crate) type Conn = SqliteConnection;
 /// Reading connections: SQLite readers do not wait for each other, and two cores feed no more than this.
 const READERS: u32 = 4;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("../../migrations/sqlite/0001_store.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("../../migrations/sqlite/0001_store.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("../../migrations/sqlite/0002_officer_version.sql"),
+    },
+];
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS store_schema (
     version INTEGER PRIMARY KEY,

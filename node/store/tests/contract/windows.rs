@@ -266,6 +266,7 @@ async fn a_cancellation_finds_the_verifications_that_rest_on_it(store: &dyn Stor
 pub(crate) fn officer(n: u32) -> Officer {
     Officer {
         id: officer_id(n),
+        version: 1,
         name: format!("钱安安示例{n}"),
         roles: vec![Role::Clerk, Role::Supervisor],
         password: "$argon2id$example".to_owned(),
@@ -283,6 +284,7 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
         vec![Write::Officer(officer(2)), Write::Officer(one.clone())],
     )
     .await;
+    one.version = 2;
     one.failures = 3;
     one.active = false;
     one.locked_until = Some(at(NOW + 60));
@@ -290,6 +292,44 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
     assert_eq!(store.officer(&one.id).await.unwrap(), Some(one.clone()));
     assert_eq!(store.officers().await.unwrap(), [one.clone(), officer(2)]);
     assert_eq!(store.officer(&officer_id(3)).await.unwrap(), None);
+    let stale = [1, 2, 4].map(|version| Officer {
+        version,
+        active: true,
+        ..one.clone()
+    });
+    for stale in stale {
+        let refused = conflict(store, vec![Write::Officer(stale)]).await;
+        assert_eq!(refused, Conflict::Version("officer"));
+    }
+    let count = |expected| Write::SignInCount {
+        officer: officer_id(1),
+        expected,
+        failures: 0,
+        locked_until: None,
+    };
+    assert_eq!(
+        conflict(store, vec![count(1)]).await,
+        Conflict::Version("officer")
+    );
+    done(store, vec![count(2)]).await;
+    let counted = Officer {
+        version: 3,
+        failures: 0,
+        locked_until: None,
+        ..one.clone()
+    };
+    assert_eq!(
+        store.officer(&one.id).await.unwrap(),
+        Some(counted),
+        "and nothing else"
+    );
+    let nobody = Write::SignInCount {
+        officer: officer_id(3),
+        expected: 0,
+        failures: 1,
+        locked_until: None,
+    };
+    assert_eq!(conflict(store, vec![nobody]).await, Conflict::Version("officer"));
     let session = Session {
         token: [5; 32],
         officer: one.id,
@@ -297,9 +337,31 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
         expires: at(NOW + 600),
     };
     done(store, vec![Write::Session(session.clone())]).await;
-    assert_eq!(store.session(&[5; 32]).await.unwrap(), Some(session));
+    assert_eq!(store.session(&[5; 32]).await.unwrap().as_ref(), Some(&session));
     assert_eq!(store.session(&[6; 32]).await.unwrap(), None);
+    let extend = |expires| {
+        vec![Write::ExtendSession {
+            token: [5; 32],
+            expires: at(expires),
+        }]
+    };
+    for expires in [NOW + 900, NOW + 700] {
+        done(store, extend(expires)).await;
+        let moved = Session {
+            expires: at(NOW + 900),
+            ..session.clone()
+        };
+        assert_eq!(
+            store.session(&[5; 32]).await.unwrap(),
+            Some(moved),
+            "on, never back"
+        );
+    }
     done(store, vec![Write::EndSession([5; 32])]).await;
+    assert_eq!(
+        conflict(store, extend(NOW + 1_000)).await,
+        Conflict::Missing("session")
+    );
     assert_eq!(store.session(&[5; 32]).await.unwrap(), None);
 }
 

@@ -411,6 +411,7 @@ async fn officer(county: &County, id: &str, roles: Vec<Role>, active: bool) -> O
     let id: OfficerId = id.parse().unwrap();
     let officer = Officer {
         id: id.clone(),
+        version: 1,
         name: "示例".to_owned(),
         roles,
         password: String::new(),
