@@ -36,7 +36,6 @@ impl Class {
         !matches!(self, Self::Offline)
     }
 
-    #[allow(dead_code, reason = "asked by the networked classes")]
     /// Whether cases of `other` bind it: a node is issuer and recogniser.
     pub(crate) fn includes(self, other: Self) -> bool {
         self == other || (self == Self::Node && matches!(other, Self::Issuer | Self::Recogniser))

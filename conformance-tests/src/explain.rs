@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ))?;
     }
     say(&format!("  vector    {}", case.path.display()))?;
-    if args.material.class.is_bound_by(&case.kind) {
-        let class = args.material.class.name();
+    if args.material.class().is_bound_by(&case.kind) {
+        let class = args.material.class().name();
         say(&format!(
             "  run       comity-conformance run --class {class} --adapter CMD --vectors {} --only {}",
             quoted(&args.material.vectors.to_string_lossy()),
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         say(&format!(
             "  run       does not bind the class {}",
-            args.material.class.name()
+            args.material.class().name()
         ))
     }
 }

@@ -1,22 +1,29 @@
 //! `comity-conformance`: does an implementation that is not ours, or ours, do what the text says?
 //!
-//! This part judges the class **offline**: verifiers that are only a program. The target is one executable that answers one
-//! question at a time (`README.md`); it reports, the suite judges. The suite links no verifier: what both got wrong
-//! could hide. It opens no network connection and reads no wall clock. Classes that need a running node are not here.
+//! The target reports, the suite judges. The class **offline**, verifiers that are only a program, is asked the vectors, a question
+//! a process ([`run`]). The other classes are running implementations: the suite plays a federation around them
+//! ([`networked`], [`world`], [`cases`]). The suite links no verifier: what both got wrong could hide.
 //!
 //! Exit codes: 0 everything asked was right, 1 something was wrong or hung, 2 nothing ran or something is unknown,
-//! 64 wrong usage, 70 a fault of the suite or its vectors.
+//! 3 the target's configuration is not right, 64 wrong usage, 70 a fault of the suite or its vectors.
 
 mod adapter;
+mod cases;
 mod class;
 mod coverage;
 mod explain;
 mod mutants;
+mod networked;
 mod pattern;
 mod report;
 mod requirements;
 mod run;
-#[allow(dead_code, reason = "the contract stands before all of it is spoken")]
+#[allow(
+    dead_code,
+    reason = "what cases of every theme need stands before all of them are written"
+)]
+mod scene;
+#[allow(dead_code, reason = "the contract stands before every case that speaks it")]
 mod target;
 mod vectors;
 mod verdict;
@@ -54,14 +61,30 @@ enum Command {
     Coverage(coverage::Args),
     /// 变异测试 / Ask a target that is built with deliberate mistakes, one at a time: is each noticed by its case?
     Mutants(mutants::Args),
+    /// 建立测试世界与工作目录 / Draw a world and write the working folder of a networked target
+    Init(networked::init::Args),
+    /// 运行前检查配置 / Check the target's configuration, and say what to correct
+    Preflight(networked::preflight::Args),
+    /// 重跑一个用例并显示全部过程 / Play one case again and show everything that was said
+    Replay(Replay),
+}
+
+#[derive(Debug, clap::Args)]
+struct Replay {
+    /// Working folder
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Name of the case
+    #[arg(value_name = "CASE")]
+    case: String,
 }
 
 /// Where the cases and the text are, and which cases are meant.
 #[derive(Debug, clap::Args)]
 struct Material {
-    /// Conformance class
-    #[arg(long, value_enum, default_value_t = Class::Offline)]
-    class: Class,
+    /// Conformance class: offline where nothing is said, or those of the working folder's target
+    #[arg(long, value_enum)]
+    class: Option<Class>,
     /// Folder of the vectors
     #[arg(long, value_name = "DIR", default_value = "spec/vectors")]
     vectors: PathBuf,
@@ -71,6 +94,10 @@ struct Material {
 }
 
 impl Material {
+    fn class(&self) -> Class {
+        self.class.unwrap_or(Class::Offline)
+    }
+
     fn load(&self) -> Result<(Cases, Requirements), Failure> {
         let requirements = match &self.spec {
             None => Requirements::carried(),
@@ -98,6 +125,9 @@ enum Failure {
     /// No case is called so.
     #[error("没有匹配的用例 / nothing matched: {0}")]
     Nothing(String),
+    /// The target is not configured as it must be.
+    #[error("配置有误 / configuration: {0}")]
+    Configuration(String),
     /// The suite's own material is broken, or a result could not be written.
     #[error("内部错误 / internal fault: {0}")]
     Internal(String),
@@ -108,6 +138,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 64,
             Self::Nothing(_) => 2,
+            Self::Configuration(_) => 3,
             Self::Internal(_) => 70,
         }
     }
@@ -125,6 +156,12 @@ impl From<CasesError> for Failure {
 impl From<RequirementsError> for Failure {
     fn from(error: RequirementsError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<networked::StageError> for Failure {
+    fn from(error: networked::StageError) -> Self {
+        Self::Configuration(error.to_string())
     }
 }
 
@@ -149,6 +186,9 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args).map(|()| 0),
         Command::Coverage(args) => coverage::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Init(args) => networked::init::run(&args).map(|()| 0),
+        Command::Preflight(args) => networked::preflight::run(&args).map(|()| 0),
+        Command::Replay(args) => networked::run::replay(args.dir, &args.case),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -160,8 +200,11 @@ fn main() -> ExitCode {
 }
 
 fn list(args: &List) -> Result<(), Failure> {
+    if args.material.class().is_networked() {
+        return list_networked(args);
+    }
     let (cases, _) = args.material.load()?;
-    let chosen = cases.choose(args.material.class, &args.only);
+    let chosen = cases.choose(args.material.class(), &args.only);
     if chosen.is_empty() {
         return Err(Failure::Nothing("run `list` without --only for all names".into()));
     }
@@ -172,6 +215,23 @@ fn list(args: &List) -> Result<(), Failure> {
             case.name,
             case.kind,
             case.must_be()
+        ))?;
+    }
+    Ok(())
+}
+
+fn list_networked(args: &List) -> Result<(), Failure> {
+    let chosen = cases::choose(&[args.material.class()], &args.only);
+    if chosen.is_empty() {
+        return Err(Failure::Nothing("run `list` without --only for all names".into()));
+    }
+    for case in chosen {
+        say(&format!(
+            "{}\t{}\t{}\t{}",
+            case.name,
+            case.class.name(),
+            case.expected,
+            case.requirements.join(" ")
         ))?;
     }
     Ok(())

@@ -29,8 +29,8 @@ impl Heading {
     pub(crate) fn new(args: &Args, cases: &Cases, chosen: usize) -> Self {
         let mut command = format!(
             "comity-conformance run --class {} --adapter {} --vectors {}",
-            args.material.class.name(),
-            quoted(args.adapter.text()),
+            args.material.class().name(),
+            quoted(args.adapter().text()),
             quoted(&args.material.vectors.to_string_lossy()),
         );
         if let Some(spec) = &args.material.spec {
@@ -86,7 +86,7 @@ impl<'r> Report<'r> {
         };
         report.progress(&format!(
             "class {}, {} of {} cases, vectors {}",
-            args.material.class.name(),
+            args.material.class().name(),
             report.heading.cases,
             cases.iter().count(),
             report.heading.fingerprint
@@ -94,9 +94,9 @@ impl<'r> Report<'r> {
         report.line(&json!({
             "record": "run",
             "suite": env!("CARGO_PKG_VERSION"),
-            "class": args.material.class.name(),
+            "class": args.material.class().name(),
             "vectors": report.heading.fingerprint,
-            "adapter": args.adapter.text(),
+            "adapter": args.adapter().text(),
             "seed": args.seed,
             "cases": report.heading.cases,
         }))?;
@@ -136,7 +136,12 @@ impl<'r> Report<'r> {
         }
         self.line(&record)?;
         if let Some((_, body)) = &mut self.junit {
-            body.push_str(&test_case(self.args.material.class.name(), case, outcome, &full));
+            body.push_str(&test_case(
+                self.args.material.class().name(),
+                case,
+                outcome,
+                &full,
+            ));
         }
         let all = self.heading.cases;
         if self.on_terminal {
@@ -176,7 +181,7 @@ impl<'r> Report<'r> {
             "exit": code,
         }))?;
         if let Some((mut file, body)) = self.junit.take() {
-            let name = format!("comity-conformance {}", self.args.material.class.name());
+            let name = format!("comity-conformance {}", self.args.material.class().name());
             write!(
                 file,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" tests=\"{}\" \
@@ -277,7 +282,7 @@ fn test_case(class: &str, case: &Case, outcome: &Outcome, full: &str) -> String 
 }
 
 /// Text for XML 1.0, which has no place for most control characters.
-fn xml(text: &str) -> String {
+pub(crate) fn xml(text: &str) -> String {
     let mut escaped = String::new();
     for c in printable(text).chars() {
         match c {
@@ -293,7 +298,7 @@ fn xml(text: &str) -> String {
 }
 
 /// Without control characters: what a target writes does not move the reader's cursor.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && !matches!(c, '\n' | '\t') {

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 macro_rules! chapters {
     ($($file:literal),+ $(,)?) => {
         /// Every chapter, by file name.
@@ -58,12 +60,13 @@ pub(crate) struct Requirement {
 
 /// All requirements, by id.
 #[derive(Debug)]
-pub(crate) struct Requirements(BTreeMap<String, Requirement>);
+pub(crate) struct Requirements(BTreeMap<String, Requirement>, String);
 
 impl Requirements {
     /// Those of the text that this program carries.
     pub(crate) fn carried() -> Self {
-        Self(CHAPTERS.iter().flat_map(|(file, text)| of(file, text)).collect())
+        let all = CHAPTERS.iter().flat_map(|(file, text)| of(file, text)).collect();
+        Self(all, revision(CHAPTERS.iter().map(|(file, text)| (*file, *text))))
     }
 
     /// Those of a folder.
@@ -73,18 +76,26 @@ impl Requirements {
             reason: error.to_string(),
         };
         let mut all = BTreeMap::new();
+        let mut texts = BTreeMap::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             if path.extension().is_some_and(|ext| ext == "md") {
                 let text = std::fs::read_to_string(&path).map_err(unreadable)?;
                 let file = path.file_name().unwrap_or_default().to_string_lossy();
                 all.extend(of(&file, &text));
+                texts.insert(file.into_owned(), text);
             }
         }
         if all.is_empty() {
             return Err(RequirementsError::Empty(folder.to_owned()));
         }
-        Ok(Self(all))
+        let texts = texts.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+        Ok(Self(all, revision(texts)))
+    }
+
+    /// Names the state of the text: the first characters of a SHA-256 over all chapters.
+    pub(crate) fn revision(&self) -> &str {
+        &self.1
     }
 
     /// Every id, in order.
@@ -96,6 +107,16 @@ impl Requirements {
     pub(crate) fn find(&self, id: &str) -> Option<&Requirement> {
         self.0.get(id)
     }
+}
+
+/// Over names, lengths and texts, in the order of the chapters.
+fn revision<'t>(chapters: impl Iterator<Item = (&'t str, &'t str)>) -> String {
+    let mut hash = Sha256::new();
+    for (file, text) in chapters {
+        hash.update(format!("{file} {}\n", text.len()));
+        hash.update(text);
+    }
+    hex::encode(hash.finalize()).chars().take(16).collect()
 }
 
 fn of(file: &str, text: &str) -> Vec<(String, Requirement)> {
@@ -119,6 +140,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/protocol");
         let read = Requirements::read(&folder).unwrap();
         assert_eq!(read.0, Requirements::carried().0);
+        assert_eq!(read.revision(), Requirements::carried().revision());
         assert!(read.0.len() > 150, "only {}", read.0.len());
         let alg = read.find("JWS-1").unwrap();
         assert_eq!(alg.chapter, "02-jws.md");

@@ -11,6 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::adapter::{Answer, Reply, StartError, Target, Told};
+use crate::networked;
 use crate::pattern::Pattern;
 use crate::report::{Heading, Report};
 use crate::vectors::Cases;
@@ -22,8 +23,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) material: Material,
     /// The target: a program and its arguments, quoted as for a shell; started once for each case
-    #[arg(long, value_name = "CMD")]
-    pub(crate) adapter: Target,
+    #[arg(
+        long,
+        value_name = "CMD",
+        required_unless_present = "dir",
+        conflicts_with = "dir"
+    )]
+    pub(crate) adapter: Option<Target>,
+    /// The working folder of a networked target, see `init`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
     /// Only cases whose name matches; `*` stands for anything, `?` for one character; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) only: Vec<Pattern>,
@@ -50,6 +59,29 @@ pub(crate) struct Args {
     pub(crate) junit: Option<PathBuf>,
 }
 
+impl Args {
+    /// The target of the class offline.
+    pub(crate) fn adapter(&self) -> &Target {
+        self.adapter
+            .as_ref()
+            .expect("the command line demands --adapter where there is no --dir")
+    }
+
+    /// The same wishes for a networked run.
+    fn networked(&self, dir: &std::path::Path) -> networked::Args {
+        networked::Args {
+            dir: dir.to_owned(),
+            classes: self.material.class.into_iter().collect(),
+            only: self.only.clone(),
+            bail: self.bail,
+            complete: self.complete,
+            json: self.json.clone(),
+            junit: self.junit.clone(),
+            loud: false,
+        }
+    }
+}
+
 /// What came of a case, with the record of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
@@ -65,8 +97,17 @@ pub(crate) struct Outcome {
 
 /// Runs, reports and says how it went.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    if let Some(dir) = &args.dir {
+        return networked::run::run(&args.networked(dir));
+    }
+    if args.material.class().is_networked() {
+        return Err(Failure::Usage(format!(
+            "the class {} needs a working folder: comity-conformance init --dir DIR, then run --dir DIR",
+            args.material.class().name()
+        )));
+    }
     let (cases, requirements) = args.material.load()?;
-    let chosen = cases.choose(args.material.class, &args.only);
+    let chosen = cases.choose(args.material.class(), &args.only);
     if chosen.is_empty() {
         return Err(Failure::Nothing(
             "no case of this class has such a name, see `comity-conformance list`".into(),
@@ -166,7 +207,7 @@ fn one(
         }
         beside_unsupported = Some(twin);
     }
-    let Reply { told, stderr, took } = args.adapter.ask(&cases.question(index, args.seed), limit)?;
+    let Reply { told, stderr, took } = args.adapter().ask(&cases.question(index, args.seed), limit)?;
     let verdict = judge(&case.expect, &told, limit);
     Ok(Outcome {
         verdict: match beside_unsupported {

@@ -43,7 +43,10 @@ pub(crate) enum Act {
     /// What agreements are known. Answered by [`Agreements`].
     Agreements,
     /// Sign a proposal that waits, and send it to the other parties.
-    Sign(AgreementRef),
+    Sign {
+        /// Which text.
+        agreement: AgreementRef,
+    },
     /// Propose a text, signed, to the other parties. Answered by [`AgreementRef`].
     Propose {
         /// Payload of the agreement (4.1).
@@ -51,8 +54,8 @@ pub(crate) enum Act {
     },
     /// Withdraw from an agreement and tell the other parties.
     Withdraw {
-        /// The agreement; the version that rules is meant.
-        id: String,
+        /// Id of the agreement; the version that rules is meant.
+        agreement: String,
         /// First day on which it no longer holds.
         from: LocalDate,
     },
@@ -119,7 +122,7 @@ impl Act {
             Self::Restart { .. } => "restart",
             Self::Refresh { .. } => "refresh",
             Self::Agreements => "agreements",
-            Self::Sign(_) => "sign",
+            Self::Sign { .. } => "sign",
             Self::Propose { .. } => "propose",
             Self::Withdraw { .. } => "withdraw",
             Self::Event(_) => "event",
@@ -450,13 +453,26 @@ mod tests {
         let line = json!({ "id": 7, "do": "event", "permit_number": "SHILI-1", "event": "reported-lost" });
         assert_eq!(serde_json::to_value(&ask).unwrap(), line);
         assert_eq!(serde_json::from_value::<Ask>(line).unwrap(), ask);
-        for act in [Act::Agreements, Act::Publish, Act::Restart { graceful: false }] {
+        let withdraw = Act::Withdraw {
+            agreement: "AGR-1".into(),
+            from: "2026-12-31".parse().unwrap(),
+        };
+        for act in [
+            withdraw,
+            Act::Agreements,
+            Act::Publish,
+            Act::Restart { graceful: false },
+        ] {
             let value = serde_json::to_value(Ask {
                 id: 1,
                 act: act.clone(),
             })
             .unwrap();
             assert_eq!(value["do"], act.name());
+            assert_eq!(
+                value["id"], 1,
+                "no member of an act is called like the line's number"
+            );
         }
     }
 

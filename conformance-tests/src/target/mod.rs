@@ -5,3 +5,4 @@
 
 pub(crate) mod contract;
 pub(crate) mod file;
+pub(crate) mod program;

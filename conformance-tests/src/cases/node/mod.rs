@@ -1,0 +1,8 @@
+//! Cases of the class node: issuer and recogniser in one county, and what holds for both.
+
+use super::Case;
+
+mod agreements;
+
+/// One line for each file.
+pub(super) const THEMES: &[&[Case]] = &[agreements::CASES];

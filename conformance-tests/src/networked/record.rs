@@ -1,0 +1,352 @@
+//! What a networked run tells: progress and every case that is not as it should be on the terminal, and in files what others read:
+//! JSON lines, JUnit XML, a transcript for each case that did not pass.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::judge::Counts;
+use super::run::Args;
+use crate::cases::Case;
+use crate::class::Class;
+use crate::report::{printable, quoted, xml};
+use crate::requirements::Requirements;
+use crate::scene::Target;
+use crate::target::file::TargetFile;
+use crate::verdict::{Tally, Verdict};
+use crate::world::ambient::now;
+use crate::{Failure, say};
+
+/// What came of a case.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// Against what must come of it.
+    pub(crate) verdict: Verdict,
+    /// What was said.
+    pub(crate) transcript: Vec<String>,
+    /// From its begin to its end.
+    pub(crate) took: Duration,
+}
+
+impl Outcome {
+    /// Of a case that was not played.
+    pub(crate) const fn unplayed(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            transcript: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
+/// The record of one run.
+pub(crate) struct Record<'r> {
+    args: &'r Args,
+    requirements: &'r Requirements,
+    cases: usize,
+    json: Option<File>,
+    junit: Option<(File, String)>,
+    on_terminal: bool,
+}
+
+impl<'r> Record<'r> {
+    /// Opens the files, so that a path that cannot be written ends the run before it begins.
+    pub(crate) fn begin(
+        args: &'r Args,
+        file: &TargetFile,
+        classes: &[Class],
+        cases: usize,
+        requirements: &'r Requirements,
+    ) -> Result<Self, Failure> {
+        let create = |path: &PathBuf| {
+            File::create(path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+        };
+        let mut record = Self {
+            args,
+            requirements,
+            cases,
+            json: args.json.as_ref().map(create).transpose()?,
+            junit: args
+                .junit
+                .as_ref()
+                .map(create)
+                .transpose()?
+                .map(|file| (file, String::new())),
+            on_terminal: std::io::stderr().is_terminal(),
+        };
+        let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+        record.progress(&format!(
+            "{}: classes {}, {cases} cases, text {}",
+            file.target.name,
+            names.join(" "),
+            requirements.revision()
+        ));
+        record.line(&json!({
+            "record": "run",
+            "suite": env!("CARGO_PKG_VERSION"),
+            "specification": requirements.revision(),
+            "target": { "name": file.target.name, "version": file.target.version, "program": file.target.program },
+            "classes": names,
+            "started": now(),
+            "cases": cases,
+            "unsupported": file.unsupported,
+        }))?;
+        Ok(record)
+    }
+
+    /// What the target said of itself.
+    pub(crate) fn line_about_target(&mut self, target: &Target) -> Result<(), Failure> {
+        self.line(&json!({
+            "record": "target",
+            "entity": target.entity,
+            "federation": target.federation,
+            "region": target.region,
+            "pins": target.pins,
+        }))
+    }
+
+    /// A case was judged.
+    pub(crate) fn case(
+        &mut self,
+        case: &Case,
+        outcome: &Outcome,
+        standing: &Counts,
+        tally: &Tally,
+    ) -> Result<(), Failure> {
+        let wrong = !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+        let shown =
+            (wrong && !matches!(standing, Counts::Expected(_))) || matches!(standing, Counts::Stale(_));
+        let transcript = if wrong {
+            Some(self.keep(case, outcome)?)
+        } else {
+            None
+        };
+        let full = if wrong || shown {
+            self.failure(case, outcome, standing, transcript.as_deref())
+        } else {
+            String::new()
+        };
+        self.wipe();
+        if shown {
+            say(&full)?;
+        }
+        if self.args.loud {
+            say(&printable(&outcome.transcript.join("\n")))?;
+            say(&format!("{}: {}", case.name, outcome.verdict.name()))?;
+        }
+        let mut record = json!({
+            "record": "case",
+            "name": case.name,
+            "class": case.class.name(),
+            "requirements": case.requirements,
+            "twin": case.twin,
+            "about": case.about,
+            "expected": case.expected,
+            "verdict": outcome.verdict.name(),
+            "milliseconds": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
+        });
+        if let Some(object) = record.as_object_mut() {
+            if let Some(why) = outcome.verdict.why() {
+                object.insert("reason".into(), json!(why));
+            }
+            match standing {
+                Counts::AsItIs => {}
+                Counts::Expected(reason) => drop(object.insert("expected_failure".into(), json!(reason))),
+                Counts::Stale(reason) => drop(object.insert("stale".into(), json!(reason))),
+            }
+            if wrong {
+                object.insert("again".into(), json!(self.again(case)));
+                object.insert("transcript".into(), json!(transcript));
+            }
+        }
+        self.line(&record)?;
+        if let Some((_, body)) = &mut self.junit {
+            body.push_str(&test_case(case, outcome, standing, &full));
+        }
+        if self.on_terminal {
+            let _ = write!(
+                std::io::stderr(),
+                "\r\x1b[K[{}/{}] {tally}  {}",
+                tally.all(),
+                self.cases,
+                case.name
+            );
+        } else if tally.all().is_multiple_of(25) {
+            self.progress(&format!("[{}/{}] {tally}", tally.all(), self.cases));
+        }
+        Ok(())
+    }
+
+    /// The program has ended: what it wrote must name nobody, and it must have ended in good order.
+    pub(crate) fn program_ended(
+        &mut self,
+        leaks: &[String],
+        fault: Option<String>,
+        stale: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        for leak in leaks {
+            stale.push(format!("PRV-1: the target's log names a resident: {leak}"));
+        }
+        if let Some(fault) = fault {
+            self.progress(&format!(
+                "目标程序未正常结束 / the target program did not end in good order: {fault}"
+            ));
+        }
+        self.line(&json!({ "record": "logs", "names_in_logs": leaks.len() }))
+    }
+
+    /// The run is over.
+    pub(crate) fn end(
+        mut self,
+        tally: &Tally,
+        expected: usize,
+        stale: &[String],
+        code: u8,
+        took: Duration,
+    ) -> Result<(), Failure> {
+        self.wipe();
+        for one in stale {
+            say(&format!("FAIL {one}"))?;
+        }
+        let not_run = self.cases.saturating_sub(tally.all() + expected);
+        let mut line = format!(
+            "{tally}, {expected} expected to fail, of {} cases in {:.1} s",
+            self.cases,
+            took.as_secs_f64()
+        );
+        if not_run > 0 {
+            let _ = write!(line, "; {not_run} were not played");
+        }
+        let meaning = match code {
+            0 => "通过 / passed",
+            1 => "不通过 / failed",
+            _ => "无法判定 / unknown: this is no pass",
+        };
+        say(&format!("{line}: {meaning}"))?;
+        self.line(&json!({
+            "record": "summary",
+            "pass": tally.pass,
+            "fail": tally.fail,
+            "skip": tally.skip,
+            "unknown": tally.unknown,
+            "hang": tally.hang,
+            "expected_failures": expected,
+            "stale": stale,
+            "not_run": not_run,
+            "exit": code,
+        }))?;
+        if let Some((mut file, body)) = self.junit.take() {
+            write!(
+                file,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"comity-conformance\" tests=\"{}\" \
+                 failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">\n{body}</testsuite>\n</testsuites>\n",
+                tally.all() + expected,
+                tally.fail,
+                tally.unknown + tally.hang,
+                tally.skip + expected,
+                took.as_secs_f64(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// All that is needed to see why a case did not pass.
+    fn failure(&self, case: &Case, outcome: &Outcome, standing: &Counts, transcript: Option<&str>) -> String {
+        let mut text = format!(
+            "{} {}: {}\n",
+            outcome.verdict.name().to_uppercase(),
+            case.name,
+            case.about
+        );
+        let mut row = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<10} {value}");
+        };
+        row("expected", case.expected);
+        if let Some(why) = outcome.verdict.why() {
+            row("because", &printable(&why));
+        }
+        if let Counts::Stale(why) = standing {
+            row("stale", why);
+        }
+        for id in case.requirements {
+            let sentence = self.requirements.find(id).map_or("", |r| r.sentence.as_str());
+            row("requires", &format!("[{id}] {sentence}"));
+        }
+        if let Some(twin) = case.twin {
+            row("twin", twin);
+        }
+        if let Some(path) = transcript {
+            row("transcript", path);
+        }
+        row("again", &self.again(case));
+        text
+    }
+
+    fn again(&self, case: &Case) -> String {
+        format!(
+            "comity-conformance replay --dir {} {}",
+            quoted(&self.args.dir.to_string_lossy()),
+            case.name
+        )
+    }
+
+    /// Writes a transcript and says where it stands.
+    fn keep(&self, case: &Case, outcome: &Outcome) -> Result<String, Failure> {
+        let folder = self.args.dir.join("transcripts");
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.txt", case.name.replace('/', ".")));
+        std::fs::write(&path, outcome.transcript.join("\n"))?;
+        Ok(path.display().to_string())
+    }
+
+    fn line(&mut self, record: &Value) -> Result<(), Failure> {
+        if let Some(file) = &mut self.json {
+            writeln!(file, "{record}")?;
+        }
+        Ok(())
+    }
+
+    /// Progress is a courtesy: where nobody listens, nothing is lost.
+    fn progress(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    fn wipe(&self) {
+        if self.on_terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn test_case(case: &Case, outcome: &Outcome, standing: &Counts, full: &str) -> String {
+    let mut text = format!(
+        "<testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
+        case.class.name(),
+        xml(case.name),
+        outcome.took.as_secs_f64()
+    );
+    let why = outcome.verdict.why().unwrap_or_default();
+    let element = match (&outcome.verdict, standing) {
+        (_, Counts::Expected(_)) => Some("skipped"),
+        (_, Counts::Stale(_)) | (Verdict::Fail(_), _) => Some("failure"),
+        (Verdict::Pass, _) => None,
+        (Verdict::Skip(_), _) => Some("skipped"),
+        (Verdict::Unknown(_) | Verdict::Hang(_), _) => Some("error"),
+    };
+    match element {
+        None => text.push_str("/>\n"),
+        Some(element) => {
+            let _ = writeln!(
+                text,
+                "><{element} message=\"{}\">{}</{element}></testcase>",
+                xml(&why),
+                xml(full)
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,236 @@
+//! `comity-conformance run --dir` and `replay`: plays the cases one after the other, twins first, judges and records them.
+//!
+//! One at a time, because they share a target: what a case sees is what it did. A case that hangs does not stop the run; a program
+//! that is lost leaves the rest unknown.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use super::judge::{Counts, beforehand, beside_twin, counts, judge};
+use super::record::{Outcome, Record};
+use super::stage;
+use crate::Failure;
+use crate::cases::{Case, choose, find, in_order, lint};
+use crate::class::Class;
+use crate::pattern::Pattern;
+use crate::requirements::Requirements;
+use crate::scene::{Scene, Trace};
+use crate::verdict::{Tally, Verdict};
+use crate::world::ambient::now;
+use crate::world::person::day;
+
+/// How long a case may take, unless it says otherwise: more than any patience asked for in it.
+const CASE: Duration = Duration::from_secs(180);
+
+/// What is run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Args {
+    /// Working folder.
+    pub(crate) dir: PathBuf,
+    /// Classes; those of the target file where there is none.
+    pub(crate) classes: Vec<Class>,
+    /// Patterns of names.
+    pub(crate) only: Vec<Pattern>,
+    /// Stop at the first case that is not as it should be.
+    pub(crate) bail: bool,
+    /// What is unsupported is a failure.
+    pub(crate) complete: bool,
+    /// JSON lines.
+    pub(crate) json: Option<PathBuf>,
+    /// JUnit XML.
+    pub(crate) junit: Option<PathBuf>,
+    /// Print every transcript.
+    pub(crate) loud: bool,
+}
+
+/// The runtime of the world: two threads, so that servers answer while a case waits.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(2).enable_all().build()?)
+}
+
+/// Plays one case and the twins that it rests on, loudly.
+pub(crate) fn replay(dir: PathBuf, name: &str) -> Result<u8, Failure> {
+    if find(name).is_none() {
+        return Err(Failure::Nothing(format!(
+            "no case is called {name}, see `comity-conformance list`"
+        )));
+    }
+    let only = name
+        .parse()
+        .map_err(|never: std::convert::Infallible| Failure::Internal(never.to_string()))?;
+    run(&Args {
+        dir,
+        only: vec![only],
+        classes: vec![Class::Node, Class::Authority],
+        loud: true,
+        ..Args::default()
+    })
+}
+
+/// Runs, records and says how it went.
+pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
+    let (file, plan) = stage::read(&args.dir)?;
+    let mut classes = if args.classes.is_empty() {
+        file.target.classes.clone()
+    } else {
+        args.classes.clone()
+    };
+    classes.retain(|class| class.is_networked());
+    let chosen = choose(&classes, &args.only);
+    if chosen.is_empty() {
+        return Err(Failure::Nothing(
+            "no case of these classes has such a name, see `comity-conformance list`".into(),
+        ));
+    }
+    let requirements = Requirements::carried();
+    let wrong = lint(&requirements);
+    if !wrong.is_empty() {
+        return Err(Failure::Internal(wrong.join("\n  ")));
+    }
+    let started = Instant::now();
+    let mut record = Record::begin(args, &file, &classes, chosen.len(), &requirements)?;
+    let mut run = Run {
+        tally: Tally::default(),
+        done: BTreeMap::new(),
+        stale: Vec::new(),
+        expected: 0,
+    };
+    runtime()?.block_on(async {
+        let mut quiet = |_: &str| {};
+        let mut scene = stage::set(&args.dir, &file, plan, &mut quiet).await?;
+        record.line_about_target(&scene.target)?;
+        for case in in_order(&chosen) {
+            let asked_for = chosen.iter().any(|one| one.name == case.name);
+            let of_twin = case.twin.and_then(|twin| run.done.get(twin));
+            let outcome = match beforehand(case, of_twin, &file) {
+                Some(verdict) => Outcome::unplayed(verdict),
+                None => {
+                    let mut outcome = play(&mut scene, case).await;
+                    outcome.verdict = beside_twin(case, of_twin, outcome.verdict);
+                    outcome
+                }
+            };
+            let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
+            if asked_for {
+                run.count(case, &outcome.verdict, &standing);
+                record.case(case, &outcome, &standing, &run.tally)?;
+            }
+            let ends = asked_for
+                && standing == Counts::AsItIs
+                && !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+            run.done.insert(case.name.to_owned(), outcome.verdict);
+            if args.bail && ends {
+                break;
+            }
+        }
+        let leaks = scene.leaks();
+        let stopped = scene.program.stop().await;
+        record.program_ended(
+            &leaks,
+            stopped.err().map(|fault| fault.to_string()),
+            &mut run.stale,
+        )
+    })?;
+    for entry in &file.expected_failures {
+        if find(&entry.case).is_none() {
+            run.stale.push(format!("{}: no case is called so", entry.case));
+        }
+    }
+    let code = run.exit_code(args.complete, chosen.len());
+    record.end(&run.tally, run.expected, &run.stale, code, started.elapsed())?;
+    Ok(code)
+}
+
+struct Run {
+    tally: Tally,
+    done: BTreeMap<String, Verdict>,
+    stale: Vec<String>,
+    expected: usize,
+}
+
+impl Run {
+    fn count(&mut self, case: &Case, verdict: &Verdict, standing: &Counts) {
+        match standing {
+            Counts::AsItIs => self.tally.count(verdict),
+            Counts::Expected(_) => self.expected += 1,
+            Counts::Stale(why) => {
+                self.tally.count(verdict);
+                self.stale.push(format!("{}: {why}", case.name));
+            }
+        }
+    }
+
+    /// As for the class offline; a stale entry is a failure, and what was not asked is unknown.
+    fn exit_code(&self, complete: bool, chosen: usize) -> u8 {
+        match self.tally.exit_code(complete) {
+            _ if !self.stale.is_empty() => 1,
+            0 if self.tally.all() + self.expected < chosen => 2,
+            code => code,
+        }
+    }
+}
+
+async fn play(scene: &mut Scene, case: &Case) -> Outcome {
+    let started = Instant::now();
+    scene.begin();
+    let played = tokio::time::timeout(CASE, (case.play)(scene)).await.ok();
+    let trace: Trace = scene.end();
+    Outcome {
+        verdict: judge(played, &trace, CASE),
+        transcript: trace.transcript,
+        took: started.elapsed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(verdicts: &[(Verdict, Counts)]) -> Run {
+        let mut run = Run {
+            tally: Tally::default(),
+            done: BTreeMap::new(),
+            stale: Vec::new(),
+            expected: 0,
+        };
+        let case = crate::cases::all()[0];
+        verdicts
+            .iter()
+            .for_each(|(verdict, standing)| run.count(case, verdict, standing));
+        run
+    }
+
+    #[test]
+    fn a_stale_entry_fails_the_run_and_doubt_is_never_a_pass() {
+        let pass = || (Verdict::Pass, Counts::AsItIs);
+        let failed = || Verdict::Fail(String::new());
+        let code = |verdicts: &[(Verdict, Counts)]| after(verdicts).exit_code(false, verdicts.len());
+        assert_eq!(code(&[pass()]), 0);
+        assert_eq!(code(&[pass(), (failed(), Counts::Expected("known".into()))]), 0);
+        assert_eq!(
+            code(&[pass(), (Verdict::Pass, Counts::Stale("passes".into()))]),
+            1
+        );
+        assert_eq!(code(&[pass(), (failed(), Counts::Stale("too old".into()))]), 1);
+        assert_eq!(
+            code(&[pass(), (Verdict::Unknown(String::new()), Counts::AsItIs)]),
+            2
+        );
+        assert_eq!(
+            code(&[(failed(), Counts::Expected("known".into()))]),
+            2,
+            "nothing passed"
+        );
+        assert_eq!(after(&[pass()]).exit_code(false, 2), 2, "one was not asked");
+    }
+
+    #[test]
+    fn nothing_matched_is_no_pass() {
+        let only = vec!["issuer/no-such-*".parse().unwrap()];
+        assert!(choose(&[Class::Node], &only).is_empty());
+    }
+}
