@@ -27,7 +27,11 @@ pub(crate) struct NetworkedCase {
 
 /// Every case of the classes that need a running target.
 pub(crate) fn networked_cases() -> Vec<NetworkedCase> {
-    Vec::new()
+    let of = |case: &crate::cases::Case| NetworkedCase {
+        name: case.name,
+        requirements: case.requirements.to_vec(),
+    };
+    crate::cases::all().into_iter().map(of).collect()
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,6 +16,9 @@ use crate::world::{World, WorldError};
 /// The folder for what the target keeps, below the working folder.
 const STORE: &str = "target";
 
+/// How long the target may take to know its federation.
+const TAKING_IN: Duration = Duration::from_secs(15);
+
 /// A configuration error: which step, what is wrong, what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StageError {
@@ -129,15 +132,30 @@ pub(crate) async fn set(
     step("its public listener answers");
     let _: Done = done(&mut scene.program, Act::Refresh { entity: None }).await?;
     step("it has refreshed");
-    let county = scene.world.counties[0].host.tls.clone();
-    let door = scene.as_holder_of(Some(&county));
-    match door.get("/federation/v1/verifications").await {
-        Ok(_) => step("its federation listener knows its members"),
-        Err(refused) if refused.is_refusal() => return Err(StageError::NotTakenIn(refused)),
-        Err(other) => listens("federation", &door.base, Err(other))?,
-    }
+    taken_in(&mut scene).await?;
+    step("its federation listener knows its members");
     scene.begin();
     Ok(scene)
+}
+
+/// Waits until the target's federation listener lets a member county in. What was fetched may take a moment to reach the listener.
+async fn taken_in(scene: &mut Scene) -> Result<(), StageError> {
+    let county = scene.world.counties[0].host.tls.clone();
+    let door = scene.as_holder_of(Some(&county));
+    let deadline = tokio::time::Instant::now() + TAKING_IN;
+    loop {
+        match door.get("/federation/v1/verifications").await {
+            Ok(_) => return Ok(()),
+            Err(refused) if !refused.is_refusal() => return listens("federation", &door.base, Err(refused)),
+            Err(refused) if tokio::time::Instant::now() >= deadline => {
+                return Err(StageError::NotTakenIn(refused));
+            }
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let _: Done = done(&mut scene.program, Act::Refresh { entity: None }).await?;
+            }
+        }
+    }
 }
 
 async fn done<T: serde::de::DeserializeOwned>(program: &mut Program, act: Act) -> Result<T, StageError> {
