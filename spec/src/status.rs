@@ -2,6 +2,7 @@
 //!
 //! A lapse is never a bit: it follows from the date. The reason for a cancellation is never on the wire.
 
+use crate::mutant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,9 +57,10 @@ impl StatusValue {
 
     /// Whether an entry may move from `self` to `next`.
     #[must_use]
-    pub const fn may_become(self, next: Self) -> bool {
+    pub fn may_become(self, next: Self) -> bool {
         match self {
             Self::Valid | Self::Suspended => true,
+            Self::Superseded if mutant!("STA-1") => next == Self::Superseded,
             Self::Superseded => matches!(next, Self::Superseded | Self::Cancelled),
             Self::Cancelled => matches!(next, Self::Cancelled),
         }

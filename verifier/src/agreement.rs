@@ -9,6 +9,7 @@ use comity_spec::agreement::{Agreement, AgreementRef, Party, Service, SignedAgre
 use comity_spec::attestation::Tier;
 use comity_spec::ids::{Digest, EntityId, Region, ServiceCode, Thumbprint};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use crate::budget::{Budget, Limits};
@@ -99,7 +100,7 @@ pub fn verify_bytes(
     let checked = check(object, now, |party| keys_of_chain(party, trust, now))?;
     let found = checked.signers.len();
     let parties = &checked.agreement.parties;
-    if found != parties.len() {
+    if found != parties.len() && !mutant!("AGR-21") {
         return Err(JwsError::SignatureCount {
             expected: parties.len(),
             found,
@@ -291,7 +292,7 @@ fn check(
         let kid = one.header().kid().unwrap_or_default();
         let at = party_of(&agreement, &keys, kid)?;
         let party = &agreement.parties[at];
-        if signers.iter().any(|signer| signer.party == party.entity) {
+        if signers.iter().any(|signer| signer.party == party.entity) && !mutant!("AGR-2/twice") {
             return Err(JwsError::PartySignedTwice.into());
         }
         let signer = unverified.verify_one(index, &keys[at], KeyPurpose::Federation, &mut budget)?;
@@ -309,7 +310,10 @@ fn check(
             public,
         });
     }
-    let digest = Digest::from_bytes(unverified.digest(&mut budget)?);
+    let digest = match mutant!("AGR-1") {
+        true => Digest::of(unverified.received()),
+        false => Digest::from_bytes(unverified.digest(&mut budget)?),
+    };
     Ok(VerifiedAgreement {
         agreement,
         digest,
@@ -325,13 +329,14 @@ fn party_of(agreement: &Agreement, keys: &[KeySet], kid: &str) -> Result<usize, 
     let parties = &agreement.parties;
     if let Some(at) = parties.iter().position(pinned) {
         let party = parties[at].entity.clone();
-        return if in_chain(at) {
+        return if in_chain(at) || mutant!("AGR-2/chain") {
             Ok(at)
         } else {
             Err(AgreementError::KeyNotInChain { party })
         };
     }
     match (0..parties.len()).find(|at| in_chain(*at)) {
+        Some(at) if mutant!("AGR-2") => Ok(at),
         Some(at) => Err(AgreementError::KeyNotPinned {
             party: parties[at].entity.clone(),
         }),
@@ -354,11 +359,13 @@ fn public_bytes(keys: &KeySet, kid: &str) -> Option<[u8; 32]> {
 
 fn keys_of_chain(party: &Party, trust: &Trust, now: UnixSeconds) -> Result<KeySet, AgreementError> {
     match trust.standing(&party.entity, now) {
-        Standing::Active(county) if county.region != party.region => Err(AgreementError::RegionDiffers {
-            party: party.entity.clone(),
-            agreement: party.region,
-            chain: county.region,
-        }),
+        Standing::Active(county) if county.region != party.region && !mutant!("AGR-3") => {
+            Err(AgreementError::RegionDiffers {
+                party: party.entity.clone(),
+                agreement: party.region,
+                chain: county.region,
+            })
+        }
         Standing::Active(county) => Ok(county.federation_keys.clone()),
         other => Err(AgreementError::PartyNotActive {
             party: party.entity.clone(),
@@ -368,7 +375,7 @@ fn keys_of_chain(party: &Party, trust: &Trust, now: UnixSeconds) -> Result<KeySe
 }
 
 fn check_environment(agreement: &Agreement, trust: &Trust) -> Result<(), AgreementError> {
-    if agreement.environment == trust.environment() {
+    if agreement.environment == trust.environment() || mutant!("AGR-3/environment") {
         Ok(())
     } else {
         Err(AgreementError::Environment {

@@ -10,6 +10,7 @@ use comity_spec::agreement::{Condition, LocalRule, MAX_CONDITION_DEPTH, Service}
 use comity_spec::attestation::{Basis, InsuredMonths, PermitClaims, PointsStandard, Tier};
 use comity_spec::decision::{MissingCondition, Truth};
 use comity_spec::ids::ProviderId;
+use comity_spec::mutant;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 
@@ -71,7 +72,7 @@ impl<'a> Facts<'a> {
         let birth = self.birth_date?;
         let years = self.today.year() - birth.year();
         let full = match birth.plus_years_permit_rule(years) {
-            Ok(birthday) if birthday <= self.today => years,
+            Ok(birthday) if birthday <= self.today && !mutant!("DEC-26/birthday") => years,
             _ => years - 1,
         };
         Some(u32::try_from(full).unwrap_or(0))
@@ -95,6 +96,9 @@ pub fn missing(service: &Service, facts: &Facts<'_>) -> Vec<MissingCondition> {
     let mut list = Vec::new();
     for condition in &service.conditions {
         collect(condition, facts, 1, &service.owner, &mut list);
+        if mutant!("DEC-27") {
+            list.truncate(1);
+        }
     }
     list
 }
@@ -139,7 +143,12 @@ fn evaluate_at(condition: &Condition, facts: &Facts<'_>, depth: usize) -> Truth 
 }
 
 fn known<T>(fact: Option<T>, holds: impl FnOnce(T) -> bool) -> Truth {
-    fact.map_or(Truth::Unknown, |fact| of(holds(fact)))
+    let unknown = if mutant!("DEC-26") {
+        Truth::Met
+    } else {
+        Truth::Unknown
+    };
+    fact.map_or(unknown, |fact| of(holds(fact)))
 }
 
 const fn of(holds: bool) -> Truth {
@@ -155,7 +164,7 @@ fn insured(facts: &Facts<'_>, wanted: u32) -> Truth {
         return Truth::Met;
     }
     // A month that has begun may have been paid already, hence the one more.
-    let begun = u32::from(insured.as_of < facts.today);
+    let begun = u32::from(insured.as_of < facts.today && !mutant!("DEC-26/begun"));
     let since = insured.as_of.months_until(facts.today).saturating_add(begun);
     if insured.n.saturating_add(since) >= wanted {
         Truth::Unknown
@@ -179,10 +188,11 @@ fn disjunction(parts: impl Iterator<Item = Truth>) -> Truth {
     not(conjunction(parts.map(not)))
 }
 
-const fn not(truth: Truth) -> Truth {
+fn not(truth: Truth) -> Truth {
     match truth {
         Truth::Met => Truth::NotMet,
         Truth::NotMet => Truth::Met,
+        Truth::Unknown if mutant!("DEC-26/not") => Truth::Met,
         Truth::Unknown => Truth::Unknown,
     }
 }
@@ -200,7 +210,8 @@ fn collect(
     if truth == Truth::Met {
         return;
     }
-    if let (Condition::All(parts), true) = (condition, depth < MAX_CONDITION_DEPTH) {
+    let apart = depth < MAX_CONDITION_DEPTH && !mutant!("DEC-27/all");
+    if let (Condition::All(parts), true) = (condition, apart) {
         for part in parts {
             collect(part, facts, depth + 1, owner, list);
         }

@@ -13,6 +13,7 @@ use comity_spec::attestation::{ClaimName, StatusReference};
 use comity_spec::decision::Decision;
 use comity_spec::exchange::Subject;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
@@ -289,11 +290,19 @@ pub fn decide(input: &DecideInput<'_>) -> Step {
 
 /// The stages in the order of the closed list. `Err` asks for more before an answer.
 fn first_that_applies(input: &DecideInput<'_>) -> Result<Verdict, Box<Wanted>> {
+    #[cfg(feature = "mutants")]
+    if mutant!("DEC-3")
+        && let Some(verdict) = standing::cancelled(input)
+    {
+        return Ok(verdict);
+    }
     if let Some(verdict) = before_coverage(input) {
         return Ok(verdict);
     }
     let covered = match coverage::check(input) {
         Ok(covered) => covered,
+        #[cfg(feature = "mutants")]
+        Err(verdict) if mutant!("DEC-10") => return Ok(standing::cancelled(input).unwrap_or(verdict)),
         Err(verdict) => return Ok(verdict),
     };
     standing::check(input, &covered)
@@ -347,6 +356,9 @@ fn before_coverage(input: &DecideInput<'_>) -> Option<Verdict> {
 impl<'a> DecideInput<'a> {
     /// The day in UTC+8.
     fn today(&self) -> LocalDate {
+        if mutant!("DEC-8") {
+            return LocalDate::MAX;
+        }
         LocalDate::of(self.now)
     }
 
@@ -369,6 +381,7 @@ impl<'a> DecideInput<'a> {
     fn doubt_about_us(&self) -> Option<&'static str> {
         match self.trust.standing(self.recogniser.entity, self.now) {
             Standing::Active(county) if county.region == self.recogniser.region => None,
+            Standing::Suspended { .. } if mutant!("DEC-12") => None,
             Standing::Active(_) => Some("recogniser.region"),
             other => Some(other.rule()),
         }

@@ -143,6 +143,32 @@ pub(crate) fn read_scanned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
     serde_json::from_slice(bytes).map_err(|e| shape(&e))
 }
 
+/// Reads what a peer sent whatever it lacks or has too much: a mistake that several requirements forbid.
+#[cfg(feature = "mutants")]
+pub(crate) fn read_forgiving<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
+    let mut value: serde_json::Value = read_scanned(bytes)?;
+    loop {
+        let error = match serde_json::from_value(value.clone()) {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        let text = error.to_string();
+        let named = |before: &str| text.strip_prefix(before)?.split('`').next().map(str::to_owned);
+        let changed = value.as_object_mut().is_some_and(|members| {
+            if let Some(name) = named("unknown field `") {
+                members.remove(&name).is_some()
+            } else if let Some(name) = named("missing field `") {
+                members.insert(name, "assumed".into()).is_none()
+            } else {
+                false
+            }
+        });
+        if !changed {
+            return Err(shape(&error));
+        }
+    }
+}
+
 /// Keeps of a deserialisation error what names members, and drops what could quote a value.
 pub(crate) fn shape(error: &serde_json::Error) -> JsonError {
     let text = error.to_string();

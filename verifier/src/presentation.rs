@@ -10,6 +10,7 @@ use comity_spec::attestation::{PermitClaims, StatusClaim, StatusReference};
 use comity_spec::entity::Environment;
 use comity_spec::exchange::SKEW;
 use comity_spec::ids::{Digest, EntityId, Region};
+use comity_spec::mutant;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use serde::Deserialize;
 
@@ -100,7 +101,12 @@ impl Presented {
     /// Last day to which the permit was endorsed when the attestation was issued.
     #[must_use]
     pub fn endorsed_until(&self) -> LocalDate {
-        LocalDate::of(self.attestation.value().open.exp)
+        let exp = self.attestation.value().open.exp;
+        LocalDate::of(if mutant!("ATT-5") {
+            exp.plus_saturating(1)
+        } else {
+            exp
+        })
     }
 
     /// The holder's proof of possession, where one was presented.

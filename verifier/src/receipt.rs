@@ -9,6 +9,7 @@
 
 use comity_spec::ids::{Digest, EntityId, Jti};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::receipt::{PrintedReceipt, Receipt};
 use comity_spec::time::UnixSeconds;
 use serde::Deserialize;
@@ -106,9 +107,16 @@ pub fn holder_binding(salt: &Jti, name: &str, number: &str) -> Digest {
     let mut hash = Sha256::new();
     hash.update(salt.as_bytes());
     // Longer names than 4 GiB do not reach this place; saturating keeps the function total.
-    hash.update(u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
+    if !mutant!("RCP-3") {
+        hash.update(u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
+    }
     hash.update(name.as_bytes());
-    hash.update(number.to_ascii_uppercase().as_bytes());
+    let upper = number.to_ascii_uppercase();
+    hash.update(if mutant!("RCP-3/case") {
+        number.as_bytes()
+    } else {
+        upper.as_bytes()
+    });
     Digest::from_bytes(hash.finalize().into())
 }
 
@@ -130,6 +138,7 @@ pub fn read_printed(given: &[u8], budget: &mut Budget) -> Result<PrintedReceipt,
     // In a code, a tilde parts the signed receipt from the salt.
     let (receipt, salt) = match text.split_once('~') {
         None => (text, None),
+        Some((receipt, _)) if mutant!("RCP-7") => (receipt.to_owned(), None),
         Some((receipt, salt)) => {
             let salt = salt.parse().map_err(|_| JsonError::Shape("salt".to_owned()))?;
             (receipt.to_owned(), Some(salt))
@@ -186,16 +195,16 @@ pub fn verify_receipt(
     };
     let verified: Verified<Receipt> = parsed.verify(&county.keys, KeyPurpose::Receipt, budget)?;
     let claims = verified.value();
-    if claims.environment != trust.environment() {
+    if claims.environment != trust.environment() && !mutant!("RCP-1/environment") {
         return Err(ReceiptError::Environment);
     }
-    if claims.exp <= claims.iat {
+    if claims.exp <= claims.iat && !mutant!("RCP-1/times") {
         return Err(ReceiptError::Times);
     }
     if claims.iat.since(now) > SKEW {
         return Err(ReceiptError::FromTheFuture);
     }
-    if now >= claims.exp {
+    if now >= claims.exp && !mutant!("RCP-1") {
         Err(ReceiptError::Expired { exp: claims.exp })
     } else {
         Ok(verified)
@@ -208,6 +217,7 @@ pub fn is_about(receipt: &Receipt, salt: Option<&Jti>, name: &str, number: &str)
     match (receipt.holder_binding, salt) {
         (Some(binding), Some(salt)) if binding == holder_binding(salt, name, number) => HolderCheck::Same,
         (Some(_), Some(_)) => HolderCheck::Different,
+        _ if mutant!("RCP-5") => HolderCheck::Different,
         _ => HolderCheck::CannotTell,
     }
 }

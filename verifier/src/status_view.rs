@@ -4,6 +4,7 @@
 //! status is that of the older of the list and of the register behind it: signing old data again makes nothing fresh. This
 //! module fetches nothing and decides nothing about how old is too old.
 
+use comity_spec::mutant;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -145,6 +146,9 @@ impl VerifiedStatusList {
     /// Of when what it says is: the older of its signature and its source.
     #[must_use]
     pub fn as_of(&self) -> UnixSeconds {
+        if mutant!("STA-11") {
+            return self.iat;
+        }
         self.iat.min(self.source_as_of)
     }
 
@@ -178,8 +182,11 @@ impl VerifiedStatusList {
     pub fn succeeds(&self, held: &Self) -> Succession {
         match self.iat.cmp(&held.iat) {
             std::cmp::Ordering::Greater => Succession::Newer,
+            std::cmp::Ordering::Less if mutant!("STA-9") => Succession::Newer,
             std::cmp::Ordering::Less => Succession::Older,
-            std::cmp::Ordering::Equal if self.payload == held.payload => Succession::Same,
+            std::cmp::Ordering::Equal if self.payload == held.payload || mutant!("STA-9/fork") => {
+                Succession::Same
+            }
             std::cmp::Ordering::Equal => Succession::Fork,
         }
     }
@@ -196,7 +203,7 @@ pub fn verify_status_token(
     now: UnixSeconds,
 ) -> Result<VerifiedStatusList, StatusTokenError> {
     let list = verify_held_status_token(token, trust, now)?;
-    if now >= list.exp {
+    if now >= list.exp && !mutant!("STA-10") {
         return Err(StatusTokenError::Expired { exp: list.exp });
     }
     Ok(list)
@@ -241,7 +248,7 @@ pub fn verify_held_status_token(
         list,
         ..
     } = verified.into_value();
-    if !is_under(&sub, &county.public) {
+    if !is_under(&sub, &county.public) && !mutant!("STA-6") {
         return Err(StatusTokenError::Address);
     }
     let time = |seconds: Option<i64>| {
@@ -250,7 +257,7 @@ pub fn verify_held_status_token(
             .ok_or(StatusTokenError::Times)
     };
     let (iat, exp, source_as_of) = (time(Some(iat))?, time(exp)?, time(source_as_of)?);
-    if exp.since(iat) > LIFETIME {
+    if exp.since(iat) > LIFETIME && !mutant!("STA-4/lifetime") {
         return Err(StatusTokenError::Lifetime {
             seconds: exp.since(iat),
         });
@@ -259,10 +266,11 @@ pub fn verify_held_status_token(
         return Err(StatusTokenError::ClockDoubt { iat });
     }
     // A register cannot have been read after the list that came of it was signed.
-    if source_as_of.since(iat) > SKEW {
+    if source_as_of.since(iat) > SKEW && !mutant!("STA-4/register") {
         return Err(StatusTokenError::Times);
     }
-    if list.bits() != BITS || list.len() != ENTRIES as u64 {
+    let whole = list.bits() == BITS && list.len() == ENTRIES as u64;
+    if !whole && !mutant!("STA-5") {
         return Err(StatusTokenError::Entries { found: list.len() });
     }
     Ok(VerifiedStatusList {
@@ -285,7 +293,8 @@ fn is_under(address: &str, base: &EntityId) -> bool {
         return false;
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
-    let segment = |s: &str| !s.is_empty() && s != "." && s != ".." && s.chars().all(plain);
+    let segment =
+        |s: &str| !s.is_empty() && s != "." && (s != ".." || mutant!("STA-6/dots")) && s.chars().all(plain);
     address.len() <= 512 && path.split('/').all(segment)
 }
 
@@ -370,9 +379,12 @@ impl StatusView {
             .get(uri)
             .and_then(|of_list| of_list.get(&idx))
             .copied();
-        let current = self.lists.get(uri).filter(|list| now < list.exp);
+        let current = self
+            .lists
+            .get(uri)
+            .filter(|list| now < list.exp || (now == list.exp && mutant!("STA-10/end")));
         let Some(list) = current else {
-            if let Some(value) = tombstone {
+            if let Some(value) = tombstone.filter(|_| !mutant!("STA-12/ended")) {
                 return StatusReading::Tombstone(value);
             }
             return self
@@ -387,7 +399,7 @@ impl StatusView {
         };
         let value = StatusValue::from_bits(bits);
         match tombstone {
-            Some(seen) if !seen.may_become(value) => StatusReading::Tombstone(seen),
+            Some(seen) if !seen.may_become(value) && !mutant!("STA-12") => StatusReading::Tombstone(seen),
             _ => {
                 let as_of = list.as_of();
                 StatusReading::Value {

@@ -94,7 +94,8 @@ pub fn decode(digits: &str) -> Result<String, SymbolError> {
 
 /// Reads pairs of ASCII digits.
 fn pairs(digits: &[u8]) -> Result<String, SymbolError> {
-    if digits.is_empty() || (digits.len() > MAX_DIGITS && !mutant!("SYM-2/length")) {
+    let most = if mutant!("SYM-3") { 1_024 } else { MAX_DIGITS };
+    if digits.is_empty() || (digits.len() > most && !mutant!("SYM-2/length")) {
         return Err(SymbolError::Length);
     }
     let digits = match digits.len() % 2 {

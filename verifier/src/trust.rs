@@ -6,6 +6,7 @@
 //! plant a key and a county cannot claim a region. This module fetches nothing, keeps nothing and reads no clock: `now` and the
 //! durable [`Floors`] are arguments. OpenID Federation 1.0 §3, §9 and §10; no metadata policies, no constraints.
 
+use comity_spec::mutant;
 use std::collections::{BTreeMap, HashMap};
 
 use comity_spec::entity::{Environment, MemberState};
@@ -225,7 +226,7 @@ impl Trust {
             && self
                 .floor
                 .max(self.max_iat)
-                .is_none_or(|floor| now.plus_saturating(CLOCK_FLOOR_SLACK) >= floor)
+                .is_none_or(|floor| now.plus_saturating(CLOCK_FLOOR_SLACK) >= floor || mutant!("JWS-18"))
     }
 
     /// The floors to store after everything in this picture was stored.

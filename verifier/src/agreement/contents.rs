@@ -141,19 +141,20 @@ impl ContentDefect {
 pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
     let mut found = Vec::new();
     let version = agreement.version;
-    if version == 0 || (version == 1) != agreement.prev.is_none() {
+    let alone = (version == 1) != agreement.prev.is_none() && !mutant!("AGR-4");
+    if version == 0 || alone {
         found.push(ContentDefect::Version { version });
     }
     if agreement
         .effective_until
-        .is_some_and(|until| until < agreement.effective_from)
+        .is_some_and(|until| until < agreement.effective_from && !mutant!("AGR-6"))
     {
         found.push(ContentDefect::Dates);
     }
     let fresh = agreement.freshness;
     let range = 0 < fresh.fresh_seconds && fresh.fresh_seconds <= fresh.usable_seconds;
-    if !range || fresh.fresh_seconds > DEFAULT_FRESH_SECONDS || fresh.usable_seconds > DEFAULT_USABLE_SECONDS
-    {
+    let wider = fresh.fresh_seconds > DEFAULT_FRESH_SECONDS || fresh.usable_seconds > DEFAULT_USABLE_SECONDS;
+    if !range || (wider && !mutant!("AGR-11")) {
         found.push(ContentDefect::Freshness);
     }
     for (name, text) in [
@@ -162,9 +163,12 @@ pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
         ("continuation", &agreement.continuation.zh),
         ("impact_assessment", &agreement.impact_assessment),
     ] {
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && !mutant!("AGR-11/text") {
             found.push(ContentDefect::EmptyText(name));
         }
+    }
+    if mutant!("VSN-1") && agreement.ext.is_some() {
+        found.push(ContentDefect::EmptyText("ext"));
     }
     // Beyond these bounds nothing more is read: the rows are compared pairwise.
     if check_parties(agreement, &mut found) && check_service_count(agreement, &mut found) {
@@ -175,7 +179,7 @@ pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
             .signatories
             .iter()
             .map(|s| s.region)
-            .filter(|region| !party(*region));
+            .filter(|region| !party(*region) && !mutant!("AGR-11/signatory"));
         found.extend(strangers.take(MAX_PARTIES).map(ContentDefect::Signatory));
     }
     found
@@ -198,7 +202,8 @@ pub(super) fn pairs(agreement: &Agreement, row: &Service) -> Vec<(Region, Region
 
 fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool {
     let parties = &agreement.parties;
-    if !(2..=MAX_PARTIES).contains(&parties.len()) {
+    let fewest = if mutant!("AGR-5") { 1 } else { 2 };
+    if !(fewest..=MAX_PARTIES).contains(&parties.len()) {
         found.push(ContentDefect::PartyCount(parties.len()));
         return false;
     }
@@ -206,14 +211,17 @@ fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool 
     for (at, party) in parties.iter().enumerate() {
         if parties[..at]
             .iter()
-            .any(|p| p.entity == party.entity || p.region == party.region)
+            .any(|p| p.entity == party.entity || (p.region == party.region && !mutant!("AGR-5/region")))
         {
             found.push(ContentDefect::PartyTwice(party.entity.clone()));
         }
-        if party.federation_keys.is_empty() {
+        if party.federation_keys.is_empty() && !mutant!("AGR-5/no-key") {
             found.push(ContentDefect::PartyWithoutKey(party.entity.clone()));
         }
-        let twice = party.federation_keys.iter().find(|key| !keys.insert(**key));
+        let twice = party
+            .federation_keys
+            .iter()
+            .find(|key| !keys.insert(**key) && !mutant!("AGR-5/key"));
         found.extend(twice.map(|key| ContentDefect::KeyTwice(*key)));
     }
     true
@@ -221,7 +229,8 @@ fn check_parties(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool 
 
 fn check_service_count(agreement: &Agreement, found: &mut Vec<ContentDefect>) -> bool {
     let count = agreement.services.len();
-    let holds = (1..=MAX_ROWS).contains(&count) && agreement.tier_map.len() <= MAX_ROWS;
+    let fewest = if mutant!("AGR-7/none") { 0 } else { 1 };
+    let holds = (fewest..=MAX_ROWS).contains(&count) && agreement.tier_map.len() <= MAX_ROWS;
     if !holds {
         found.push(ContentDefect::ServiceCount(count));
     }
@@ -238,9 +247,11 @@ fn check_services(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
             found.push(ContentDefect::UnknownService(code()));
         }
         match row.direction {
-            None if !agreement.reciprocal => found.push(ContentDefect::DirectionMissing(code())),
+            None if !agreement.reciprocal && !mutant!("AGR-7/missing") => {
+                found.push(ContentDefect::DirectionMissing(code()))
+            }
             Some(d)
-                if d.issuer == d.recogniser
+                if (d.issuer == d.recogniser && !mutant!("AGR-7/itself"))
                     || !regions.contains(&d.issuer)
                     || !regions.contains(&d.recogniser) =>
             {
@@ -250,7 +261,7 @@ fn check_services(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
         }
         let pairs = pairs(agreement, row);
         for (issuer, recogniser) in &pairs {
-            if !rows.insert((&row.code, *issuer, *recogniser)) {
+            if !rows.insert((&row.code, *issuer, *recogniser)) && !mutant!("AGR-7") {
                 found.push(ContentDefect::ServiceTwice {
                     code: code(),
                     issuer: *issuer,
@@ -266,11 +277,13 @@ fn check_row(row: &Service, pairs: &[(Region, Region)], found: &mut Vec<ContentD
     let code = || row.code.clone();
     if let Some(providers) = &row.providers {
         let ids: BTreeSet<&ProviderId> = providers.iter().map(|p| &p.id).collect();
-        if providers.is_empty() || ids.len() != providers.len() {
+        let none = providers.is_empty() && !mutant!("AGR-8/none");
+        if none || (ids.len() != providers.len() && !mutant!("AGR-8/twice")) {
             found.push(ContentDefect::Providers(code()));
         }
         for provider in providers {
-            if !pairs.iter().any(|(_, recogniser)| *recogniser == provider.region) {
+            let here = pairs.iter().any(|(_, recogniser)| *recogniser == provider.region);
+            if !here && !mutant!("AGR-8") {
                 found.push(ContentDefect::ProviderRegion {
                     code: code(),
                     provider: provider.id.clone(),
@@ -278,10 +291,10 @@ fn check_row(row: &Service, pairs: &[(Region, Region)], found: &mut Vec<ContentD
             }
         }
     }
-    if (1..row.claims.len()).any(|at| row.claims[..at].contains(&row.claims[at])) {
+    if (1..row.claims.len()).any(|at| row.claims[..at].contains(&row.claims[at])) && !mutant!("AGR-9") {
         found.push(ContentDefect::ClaimTwice(code()));
     }
-    if row.retention_days == 0 {
+    if row.retention_days == 0 && !mutant!("AGR-9/retention") {
         found.push(ContentDefect::Retention(code()));
     }
     let mut count = 0;
@@ -295,7 +308,8 @@ fn check_row(row: &Service, pairs: &[(Region, Region)], found: &mut Vec<ContentD
 /// Whether a condition is within the depth, and all of them together within the number.
 fn is_shallow(condition: &Condition, depth: usize, count: &mut usize) -> bool {
     *count += 1;
-    if depth > MAX_CONDITION_DEPTH || *count > MAX_CONDITIONS {
+    let deepest = MAX_CONDITION_DEPTH + usize::from(mutant!("AGR-10/depth"));
+    if depth > deepest || *count > MAX_CONDITIONS + usize::from(mutant!("AGR-10/number")) {
         return false;
     }
     match condition {
@@ -311,7 +325,7 @@ fn holds(condition: &Condition, row: &Service) -> bool {
     match condition {
         Condition::TierIn(tiers) => !tiers.is_empty(),
         Condition::BasisIn(bases) => !bases.is_empty(),
-        Condition::AgeBetween { min, max } => min <= max,
+        Condition::AgeBetween { min, max } => min <= max || mutant!("AGR-10/range"),
         Condition::ProviderIn(ids) => {
             let named = |id: &ProviderId| {
                 row.providers
@@ -322,7 +336,8 @@ fn holds(condition: &Condition, row: &Service) -> bool {
         }
         Condition::LocalRule(rule) => !rule.id.trim().is_empty() && !rule.text.zh.trim().is_empty(),
         Condition::All(parts) | Condition::Any(parts) => {
-            !parts.is_empty() && parts.iter().all(|part| holds(part, row))
+            let some = !parts.is_empty() || mutant!("AGR-10");
+            some && parts.iter().all(|part| holds(part, row))
         }
         Condition::Not(part) => holds(part, row),
         Condition::MinResidenceMonths(_)
@@ -338,7 +353,7 @@ fn check_tiers(agreement: &Agreement, found: &mut Vec<ContentDefect>) {
     for row in &agreement.tier_map {
         let (issuer, recogniser) = (row.issuer, row.recogniser);
         let between = issuer != recogniser && party(issuer) && party(recogniser);
-        if !between || row.map.is_empty() || !rows.insert((issuer, recogniser)) {
+        if !between || (row.map.is_empty() && !mutant!("AGR-11/map")) || !rows.insert((issuer, recogniser)) {
             found.push(ContentDefect::TierRow { issuer, recogniser });
         }
     }

@@ -4,6 +4,7 @@
 //! versions of one id) that one party signed are void, both: nobody can know which one it meant (protocol §5); the version
 //! before them then holds on. A successor of something void, or of another version N than the one held, is void too.
 
+use comity_spec::mutant;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use comity_spec::ids::{AgreementId, Digest, EntityId};
@@ -169,13 +170,18 @@ impl Agreements {
         let versions = self.versions.get(id)?.iter().rev().copied();
         versions
             .filter(|at| !self.void.contains(at))
-            .find(|at| self.all[*at].agreement().effective_from <= on)
+            .find(|at| self.all[*at].agreement().effective_from <= on || mutant!("AGR-15"))
     }
 
     fn holds(&self, at: usize, on: LocalDate) -> bool {
         let one = &self.all[at];
-        one.agreement().effective_until.is_none_or(|until| on <= until)
-            && self.withdrawn.get(one.digest()).is_none_or(|from| on < *from)
+        one.agreement()
+            .effective_until
+            .is_none_or(|until| on <= until || mutant!("AGR-14"))
+            && self
+                .withdrawn
+                .get(one.digest())
+                .is_none_or(|from| on < *from || mutant!("AGR-18/effect"))
     }
 
     /// The highest version of an id with both parties, void ones last.
@@ -243,7 +249,7 @@ fn void(all: &[VerifiedAgreement], versions: &BTreeMap<AgreementId, Vec<usize>>)
                 let rivals = one.agreement().prev == other.agreement().prev
                     || one.agreement().version == other.agreement().version;
                 let common = one.signers.iter().any(|s| other.party(&s.party).is_some());
-                if rivals && common {
+                if rivals && common && !mutant!("AGR-16") {
                     void.extend([*a, *b]);
                 }
             }

@@ -6,6 +6,7 @@
 use comity_spec::agreement::Withdrawal;
 use comity_spec::ids::EntityId;
 use comity_spec::jose::{Jwk, KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use thiserror::Error;
 
@@ -161,10 +162,10 @@ pub(super) fn check(
         agreement: named,
         ..
     } = unverified.claims()?;
-    if named != agreement.reference() {
+    if named != agreement.reference() && !mutant!("AGR-17/other") {
         return Err(WithdrawalError::OtherAgreement);
     }
-    if agreement.party(&iss).is_none() {
+    if agreement.party(&iss).is_none() && !mutant!("AGR-17") {
         return Err(WithdrawalError::NotAParty(iss));
     }
     let keys = keys(&iss)?;
@@ -179,7 +180,7 @@ pub(super) fn check(
     let earliest = LocalDate::of(withdrawal.iat)
         .plus_days(notice)
         .unwrap_or(LocalDate::MAX);
-    if withdrawal.effective_from < earliest {
+    if withdrawal.effective_from < earliest && !mutant!("AGR-18") {
         return Err(WithdrawalError::NoticeTooShort { earliest });
     }
     Ok(VerifiedWithdrawal {

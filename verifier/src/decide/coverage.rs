@@ -11,6 +11,7 @@
 use comity_spec::agreement::{Agreement, Service};
 use comity_spec::entity::Environment;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 
 use super::DecideInput;
@@ -39,8 +40,16 @@ impl AgreementScope<'_> {
                 .iter()
                 .any(|party| party.entity == *entity && party.region == region)
         };
+        if mutant!("DEC-25")
+            && agreement
+                .parties
+                .first()
+                .is_none_or(|p| p.entity != *self.issuer.0)
+        {
+            return false;
+        }
         agreement.environment == self.environment
-            && self.issuer.0 != self.recogniser.0
+            && (self.issuer.0 != self.recogniser.0 || mutant!("DEC-24"))
             && is_party(self.issuer)
             && is_party(self.recogniser)
     }
@@ -58,11 +67,19 @@ pub fn covering_row<'a>(
     provider: Option<&ProviderId>,
 ) -> Result<&'a Service, &'static str> {
     let mut cause = "service.not-listed";
-    for row in agreement.services.iter().filter(|row| row.code == *service) {
+    let named = |row: &&Service| row.code == *service;
+    #[cfg(feature = "mutants")]
+    let named = |row: &&Service| named(row) || (mutant!("AGR-19") && part_of(service, &row.code));
+    for row in agreement.services.iter().filter(named) {
         // A row without a direction holds both ways, and in an agreement that is not reciprocal no way at all.
         let holds_here = row.direction.map_or(agreement.reciprocal, |direction| {
             direction.issuer == scope.issuer.1 && direction.recogniser == scope.recogniser.1
         });
+        let first = agreement
+            .parties
+            .first()
+            .is_some_and(|party| party.region == scope.issuer.1);
+        let holds_here = (holds_here || mutant!("AGR-19/direction")) && (first || !mutant!("AGR-20"));
         if !holds_here {
             cause = "service.direction";
             continue;
@@ -73,10 +90,9 @@ pub fn covering_row<'a>(
         match provider {
             None => cause = "service.provider-needed",
             Some(chosen) => {
-                if named
-                    .iter()
-                    .any(|p| p.id == *chosen && p.region == scope.recogniser.1)
-                {
+                if named.iter().any(|p| {
+                    mutant!("AGR-19/provider") || (p.id == *chosen && p.region == scope.recogniser.1)
+                }) {
                     return Ok(row);
                 }
                 cause = "service.provider";
@@ -84,6 +100,12 @@ pub fn covering_row<'a>(
         }
     }
     Err(cause)
+}
+
+/// Whether the catalogue lists a service as a part of another.
+#[cfg(feature = "mutants")]
+fn part_of(service: &ServiceCode, whole: &ServiceCode) -> bool {
+    comity_spec::catalogue::lookup(service).is_some_and(|known| known.is_part_of(whole))
 }
 
 /// A service that an agreement in force covers from this issuer at this window.
@@ -105,7 +127,10 @@ pub(super) fn check<'a>(input: &DecideInput<'a>) -> Result<Covered<'a>, Verdict>
     {
         Coverage::InForce(agreement) => agreement,
         Coverage::NotInForce { agreement, because } => return Err(Verdict::not_in_force(agreement, because)),
-        Coverage::None => return Err(none()),
+        Coverage::None => match input.agreements.all().first() {
+            Some(any) if mutant!("DEC-24") && issuer.entity == *recogniser => any,
+            _ => return Err(none()),
+        },
     };
     let scope = AgreementScope {
         issuer: (&issuer.entity, issuer.region),

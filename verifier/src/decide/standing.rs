@@ -15,6 +15,7 @@ use comity_spec::attestation::{ClaimName, PermitClaims, StatusReference};
 use comity_spec::decision::{MissingCondition, TierGrant, Truth};
 use comity_spec::exchange::{LookupResult, PermitState, PermitStatus, Subject, SubjectNumber};
 use comity_spec::ids::Region;
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
@@ -50,6 +51,9 @@ pub(super) fn check(input: &DecideInput<'_>, covered: &Covered<'_>) -> Result<Ve
         (Lookup::NotAsked | Lookup::Failed(_), Source::Presented(presented)) => {
             from_presentation(input, covered, presented)?
         }
+        (Lookup::Failed(_), _) if mutant!("VER-14") => {
+            Err(Verdict::because(Outcome::SignatureInvalid, "lookup.failed"))
+        }
         (Lookup::Failed(refusal), _) => Err(Verdict::refused(refusal)),
         (Lookup::NotAsked, Source::Typed { subject, .. }) => match input.recogniser.network {
             Network::OnLine => return Err(Box::new(look_up(covered, subject.clone()))),
@@ -76,13 +80,14 @@ fn looked_up<'a>(
     let state = match (response.result, &response.permit_state) {
         (LookupResult::Match, Some(state)) => state,
         // A match without a state is refused when the answer is verified.
+        _ if mutant!("DEC-22") => return Err(Verdict::because(Outcome::HolderMismatch, "lookup.no-match")),
         _ => return Err(Verdict::because(Outcome::NoMatch, "lookup.no-match")),
     };
     let age = Age::of(input, covered, response.source_as_of.min(response.iat));
     let found = judge_state(input.today(), state, age);
     if let (Ok(()), Source::Presented(presented)) = (&found, source) {
         // The permit may be in order while the code that was shown is of another, cancelled one.
-        if permanent(reading(input, presented)) == Some(StatusValue::Cancelled) {
+        if permanent(reading(input, presented)) == Some(StatusValue::Cancelled) && !mutant!("DEC-17") {
             return Err(
                 Verdict::because(Outcome::Revoked, "status.cancelled").endorsed(presented.endorsed_until())
             );
@@ -113,6 +118,7 @@ fn judge_state(today: LocalDate, state: &PermitState, age: Age) -> Result<(), Ve
         return dated(Outcome::NotYetValid, "permit.not-yet-valid", state.valid_from);
     }
     match state.status {
+        PermitStatus::Cancelled if mutant!("DEC-15") && matches!(age, Age::TooOld(_)) => {}
         PermitStatus::Cancelled => return because(Outcome::Revoked, "lookup.cancelled"),
         PermitStatus::Superseded => return because(Outcome::Superseded, "lookup.superseded"),
         PermitStatus::Valid | PermitStatus::Suspended | PermitStatus::ReportedLost => {}
@@ -122,18 +128,22 @@ fn judge_state(today: LocalDate, state: &PermitState, age: Age) -> Result<(), Ve
     let in_order = state.status == PermitStatus::Valid && expired.is_none() && lapsed.is_none();
     match age {
         Age::TooOld(_) => return because(Outcome::StatusStale, "lookup.too-old"),
-        Age::Amber(_) if !in_order => return because(Outcome::StatusStale, "lookup.not-fresh"),
+        Age::Amber(_) if !in_order && !mutant!("DEC-15/lost") => {
+            return because(Outcome::StatusStale, "lookup.not-fresh");
+        }
         Age::Fresh(_) | Age::Amber(_) => {}
     }
     match state.status {
+        PermitStatus::ReportedLost if mutant!("DEC-20") && lapsed.is_some() => {}
         PermitStatus::ReportedLost => return because(Outcome::ReportedLost, "lookup.reported-lost"),
         PermitStatus::Suspended => return because(Outcome::Suspended, "lookup.suspended"),
         PermitStatus::Valid | PermitStatus::Cancelled | PermitStatus::Superseded => {}
     }
-    if let Some(date) = expired {
+    if let Some(date) = expired.filter(|_| !(mutant!("DEC-2") && lapsed.is_some())) {
         return dated(Outcome::Expired, "permit.card-expired", date);
     }
     match lapsed {
+        Some(date) if mutant!("DEC-21") => dated(Outcome::Expired, "permit.endorsement-lapsed", date),
         Some(date) => dated(Outcome::EndorsementLapsed, "permit.endorsement-lapsed", date),
         None => Ok(()),
     }
@@ -170,13 +180,20 @@ fn from_presentation<'a>(
         .card_valid_until
         .is_some_and(|until| until < input.today());
     let date_passed = endorsed < input.today() || card_expired;
-    if date_passed && let Some(wanted) = ask.look_up() {
+    if date_passed
+        && !mutant!("DEC-18")
+        && let Some(wanted) = ask.look_up()
+    {
         return Err(wanted);
     }
     let (value, as_of) = match reading {
         StatusReading::Value { value, as_of, .. } => (value, as_of),
         StatusReading::NoList => {
-            return ask.newer_list_or(|| say(Outcome::IssuerUnreachable, "status.no-list"));
+            let outcome = match mutant!("DEC-16") {
+                true => Outcome::StatusStale,
+                false => Outcome::IssuerUnreachable,
+            };
+            return ask.newer_list_or(|| say(outcome, "status.no-list"));
         }
         StatusReading::IndexOutOfRange => {
             return Ok(Err(say(Outcome::IssuerUnreachable, "status-list.index")));
@@ -207,6 +224,7 @@ fn from_presentation<'a>(
     };
     match (age, value) {
         // The holder may have endorsed since: without an answer of the issuer nobody can tell.
+        _ if date_passed && mutant!("DEC-19") => Ok(Err(say(Outcome::EndorsementLapsed, DATE_PASSED))),
         _ if date_passed => Ok(Err(say(Outcome::StatusStale, DATE_PASSED))),
         // Only the issuer's answer tells a loss from a suspension.
         (Age::Fresh(_), StatusValue::Suspended) => {
@@ -238,7 +256,8 @@ impl Ask<'_, '_> {
     }
 
     fn newer_list(self) -> Option<Box<Wanted>> {
-        let open = self.input.recogniser.network == Network::OnLine && !self.input.status_refreshed;
+        let asked = self.input.status_refreshed && !mutant!("DEC-11");
+        let open = self.input.recogniser.network == Network::OnLine && !asked;
         open.then(|| {
             Box::new(Wanted::StatusList {
                 issuer: self.presented.issuer().clone(),
@@ -254,6 +273,16 @@ impl Ask<'_, '_> {
     fn newer_list_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Result<Result<T, Verdict>, Box<Wanted>> {
         self.newer_list().map_or_else(|| Ok(Err(verdict())), Err)
     }
+}
+
+/// What a cancelled code leads to, whatever else there may be to say.
+#[cfg(feature = "mutants")]
+pub(super) fn cancelled(input: &DecideInput<'_>) -> Option<Verdict> {
+    let Source::Presented(presented) = input.evidence.source else {
+        return None;
+    };
+    let found = permanent(reading(input, presented));
+    (found == Some(StatusValue::Cancelled)).then(|| Verdict::because(Outcome::Revoked, "status.cancelled"))
 }
 
 fn reading(input: &DecideInput<'_>, presented: &Presented) -> StatusReading {
@@ -303,12 +332,14 @@ fn last_stages(input: &DecideInput<'_>, covered: &Covered<'_>, good: &Good<'_>) 
             .aged(good.age.seconds())
             .endorsed(good.endorsed_until)
     };
-    if matches!(good.age, Age::Amber(_)) && !covered.service.amber_status {
+    if matches!(good.age, Age::Amber(_)) && !covered.service.amber_status && !mutant!("DEC-14") {
         return because(Outcome::StatusStale, "status.age-not-allowed");
     }
     let mut missing = Vec::new();
     let tier = tier(covered, input.recogniser.region, good.claims, &mut missing);
-    if let Age::Amber(seconds) = good.age {
+    if let Age::Amber(seconds) = good.age
+        && !mutant!("DEC-14/recheck")
+    {
         missing.push(recheck(seconds, covered));
     }
     let facts = Facts::of(
@@ -326,6 +357,9 @@ fn last_stages(input: &DecideInput<'_>, covered: &Covered<'_>, good: &Good<'_>) 
             Clerk::Mismatch => because(Outcome::HolderMismatch, "clerk.mismatch"),
             Clerk::Pending | Clerk::Confirmed if missing.is_empty() => {
                 because(Outcome::Recognised, "all-met")
+            }
+            Clerk::Pending | Clerk::Confirmed if mutant!("DEC-28") => {
+                because(Outcome::ServiceNotCovered, "conditions.missing")
             }
             Clerk::Pending | Clerk::Confirmed => {
                 because(Outcome::RecognisedConditional, "conditions.missing")
@@ -352,7 +386,7 @@ fn tier(
     };
     let Some(issuer) = &claims.tier else {
         // Where the service has no use for the tier, not knowing it is as it should be.
-        if covered.service.claims.contains(&ClaimName::Tier) {
+        if covered.service.claims.contains(&ClaimName::Tier) && !mutant!("DEC-29/not-shown") {
             missing.push(mapping(Bilingual {
                 zh: "证件类别未出示，对应的本地类别待主管部门确认。".into(),
                 en: "The permit's tier was not shown; the department decides which local tier applies."
@@ -365,7 +399,7 @@ fn tier(
         .agreement
         .tier_for(covered.issuer.region, recogniser, issuer)
         .cloned();
-    if local.is_none() {
+    if local.is_none() && !mutant!("DEC-29") {
         missing.push(mapping(Bilingual {
             zh: format!("协议未列明签发地类别 {issuer} 对应的本地类别，由主管部门确认。"),
             en: format!(
@@ -408,7 +442,7 @@ fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static st
         Source::Presented(presented) => presented.claims().name.as_deref(),
         Source::Typed { .. } | Source::Refused(_) => None,
     };
-    if let Some(typed) = typed
+    if let Some(typed) = typed.filter(|_| !mutant!("DEC-23"))
         && [claims.name.as_deref(), shown]
             .into_iter()
             .flatten()
@@ -418,6 +452,7 @@ fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static st
     }
     if let (Some(number), Some(date)) = (&claims.id_number, claims.birth_date)
         && number.birth_date() != date
+        && !mutant!("DEC-23/birth-date")
     {
         return Some("holder.birth-date-differs");
     }
@@ -448,7 +483,7 @@ impl Age {
         // Skew lets a list be dated up to a minute ahead.
         let seconds = input.now.since(as_of).max(0);
         let allowed = covered.agreement.agreement().freshness;
-        if seconds <= allowed.fresh_seconds.min(DEFAULT_FRESH_SECONDS) {
+        if seconds <= allowed.fresh_seconds.min(DEFAULT_FRESH_SECONDS) - i64::from(mutant!("DEC-14/limit")) {
             Self::Fresh(seconds)
         } else if seconds <= allowed.usable_seconds.min(DEFAULT_USABLE_SECONDS) {
             Self::Amber(seconds)

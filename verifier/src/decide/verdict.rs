@@ -6,6 +6,7 @@ use comity_spec::attestation::StatusReference;
 use comity_spec::decision::{Advisory, Channel, Confirmation, Decision, MissingCondition, TierGrant};
 use comity_spec::entity::Environment;
 use comity_spec::ids::{ProviderId, Region, ServiceCode};
+use comity_spec::mutant;
 use comity_spec::outcome::{Outcome, Particular};
 use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
@@ -113,8 +114,12 @@ impl Verdict {
         let waits = matches!(
             self.outcome,
             Outcome::Recognised | Outcome::RecognisedConditional | Outcome::ReviewRequired
-        ) && input.clerk == Clerk::Pending;
-        let decision = Box::new(self.into_decision(input));
+        ) && input.clerk == Clerk::Pending
+            && !mutant!("DEC-9");
+        let mut decision = Box::new(self.into_decision(input));
+        if mutant!("DEC-30") && decision.advisories.iter().any(|a| a.code == "TIER_MAPPED") {
+            decision.outcome = Outcome::RecognisedConditional;
+        }
         if waits {
             Step::NeedHolder(decision)
         } else {
@@ -132,6 +137,7 @@ impl Verdict {
             confirmation: match input.clerk {
                 Clerk::Pending | Clerk::Review => Confirmation::Pending,
                 Clerk::Confirmed => Confirmation::Confirmed,
+                Clerk::Mismatch if mutant!("DEC-5") => Confirmation::Pending,
                 Clerk::Mismatch => Confirmation::Mismatch,
             },
             channel: match (input.evidence.lookup, input.evidence.source) {
@@ -274,7 +280,7 @@ impl Verdict {
         let recognised = matches!(self.outcome, Outcome::Recognised | Outcome::RecognisedConditional);
         if let Some(until) = self.endorsed_until.filter(|_| recognised) {
             let left = until.days_since(input.today());
-            if (0..=DUE_SOON_DAYS).contains(&left) {
+            if (0..=DUE_SOON_DAYS + i64::from(mutant!("DEC-30/due"))).contains(&left) {
                 say(
                     "ENDORSEMENT_DUE_SOON",
                     format!("签注至 {until}，还有 {left} 天，请提醒持证人及时办理，签注不收费。"),
@@ -284,10 +290,9 @@ impl Verdict {
                 );
             }
         }
-        if let Some(age) = self
-            .age
-            .filter(|age| *age >= 3600 || input.recogniser.network == Network::OffLine)
-        {
+        if let Some(age) = self.age.filter(|age| {
+            *age >= 3600 || (input.recogniser.network == Network::OffLine && !mutant!("DEC-31"))
+        }) {
             let (zh, en) = spoken_age(age);
             say(
                 "STATUS_AGE",

@@ -8,6 +8,7 @@ use comity_spec::exchange::{
 };
 use comity_spec::ids::{Digest, EntityId};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -84,15 +85,17 @@ pub fn verify_hint(
         parties,
         now,
     )?;
-    if claims.status_lists.len() > MAX_HINTED || claims.withdrawals.len() > MAX_HINTED {
+    if claims.status_lists.len() > MAX_HINTED + usize::from(mutant!("VER-16"))
+        || claims.withdrawals.len() > MAX_HINTED
+    {
         return Err(RequestError::TooMany);
     }
     // A peer names its own lists; a hint must not make us fetch from anybody else.
     let own = |uri: &String| {
         uri.strip_prefix(peer.public.as_str())
-            .is_some_and(|path| path.starts_with('/'))
+            .is_some_and(|path| path.starts_with('/') || mutant!("VER-17/host"))
     };
-    if claims.status_lists.iter().all(own) {
+    if claims.status_lists.iter().all(own) || mutant!("VER-17") {
         Ok(verified)
     } else {
         Err(RequestError::ForeignList)
@@ -116,7 +119,7 @@ pub fn verify_response(
     };
     let parsed = Unverified::parse(response, profile, budget)?;
     let Names { iss } = parsed.claims()?;
-    if iss != asked.aud {
+    if iss != asked.aud && !mutant!("VER-10/iss") {
         return Err(ResponseError::Issuer);
     }
     let standing = trust.standing(&iss, now);
@@ -126,36 +129,37 @@ pub fn verify_response(
     let verified: Verified<VerificationResponse> =
         parsed.verify(&issuer.keys, KeyPurpose::Exchange, budget)?;
     let told = verified.value();
-    if told.aud != asked.iss {
+    if told.aud != asked.iss && !mutant!("VER-10/aud") {
         return Err(ResponseError::Audience);
     }
-    if told.in_reply_to != Digest::of(request.received()) {
+    if told.in_reply_to != Digest::of(request.received()) && !mutant!("VER-10") {
         return Err(ResponseError::InReplyTo);
     }
-    if told.environment != trust.environment() {
+    if told.environment != trust.environment() && !mutant!("VER-10/environment") {
         return Err(ResponseError::Environment);
     }
-    if told.agreement != asked.agreement {
+    if told.agreement != asked.agreement && !mutant!("VER-10/agreement") {
         return Err(ResponseError::Agreement);
     }
-    if told.exp <= told.iat || told.exp.since(told.iat) > RESPONSE_LIFETIME {
+    if told.exp <= told.iat || (told.exp.since(told.iat) > RESPONSE_LIFETIME && !mutant!("VER-10/lifetime")) {
         return Err(ResponseError::Times);
     }
     if told.iat.since(now) > SKEW || told.source_as_of.since(now) > SKEW {
         return Err(ResponseError::FromTheFuture);
     }
-    if now.since(told.exp) >= SKEW {
+    if now.since(told.exp) >= SKEW && !mutant!("VER-10/expired") {
         return Err(ResponseError::Expired);
     }
     let claims = match (told.result, &told.permit_state) {
         (LookupResult::Match, Some(_)) => told.claims.clone().unwrap_or_default(),
+        (LookupResult::NoMatch, _) if mutant!("VER-11") => PermitClaims::default(),
         (LookupResult::NoMatch, None) if told.claims.is_none() => PermitClaims::default(),
         _ => return Err(ResponseError::Content),
     };
-    if claims.names().iter().any(|name| !asked.claims.contains(name)) {
+    if claims.names().iter().any(|name| !asked.claims.contains(name)) && !mutant!("VER-12") {
         return Err(ResponseError::Excess);
     }
-    if !about_subject(asked, &claims) {
+    if !about_subject(asked, &claims) && !mutant!("VER-13") {
         return Err(ResponseError::OtherPerson);
     }
     Ok(LookedUp {
@@ -210,7 +214,12 @@ fn verify_from_peer<'t, T: DeserializeOwned>(
 ) -> Result<(Verified<T>, &'t County), RequestError> {
     let parsed = Unverified::parse(object, Profile::Comity { typ: typ.as_str() }, budget)?;
     let Names { iss } = parsed.claims()?;
-    if parties.channel.is_some_and(|channel| *channel != iss) {
+    let unnamed = parties.channel.is_none() && mutant!("VER-8");
+    if unnamed
+        || parties
+            .channel
+            .is_some_and(|channel| *channel != iss && !mutant!("VER-4"))
+    {
         return Err(RequestError::NotTheChannel);
     }
     let peer = match trust.standing(&iss, now) {
@@ -232,19 +241,25 @@ fn check_frame(
     parties: Parties<'_>,
     now: UnixSeconds,
 ) -> Result<(), RequestError> {
-    if frame.aud != parties.me {
+    if frame.aud != parties.me && !mutant!("VER-4/aud") {
         return Err(RequestError::Audience);
     }
-    if frame.environment != trust.environment() {
+    if frame.environment != trust.environment() && !mutant!("VER-4/environment") {
         return Err(RequestError::Environment);
     }
-    if frame.exp <= frame.iat || frame.exp.since(frame.iat) > frame.lifetime {
+    let longest = frame.lifetime + i64::from(mutant!("VER-5"));
+    let longest = if mutant!("VER-18") {
+        RESPONSE_LIFETIME + 3600
+    } else {
+        longest
+    };
+    if frame.exp <= frame.iat || frame.exp.since(frame.iat) > longest {
         return Err(RequestError::Lifetime);
     }
     if frame.iat.since(now) > SKEW {
         return Err(RequestError::FromTheFuture);
     }
-    if now.since(frame.exp) >= SKEW {
+    if now.since(frame.exp) >= SKEW && !mutant!("VER-5/expired") {
         Err(RequestError::Expired)
     } else {
         Ok(())

@@ -1,8 +1,9 @@
 //! From what a scanner typed, a file or a wallet's answer to a [`Presented`], in one call.
 
+use comity_spec::mutant;
 use std::borrow::Cow;
 
-use comity_spec::attestation::{ClaimName, PermitClaims, VCT};
+use comity_spec::attestation::{Basis, ClaimName, PermitClaims, VCT};
 use comity_spec::entity::Environment;
 use comity_spec::ids::{EntityId, Region};
 use comity_spec::jose::{KeyPurpose, Typ};
@@ -15,7 +16,7 @@ use super::{Attested, OpenClaims, PresentationError, Presented, refusal};
 use crate::budget::Budget;
 use crate::decide::Refusal;
 use crate::jws::{Profile, Unverified};
-use crate::sd_jwt::{Binding, SdJwt};
+use crate::sd_jwt::{Binding, OPEN_CLAIMS, OPEN_CLAIMS_COMITY, SdJwt};
 use crate::symbol;
 use crate::trust::{County, SKEW, Standing, Trust};
 
@@ -79,6 +80,9 @@ pub fn open(
         })
     });
     let attestation = attestation.map_err(refuse)?;
+    if mutant!("ATT-4") && attestation.value().permit.names().len() < 5 {
+        return Err(refuse(PresentationError::Claims));
+    }
     check(&attestation.value().open, county.region, &county.public, now).map_err(refuse)?;
     Ok(Presented { attestation })
 }
@@ -126,10 +130,10 @@ fn issuer<'t>(names: &Names, trust: &'t Trust, now: UnixSeconds) -> Result<&'t C
         issuer: Some(names.iss.clone()),
         ..Refusal::from(error)
     };
-    if names.vct != VCT {
+    if names.vct != VCT && !mutant!("ATT-1") {
         return Err(refuse(PresentationError::Type));
     }
-    if names.environment != trust.environment() {
+    if names.environment != trust.environment() && !mutant!("VER-3") {
         return Err(refuse(PresentationError::Environment));
     }
     match trust.standing(&names.iss, now) {
@@ -145,24 +149,25 @@ fn check(
     public: &EntityId,
     now: UnixSeconds,
 ) -> Result<(), PresentationError> {
-    if open.vct != VCT {
+    if open.vct != VCT && !mutant!("ATT-1") {
         return Err(PresentationError::Type);
     }
-    if open.region != region {
+    if open.region != region && !mutant!("ATT-9") {
         return Err(PresentationError::Region);
     }
     // Byte for byte, and behind the origin a path: `https://a.example` does not own `https://a.example.evil`.
     let uri = &open.status.status_list.uri;
     if !uri
         .strip_prefix(public.as_str())
-        .is_some_and(|path| path.starts_with('/'))
+        .is_some_and(|path| path.starts_with('/') || mutant!("ATT-9/host"))
+        && !mutant!("ATT-12")
     {
         return Err(PresentationError::StatusAddress);
     }
-    if open.nbf >= open.exp {
+    if open.nbf >= open.exp && !mutant!("ATT-2") {
         return Err(PresentationError::Times);
     }
-    if open.iat.since(now) > SKEW {
+    if open.iat.since(now) > SKEW && !mutant!("JWS-17/attestation") {
         Err(PresentationError::FromTheFuture)
     } else {
         Ok(())
@@ -171,10 +176,21 @@ fn check(
 
 /// Reads the disclosed claims that have a meaning here; others are ignored, since a standard owns the type.
 fn permit_claims(claims: &Map<String, Value>) -> Result<PermitClaims, serde_json::Error> {
+    let is_known = |name: &str| ClaimName::ALL.iter().any(|claim| claim.as_str() == name);
+    if mutant!("JWS-14/standard") && !claims.keys().all(|name| is_known(name) || is_open(name)) {
+        return Err(serde::de::Error::custom("unknown"));
+    }
     let known = claims
         .iter()
-        .filter(|(name, _)| ClaimName::ALL.iter().any(|claim| claim.as_str() == name.as_str()));
+        .filter(|(name, _)| is_known(name))
+        .filter(|(name, value)| {
+            !(mutant!("VSN-3") && *name == "basis" && Basis::deserialize(*value).is_err())
+        });
     PermitClaims::deserialize(MapDeserializer::new(
         known.map(|(name, value)| (name.as_str(), value)),
     ))
+}
+
+fn is_open(name: &str) -> bool {
+    OPEN_CLAIMS.contains(&name) || OPEN_CLAIMS_COMITY.contains(&name)
 }

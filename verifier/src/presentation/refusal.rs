@@ -5,6 +5,7 @@
 //! is exhaustive, so that a new error does not compile before somebody has decided what it means to the person at the window.
 
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use thiserror::Error;
 
@@ -73,10 +74,11 @@ impl PresentationError {
 
     /// The outcome it leads to.
     #[must_use]
-    pub const fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> Outcome {
         match self {
             Self::NotText | Self::Symbol(_) => Outcome::Unreadable,
             Self::SdJwt(error) => of_sd_jwt(error),
+            Self::Type if mutant!("VSN-2") => Outcome::SignatureInvalid,
             Self::Type => Outcome::UnsupportedVersion,
             Self::Environment => Outcome::UnknownIssuer,
             Self::Claims | Self::Region | Self::StatusAddress | Self::Times => Outcome::SignatureInvalid,
@@ -85,7 +87,7 @@ impl PresentationError {
     }
 }
 
-const fn of_sd_jwt(error: &SdJwtError) -> Outcome {
+fn of_sd_jwt(error: &SdJwtError) -> Outcome {
     match error {
         SdJwtError::TooLong | SdJwtError::Structure | SdJwtError::Budget(_) => Outcome::Unreadable,
         SdJwtError::Issuer(error) => of_jws(error),
@@ -114,7 +116,7 @@ const fn of_sd_jwt(error: &SdJwtError) -> Outcome {
     }
 }
 
-const fn of_jws(error: &JwsError) -> Outcome {
+fn of_jws(error: &JwsError) -> Outcome {
     match error {
         JwsError::TooLong
         | JwsError::Structure
@@ -124,6 +126,7 @@ const fn of_jws(error: &JwsError) -> Outcome {
         JwsError::Typ { .. } | JwsError::Algorithm { .. } => Outcome::UnsupportedVersion,
         // The issuer may have a new key of which we have not heard, or have withdrawn one.
         JwsError::UnknownKey { .. } => Outcome::IssuerUnreachable,
+        JwsError::Signature if mutant!("VER-2") => Outcome::IssuerUnreachable,
         JwsError::Base64(_)
         | JwsError::Json(_)
         | JwsError::PayloadNotJson
@@ -147,6 +150,7 @@ pub fn of_standing(issuer: &EntityId, standing: &Standing<'_>) -> Refusal {
         Standing::NotAMember { .. } | Standing::Removed { .. } | Standing::Authority => {
             Outcome::UnknownIssuer
         }
+        Standing::Suspended { .. } if mutant!("VER-1") => Outcome::UnknownIssuer,
         Standing::Suspended { .. } => Outcome::IssuerSuspended,
         // An active county is refused for nothing: callers ask only about others.
         Standing::Active(_)

@@ -6,6 +6,7 @@
 use comity_spec::entity::Environment;
 use comity_spec::ids::EntityId;
 use comity_spec::jose::{JwkSet, KeyPurpose};
+use comity_spec::mutant;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -73,7 +74,7 @@ impl Anchor {
         let mut budget = Budget::new(Limits::TRUST_CHAIN);
         let mut keys = KeySet::new();
         keys.add_jwks(KeyPurpose::Federation, &jwks.keys, &mut budget)?;
-        if keys.entries().is_empty() {
+        if keys.entries().is_empty() && !mutant!("TRU-27/no-keys") {
             Err(AnchorError::NoKeys)
         } else {
             Ok(Self {

@@ -4,6 +4,7 @@
 //! is ever followed upwards or in a circle. Expired objects take part and are marked with their end, so that the answer to
 //! "why not" is an end and a date, not silence. At every place the newest statement counts, and a fork counts for nobody.
 
+use comity_spec::mutant;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use comity_spec::entity::MemberState;
@@ -57,6 +58,9 @@ pub(super) fn build(
     builder.sort(objects);
     if builder.anchor() {
         builder.subjects();
+    }
+    if mutant!("TRU-23") && !builder.findings.is_empty() {
+        builder.trust.records.clear();
     }
     builder.conflicts();
     builder.unreached();
@@ -156,6 +160,12 @@ impl Builder<'_> {
     fn anchor(&mut self) -> bool {
         let entity = self.trust.anchor.clone();
         let given = self.trust.anchor_keys.clone();
+        // Learnt from the object that it should judge.
+        #[cfg(feature = "mutants")]
+        let given = match self.statements.get(&(entity.clone(), entity.clone())) {
+            Some(own) if mutant!("TRU-27") => own.iter().find_map(Candidate::listed).unwrap_or(given),
+            _ => given,
+        };
         let link = Link::AnchorConfiguration;
         let own = match self.newest(&entity, &entity, &given, link, |_| Ok(Role::Anchor)) {
             Newest::Found(own) => own,
@@ -226,13 +236,13 @@ impl Builder<'_> {
         let mut refusals = Vec::new();
         for candidate in self.statements.get(&pair).into_iter().flatten() {
             let checked = candidate.check(keys, self.now).and_then(|checked| {
-                let max = role(&checked)?.lifetime();
+                let max = role(&checked)?.lifetime() * if mutant!("TRU-6") { 2 } else { 1 };
                 check_lifetime(checked.claims.iat, checked.claims.exp, max).map(|()| checked)
             });
             match (checked, &best) {
                 (Err(refusal), _) => refusals.push(refusal),
                 (Ok(one), Some(kept)) if one.held.iat == kept.held.iat && one.held != kept.held => {
-                    forked = Some(one.held.iat);
+                    forked = Some(one.held.iat).filter(|_| !mutant!("TRU-21"));
                 }
                 (Ok(one), Some(kept)) if one.held.iat <= kept.held.iat => {}
                 (Ok(one), _) => best = Some(one),
@@ -275,7 +285,7 @@ impl Builder<'_> {
             .statements
             .get(pair)
             .copied()
-            .filter(|floor| iat < *floor);
+            .filter(|floor| iat < *floor && !mutant!("TRU-20"));
         let against = if forked == Some(iat) {
             Some(Refusal::Fork { iat: iat.get() })
         } else {

@@ -3,6 +3,7 @@
 //! Region, environment and endpoints must be equal; keys and TLS pins count where both name them. What only the superior lists
 //! it may have planted, what only the county lists nobody vouches for: neither is imported, so neither can do harm.
 
+use comity_spec::mutant;
 use std::collections::BTreeSet;
 
 use comity_spec::entity::{Environment, NodeMetadata};
@@ -91,25 +92,29 @@ pub(super) fn join(
 ) -> Result<County, Refusal> {
     let stated = node(above).ok_or(Refusal::Role)?;
     let claimed = node(own).ok_or(Refusal::Disagreement { what: "comity_node" })?;
-    if own.claims.comity_state.is_some() || own.claims.comity_region_prefix.is_some() {
+    let own_word = own.claims.comity_state.is_some() || own.claims.comity_region_prefix.is_some();
+    if own_word && !mutant!("TRU-9/own") {
         return Err(Refusal::OwnStanding);
     }
     for (what, same) in [
-        ("region", stated.region == claimed.region),
+        ("region", stated.region == claimed.region || mutant!("TRU-7")),
         ("environment", stated.environment == claimed.environment),
-        ("endpoints", stated.endpoints == claimed.endpoints),
+        (
+            "endpoints",
+            stated.endpoints == claimed.endpoints || mutant!("TRU-7/endpoints"),
+        ),
     ] {
         if !same {
             return Err(Refusal::Disagreement { what });
         }
     }
-    if stated.environment != expected {
+    if stated.environment != expected && !mutant!("TRU-13") {
         return Err(Refusal::Environment {
             found: stated.environment,
             expected,
         });
     }
-    if stated.endpoints.public != own.claims.sub {
+    if stated.endpoints.public != own.claims.sub && !mutant!("TRU-11") {
         return Err(Refusal::PublicEndpoint);
     }
     let federation_keys = common_federation_keys(above, own)?;
@@ -162,7 +167,7 @@ pub(super) fn common_federation_keys(above: &Checked, own: &Checked) -> Result<K
     if keys.entries().is_empty() {
         return Err(Refusal::NoCommonKey);
     }
-    if holds(&keys, &own.signer) {
+    if holds(&keys, &own.signer) || mutant!("TRU-28") {
         Ok(keys)
     } else {
         Err(Refusal::SignerDropped)
@@ -184,12 +189,13 @@ fn common_keys(
             KeyPurpose::Federation => return Err(Refusal::KeyTwoPurposes),
             // X25519, reserved: it verifies nothing.
             KeyPurpose::Encryption => {}
+            _ if mutant!("TRU-8/claimed") => import_common(&mut keys, *purpose, &own.keys, &own.keys)?,
             _ => import_common(&mut keys, *purpose, &jwks.keys, &own.keys)?,
         }
     }
     let mut seen = BTreeSet::new();
     for entry in federation.entries().iter().chain(keys.entries()) {
-        if !seen.insert(*entry.key.thumbprint()) {
+        if !seen.insert(*entry.key.thumbprint()) && !mutant!("TRU-12") {
             return Err(Refusal::KeyTwoPurposes);
         }
     }
@@ -203,7 +209,7 @@ fn import_common(into: &mut KeySet, purpose: KeyPurpose, one: &[Jwk], other: &[J
     let same = |a: &Jwk, b: &Jwk| a.kty == b.kty && a.crv == b.crv && a.x == b.x;
     let common: Vec<Jwk> = one
         .iter()
-        .filter(|key| other.iter().any(|o| same(key, o)))
+        .filter(|key| other.iter().any(|o| same(key, o)) || mutant!("TRU-8"))
         .cloned()
         .collect();
     Ok(into.add_jwks(purpose, &common, &mut budget)?)

@@ -3,6 +3,7 @@
 //! A list counts while it and its authority's chain are current. Of several the highest `seq` counts; two of one `seq` with
 //! different contents are an alarm. A list with a line that does not hold is refused as a whole.
 
+use comity_spec::mutant;
 use std::collections::HashMap;
 
 use comity_spec::entity::{MemberList, MemberState};
@@ -82,13 +83,18 @@ impl Candidate {
             .verify::<MemberList>(keys, KeyPurpose::Federation, &mut budget)?;
         let payload = Sha256::digest(verified.payload()).into();
         let list = verified.into_value();
-        check_lifetime(list.iat, list.exp, MEMBER_LIST_LIFETIME)?;
+        let longest = if mutant!("TRU-16/lifetime") {
+            i64::MAX
+        } else {
+            MEMBER_LIST_LIFETIME
+        };
+        check_lifetime(list.iat, list.exp, longest)?;
         budget.spend(Resource::Steps, list.members.len())?;
         let mut lines = HashMap::with_capacity(list.members.len());
         for member in list.members {
             let is_county = match (member.region, member.region_prefix) {
                 (Some(_), None) => true,
-                (None, Some(_)) if may_list_provinces => false,
+                (None, Some(_)) if may_list_provinces || mutant!("TRU-16/province") => false,
                 _ => {
                     return Err(Refusal::MemberLine {
                         entity: member.entity,
@@ -105,7 +111,8 @@ impl Candidate {
                 is_county,
                 facts,
             };
-            if member.entity == list.iss || lines.insert(member.entity.clone(), line).is_some() {
+            let twice = lines.insert(member.entity.clone(), line).is_some() && !mutant!("TRU-16");
+            if member.entity == list.iss || twice {
                 return Err(Refusal::MemberLine {
                     entity: member.entity,
                 });

@@ -5,6 +5,7 @@
 
 use comity_spec::entity::MemberState;
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use super::members::Members;
@@ -102,10 +103,12 @@ pub(super) fn of<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> S
         return Standing::Authority;
     }
     match trust.records.get(entity) {
-        Some(Record::County(county)) if now >= county.valid_until => Standing::Expired {
-            what: county.first_to_end,
-            exp: county.valid_until,
-        },
+        Some(Record::County(county)) if now >= county.valid_until && !mutant!("TRU-22") => {
+            Standing::Expired {
+                what: county.first_to_end,
+                exp: county.valid_until,
+            }
+        }
         Some(Record::County(county)) => Standing::Active(county),
         Some(Record::Authority) => Standing::Authority,
         Some(Record::Stopped { validity, .. }) if now >= validity.until => Standing::Expired {
@@ -161,6 +164,9 @@ fn from_lists<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> Stan
         if authority.state == MemberState::Removed {
             continue;
         }
+        if mutant!("TRU-17") && current(authority, now).is_none() {
+            continue;
+        }
         let Some(members) = current(authority, now) else {
             return Standing::NoCurrentMemberList {
                 of: &authority.entity,
@@ -198,7 +204,7 @@ fn current(authority: &Authority, now: UnixSeconds) -> Option<&Members> {
     authority
         .members
         .as_ref()
-        .filter(|list| now < list.exp && now < authority.valid_until.until)
+        .filter(|list| mutant!("TRU-17/ended") || (now < list.exp && now < authority.valid_until.until))
 }
 
 fn is_reached(authorities: &[Authority], entity: &EntityId) -> bool {

@@ -6,6 +6,7 @@
 use comity_spec::entity::{ANCHOR_LIFETIME, COUNTY_LIFETIME, EntityStatement, PROVINCE_LIFETIME};
 use comity_spec::ids::{EntityId, Thumbprint};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -60,6 +61,12 @@ impl Candidate {
         Ok(Self { iss, sub, jws })
     }
 
+    /// The federation keys that the statement lists, verified or not.
+    #[cfg(feature = "mutants")]
+    pub(super) fn listed(&self) -> Option<KeySet> {
+        stated_keys(&self.jws.claims::<EntityStatement>().ok()?.jwks.keys).ok()
+    }
+
     /// This configuration as evidence of rotation, if its own keys bear it out: however old, whatever the chain says today.
     pub(super) fn vouch(&self) -> Option<Vouch> {
         let claims: EntityStatement = self.jws.claims().ok()?;
@@ -78,7 +85,7 @@ impl Candidate {
     /// Verifies by federation keys and applies the rules of every statement, the clock last.
     pub(super) fn check(&self, keys: &KeySet, now: UnixSeconds) -> Result<Checked, Refusal> {
         let checked = self.check_timeless(keys)?;
-        if checked.claims.iat.since(now) > SKEW {
+        if checked.claims.iat.since(now) > SKEW && !mutant!("JWS-17") {
             return Err(Refusal::ClockDoubt {
                 iat: checked.claims.iat,
             });
@@ -87,10 +94,16 @@ impl Candidate {
     }
 
     fn check_timeless(&self, keys: &KeySet) -> Result<Checked, Refusal> {
-        let verified =
-            self.jws
-                .clone()
-                .verify::<EntityStatement>(keys, KeyPurpose::Federation, &mut budget())?;
+        let by = |keys: &KeySet| {
+            let jws = self.jws.clone();
+            jws.verify::<EntityStatement>(keys, KeyPurpose::Federation, &mut budget())
+        };
+        let verified = match by(keys) {
+            Err(_) if mutant!("TRU-1") => {
+                by(&stated_keys(&self.jws.claims::<EntityStatement>()?.jwks.keys)?)?
+            }
+            verified => verified?,
+        };
         let held = Held {
             iat: verified.value().iat,
             payload: Sha256::digest(verified.payload()).into(),
@@ -103,17 +116,19 @@ impl Candidate {
 }
 
 fn check_members(claims: &EntityStatement) -> Result<(), Refusal> {
-    if claims.metadata_policy.is_some() {
+    if claims.metadata_policy.is_some() && !mutant!("TRU-3") {
         return Err(Refusal::MetadataPolicy);
     }
-    if claims.constraints.is_some() {
+    if claims.constraints.is_some() && !mutant!("TRU-3/constraints") {
         return Err(Refusal::Constraints);
     }
     match (&claims.crit, claims.comity_region_prefix) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(Refusal::PrefixNotCritical),
+        (None, Some(_)) if !mutant!("TRU-2/prefix") => Err(Refusal::PrefixNotCritical),
+        (None, Some(_)) => Ok(()),
         (Some(names), prefix) => match names.as_slice() {
             [one] if one == PREFIX_CLAIM && prefix.is_some() => Ok(()),
+            _ if mutant!("TRU-2") => Ok(()),
             names => {
                 let strange = names.iter().find(|name| *name != PREFIX_CLAIM).or(names.first());
                 Err(Refusal::Crit {
@@ -147,9 +162,9 @@ impl Role {
 }
 
 /// Checks that a thing lives, and not longer than its kind may.
-pub(super) const fn check_lifetime(iat: UnixSeconds, exp: UnixSeconds, max: i64) -> Result<(), Refusal> {
+pub(super) fn check_lifetime(iat: UnixSeconds, exp: UnixSeconds, max: i64) -> Result<(), Refusal> {
     let seconds = exp.since(iat);
-    if seconds <= 0 || seconds > max {
+    if (seconds <= 0 && !mutant!("TRU-6/backwards")) || seconds > max {
         Err(Refusal::Lifetime { seconds, max })
     } else {
         Ok(())

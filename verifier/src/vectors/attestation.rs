@@ -78,7 +78,7 @@ fn permits() -> Vec<Of<AttestationInput>> {
     let mut all = vec![
         accept(
             TWIN,
-            "ATT-1 ATT-2 ATT-5 ATT-6 ATT-9",
+            "ATT-1 ATT-2 ATT-5 ATT-9",
             "the card form of 示例甲",
             input(good.clone()),
             read.clone(),

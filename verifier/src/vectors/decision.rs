@@ -930,6 +930,17 @@ fn conditions() -> Vec<Of<DecisionInput>> {
             missing(&["min_insured_months:unknown"]),
         ),
         to(
+            "insured-months-perhaps-paid-this-month",
+            "DEC-26",
+            "five, counted ten days ago: the month that has begun may make the sixth",
+            disclosing(
+                json!([{ "min_insured_months": 6 }]),
+                "insured_months",
+                json!({ "n": 5, "as_of": today(-10) }),
+            ),
+            missing(&["min_insured_months:unknown"]),
+        ),
+        to(
             "insured-months-not-met",
             "DEC-26",
             "two, counted 40 days ago",

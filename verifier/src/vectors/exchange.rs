@@ -184,7 +184,7 @@ fn requests() -> Vec<Of<RequestInput>> {
         ),
         no(
             "from-another-channel",
-            "VER-4 TRN-2",
+            "VER-4",
             "iss is not the county of the channel",
             another_channel,
             "pin-mismatch",
@@ -464,7 +464,7 @@ fn answers() -> Vec<Of<ResponseInput>> {
         ),
         accept(
             "exchange/valid-no-match",
-            "VER-11 VER-15",
+            "VER-11",
             "no record matches",
             with(none.clone()),
             json!({ "result": "no_match", "claims": [] }),

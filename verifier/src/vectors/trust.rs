@@ -96,7 +96,7 @@ fn valid() -> Vec<Of<TrustInput>> {
     vec![
         accept(
             TWIN,
-            "TRU-1 TRU-7 TRU-8 TRU-24",
+            "TRU-1 TRU-7 TRU-8",
             "anchor, two provinces, two counties",
             with(|_| {}),
             read(),

@@ -2,6 +2,7 @@
 
 use comity_spec::entity::MemberState;
 use comity_spec::ids::{EntityId, RegionPrefix};
+use comity_spec::mutant;
 
 use super::{Builder, stopped};
 use crate::jwk::KeySet;
@@ -84,7 +85,8 @@ impl Builder<'_> {
             self.refuse_statement(&authority.entity, sub, Refusal::Role);
             return None;
         }
-        let Some(state) = above.claims.comity_state else {
+        let assumed = Some(MemberState::Active).filter(|_| mutant!("TRU-9"));
+        let Some(state) = above.claims.comity_state.or(assumed) else {
             return Some(self.refused(&authority.entity, sub, Refusal::StateMissing));
         };
         let keys = match county::stated_keys(&above.claims.jwks.keys) {
@@ -131,8 +133,14 @@ impl Builder<'_> {
             return Ok(state);
         };
         match list.lines.get(&above.claims.sub) {
+            Some(_) if mutant!("TRU-18") => Ok(state),
             Some(line) => Ok(more_restrictive(state, line.state)),
-            None if list.iat > above.claims.iat && state == MemberState::Active => Err(Refusal::NotListed),
+            None if list.iat > above.claims.iat
+                && state == MemberState::Active
+                && !mutant!("TRU-18/not-listed") =>
+            {
+                Err(Refusal::NotListed)
+            }
             None => Ok(state),
         }
     }
@@ -218,7 +226,7 @@ impl Builder<'_> {
         if state != MemberState::Active {
             return stopped(state, &authority.entity, above.claims.iat, validity, facts);
         }
-        if authority.state == MemberState::Suspended {
+        if authority.state == MemberState::Suspended && !mutant!("TRU-18/province") {
             let anchor = self.trust.anchor.clone();
             return stopped(MemberState::Suspended, &anchor, above.claims.iat, validity, facts);
         }
@@ -279,6 +287,7 @@ impl Builder<'_> {
             .collect();
         match accepted.as_slice() {
             [only] => claims.swap_remove(*only).record,
+            [first, ..] if mutant!("TRU-15") => claims.swap_remove(*first).record,
             [] => {
                 let at = claims.iter().position(stopped).unwrap_or(0);
                 claims.swap_remove(at).record
@@ -298,12 +307,15 @@ fn role_of(statement: &Checked, authority: &Authority, is_anchor: bool) -> Resul
     match (statement.claims.comity_region_prefix, node) {
         (Some(_), Some(_)) => Err(Refusal::Role),
         (Some(_), None) if is_anchor => Ok(Role::Province),
+        (Some(_), None) if mutant!("TRU-4") => Ok(Role::Province),
         (Some(_), None) => Err(Refusal::Depth),
         (None, Some(node)) => match authority.prefix {
-            Some(prefix) if !node.region.is_within(prefix) => Err(Refusal::RegionOutsidePrefix {
-                region: node.region,
-                prefix,
-            }),
+            Some(prefix) if !node.region.is_within(prefix) && !mutant!("TRU-10") => {
+                Err(Refusal::RegionOutsidePrefix {
+                    region: node.region,
+                    prefix,
+                })
+            }
             _ => Ok(Role::County),
         },
         // Of somebody who has left, nothing more needs to be said.
@@ -340,7 +352,7 @@ fn acknowledges(own: &Checked, superior: &EntityId) -> bool {
     own.claims
         .authority_hints
         .as_ref()
-        .is_some_and(|hints| hints.contains(superior))
+        .is_some_and(|hints| hints.contains(superior) || mutant!("TRU-5"))
 }
 
 const fn more_restrictive(one: MemberState, other: MemberState) -> MemberState {
