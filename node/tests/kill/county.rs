@@ -1,5 +1,5 @@
-//! One county: its folder, made by the commands an operator would use; the process `comity run`, started with the same listening
-//! sockets each time; and the two ways in which the tests speak to it, the admin socket and HTTP on loopback.
+//! A county, or two: a folder each, made by the commands an operator would use; the process `comity run`, started with the same
+//! listening sockets each time; and the two ways in which the tests speak to it, the admin socket and HTTP on loopback.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 /// The county's region.
 pub const REGION: &str = "361123";
+/// The region of a county beside it.
+pub const NEIGHBOUR: &str = "330822";
 /// No call takes so long unless the node is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest time from exec to readiness (security, R1).
@@ -41,16 +43,20 @@ pub fn comity(arguments: &[&str]) -> Result<String, (Option<i32>, String)> {
 /// A county on this machine. Its authority runs beside it and is not killed.
 pub struct County {
     home: TempDir,
+    region: &'static str,
     sockets: Vec<TcpListener>,
     addresses: [SocketAddr; 4],
     database: String,
-    authority: Child,
+    /// Of the county that came first.
+    authority: Option<Child>,
 }
 
 impl Drop for County {
     fn drop(&mut self) {
-        let _ = self.authority.kill();
-        let _ = self.authority.wait();
+        if let Some(authority) = &mut self.authority {
+            let _ = authority.kill();
+            let _ = authority.wait();
+        }
         if std::thread::panicking() {
             eprintln!("{}", tail(&self.log(), 40));
         }
@@ -58,53 +64,68 @@ impl Drop for County {
 }
 
 impl County {
-    /// Founds an authority, creates the county's keys, enrols it and writes its configuration. `database` gives the URL, from the
-    /// folder in which a file could stand.
+    /// Founds an authority and settles the county under it. `database` gives the URL, from the folder in which a file could stand.
     pub fn found(database: impl FnOnce(&Path) -> String) -> Self {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path();
         let path = |name: &str| dir.join(name).display().to_string();
-        let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let sockets = vec![bind(), bind(), bind(), bind()];
-        let addresses = [0, 1, 2, 3].map(|at: usize| sockets[at].local_addr().unwrap());
-        let authority_socket = bind();
-        let authority_address = authority_socket.local_addr().unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
         certificates(dir);
-        let anchor = format!("https://localhost:{}", authority_address.port());
+        let anchor = format!("https://localhost:{}", address.port());
         let names = ["--name-zh", "示例锚点", "--name-en", "Example anchor"];
         let founding = ["authority", "init", "--dir", &path("anchor"), "--entity", &anchor];
         comity(&[&founding[..], &names[..]].concat()).unwrap();
         let serve = format!(
-            "address = \"{authority_address}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            "address = \"{address}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
             path("web.crt"),
             path("web.key")
         );
         std::fs::write(dir.join("anchor/serve.toml"), serve).unwrap();
+        let authority = spawn(
+            &["authority", "serve", "--dir", &path("anchor")],
+            std::slice::from_ref(&socket),
+            &dir.join("authority.log"),
+        );
         let database = database(dir);
-        let county = Self {
-            authority: spawn(
-                &["authority", "serve", "--dir", &path("anchor")],
-                std::slice::from_ref(&authority_socket),
-                &dir.join("authority.log"),
-            ),
+        let mut county = Self::place(home, REGION, database);
+        county.authority = Some(authority);
+        county.join(&county.home.path().join("anchor"), county.home.path());
+        county
+    }
+
+    /// Settles another county under the same authority, on SQLite.
+    pub fn beside(&self) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}/node.db", home.path().display());
+        let county = Self::place(home, NEIGHBOUR, database);
+        county.join(&self.path("anchor"), self.home.path());
+        county
+    }
+
+    fn place(home: TempDir, region: &'static str, database: String) -> Self {
+        let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let sockets = vec![bind(), bind(), bind(), bind()];
+        let addresses = [0, 1, 2, 3].map(|at: usize| sockets[at].local_addr().unwrap());
+        Self {
+            home,
+            region,
             sockets,
             addresses,
             database,
-            home,
-        };
-        county.configure(false, &anchor);
-        let (config, application) = (county.config(), county.path("application.jwt"));
+            authority: None,
+        }
+    }
+
+    /// Writes the configuration, creates the keys and is enrolled by the authority in `anchor`; `web` has the certificates of the
+    /// public listeners.
+    fn join(&self, anchor: &Path, web: &Path) {
+        self.configure(false, anchor, web);
+        let (config, application) = (self.config(), self.path("application.jwt"));
         let application = application.to_str().unwrap();
         comity(&["init", "--config", &config, "--application", application]).unwrap();
-        comity(&[
-            "authority",
-            "enrol",
-            "--dir",
-            &county.path("anchor").display().to_string(),
-            application,
-        ])
-        .unwrap();
-        county
+        let anchor = anchor.to_str().unwrap();
+        comity(&["authority", "enrol", "--dir", anchor, application]).unwrap();
     }
 
     /// Switches local issuing on or off; counts from the next start.
@@ -115,13 +136,17 @@ impl County {
         std::fs::write(self.config(), text.replace(&set(!on), &set(on))).unwrap();
     }
 
-    fn configure(&self, local_issuing: bool, anchor: &str) {
+    fn configure(&self, local_issuing: bool, anchor: &Path, web: &Path) {
         let [public, federation, staff, ops] = self.addresses;
         let home = self.home.path().display();
+        let state: Value =
+            serde_json::from_slice(&std::fs::read(anchor.join("anchor.json")).unwrap()).unwrap();
+        let superior = state["entity"].as_str().unwrap();
+        let (anchor, web, region) = (anchor.display(), web.display(), self.region);
         let text = format!(
             r#"[node]
 entity = "https://localhost:{public_port}"
-region = "{REGION}"
+region = "{region}"
 environment = "SANDBOX"
 name = {{ zh = "玉山县（示例）", en = "Yushan county (example)" }}
 state = "{home}/state"
@@ -134,9 +159,9 @@ dir = "{home}/keys"
 encryption = "{home}/keys/columns.key"
 
 [trust]
-anchor = "{home}/anchor/anchor.json"
-superior = "{anchor}"
-roots = ["{home}/web-root.pem"]
+anchor = "{anchor}/anchor.json"
+superior = "{superior}"
+roots = ["{web}/web-root.pem"]
 refresh_seconds = 60
 
 [network]
@@ -144,8 +169,8 @@ allow = ["127.0.0.0/8", "::1/128"]
 
 [listeners.public]
 address = "{public}"
-certificate = "{home}/web.crt"
-key = "{home}/web.key"
+certificate = "{web}/web.crt"
+key = "{web}/web.key"
 
 [listeners.federation]
 address = "{federation}"
@@ -181,6 +206,22 @@ level = "info"
     /// Its configuration file.
     pub fn config(&self) -> String {
         self.path("node.toml").display().to_string()
+    }
+
+    /// Its entity id.
+    pub fn entity(&self) -> String {
+        format!("https://localhost:{}", self.addresses[0].port())
+    }
+
+    /// Where peers reach it.
+    pub fn federation(&self) -> SocketAddr {
+        self.addresses[1]
+    }
+
+    /// Its metrics page.
+    pub fn metrics(&self) -> String {
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        http(self.addresses[3], request, PATIENCE).unwrap()
     }
 
     /// Its database's URL.

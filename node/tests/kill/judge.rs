@@ -491,7 +491,8 @@ fn kind_of(event: &PermitEvent) -> &'static str {
     }
 }
 
-fn with_store(county: &County, look: impl AsyncFnOnce(&dyn Store)) {
+/// Looks into the database that a node left behind.
+pub fn with_store(county: &County, look: impl AsyncFnOnce(&dyn Store)) {
     let key = std::fs::read_to_string(county.path("keys/columns.key")).unwrap();
     let key: [u8; 32] = URL_SAFE_NO_PAD
         .decode(key.trim_end())

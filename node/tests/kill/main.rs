@@ -1,6 +1,6 @@
 //! Durability of the real binary under `kill -9` (security, R1 and R19; protocol §2): whatever moment the process is killed at, no
 //! acknowledged import or act is lost, none is doubled and nothing is half done, and its supervisor has it ready again within five
-//! seconds of exec.
+//! seconds of exec. And an exchange that is repeated has one effect, however often and across a kill too ([`replay`]).
 //!
 //! The supervisor is this test, in the manner of the demonstration's parent and of systemd: it keeps the listening sockets and starts
 //! the process again at once. `COMITY_KILLS` sets how often each database is killed (default 24), `COMITY_SEED` repeats the dice of a
@@ -19,6 +19,7 @@ mod county;
 mod judge;
 mod ledger;
 mod register;
+mod replay;
 mod window;
 
 use std::path::Path;

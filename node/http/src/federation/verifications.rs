@@ -39,6 +39,9 @@ async fn answered(shared: &Shared, request: Request) -> Result<Response, Respons
         .outlive(received.place, async move { answer_lookup(&node, &lookup).await })
         .await?
         .map_err(refused::lookup)?;
+    // What was looked up, against what came out of the memory of answers: a peer that repeats itself shows here.
+    let kind = if answer.repeated { "repeated" } else { "new" };
+    metrics::counter!("comity_lookups_answered_total", "answer" => kind).increment(1);
     let mut response = answer.response.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JOSE_MEDIA_TYPE));
