@@ -238,7 +238,7 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
-fn peers(config: &Config, certificates: &Certificates) -> Result<PeerNetwork, StartError> {
+pub(crate) fn peers(config: &Config, certificates: &Certificates) -> Result<PeerNetwork, StartError> {
     let network = |error: &dyn std::fmt::Display| StartError::Network(error.to_string());
     let limits = ClientLimits::default();
     let ranges = |texts: &[String]| -> Result<Vec<AddressRange>, StartError> {

@@ -71,6 +71,7 @@ pub(crate) async fn serve(dirs: &[PathBuf]) -> Result<Outcome, CommandError> {
     for task in tasks {
         task.await.map_err(CommandError::from_display)?;
     }
+    tracing::info!("stopped");
     Ok(Outcome::text(""))
 }
 

@@ -193,6 +193,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     if tokio::time::timeout(CLOSING, close).await.is_err() {
         tracing::warn!("the store did not close in time; what was acknowledged is on disk");
     }
+    tracing::info!("stopped");
     // The supervisor starts a process anew that ended for want of its store.
     Ok(Outcome {
         text: String::new(),

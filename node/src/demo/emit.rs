@@ -40,6 +40,7 @@ const FULL: [(Role, &str); 2] = [(Role::Ordinary, "ordinary"), (Role::Temporary,
 /// | `stage.json` | origins, federation listeners, files of the demonstration |
 /// | `REGION-ROLE-FORM.sd-jwt`, `….says.json` | an attestation; what it must say, and its status |
 /// | `REGION-NAME.receipt.jws` | receipts of the county's window |
+/// | `REGION-RESULT.lookup-request.jws`, `….lookup-response.jws`, `….lookup.says.json` | a question to that county, its answer, and what it must say |
 pub(crate) async fn emit(
     stage: &Stage,
     prepared: &Prepared,
@@ -56,7 +57,8 @@ pub(crate) async fn emit(
         attestations(county, cast, prepared, into).await?;
         receipts(stage, county, played, into).await?;
     }
-    Ok(())
+    let (asker, issuer) = (&stage.changshan, &stage.yushan);
+    super::asked::emit(asker, issuer, &prepared.yushan, prepared, into).await
 }
 
 /// Runs the observer with the folder as its one argument. `false`: it found something.

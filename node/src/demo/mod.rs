@@ -3,8 +3,9 @@
 //! One anchor and two provinces in one process, two county nodes in one each, on loopback, with generated keys and SQLite in a
 //! temporary folder. [`stage`] builds it, [`cast`] fills the registers, [`scenes`] plays what happens at the windows and compares each
 //! outcome with the expected one, [`emit`] leaves what was issued to other implementations, [`scan`] looks for everybody in what was
-//! logged meanwhile, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
+//! logged and stored meanwhile, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
 
+mod asked;
 mod browser;
 mod cast;
 mod decoded;
@@ -94,25 +95,51 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
         let resident = cast.of(cast::Role::Ordinary);
         browser::look_up(county.staff, resident, issuer.region, &stage.urls).await?;
     }
-    say("正在日志、指标与网址中查找居民数据… / searching logs, metrics and URLs for residents…");
-    let scanned = searched(&stage, &prepared).await?;
+    say(
+        "正在日志、指标、网址与数据库文件中查找居民数据… / searching logs, metrics, URLs and databases for residents…",
+    );
+    let residents = prepared.yushan.residents().iter();
+    let mut scan = scan::Scan::new(residents.chain(prepared.changshan.residents()))?;
+    scan.prove(&dir)?;
+    let logs = stage.logs.clone();
+    let homes = [&stage.yushan, &stage.changshan].map(|county| county.settings.node.state.clone());
+    search_running(&stage, &homes, &mut scan).await?;
+    let urls = report::urls(&stage);
+    let mut components = Some([
+        stage.yushan.component,
+        stage.changshan.component,
+        stage.authorities,
+    ]);
+    let mut wanted = 0;
+    if arguments.check
+        && let Some(components) = components.take()
+    {
+        wanted = components.len();
+        process::stop(components).await;
+        // An orderly end moves the write-ahead log into the main file.
+        for home in &homes {
+            scan.read_database(home)?;
+        }
+    }
+    scan.read_logs(&logs)?;
+    let scanned = scan.finish();
+    let ended = scanned.ended_logs >= wanted;
     let report = report::Report::new(results, &prepared, scanned);
-    let good = observed && report.is_as_expected();
+    let good = observed && ended && report.is_as_expected();
     if arguments.json {
         println!("{}", report.json().map_err(DemoError::other)?);
     } else {
         println!("{}", report.table());
     }
-    if !arguments.check {
-        println!("{}", report::urls(&stage));
-        crate::wiring::shutdown_signal().cancelled().await;
+    if !ended {
+        say(
+            "× 有组件未正常停止，其日志没有结束行 / a component did not end in order: its log has no last line",
+        );
     }
-    for component in [
-        stage.yushan.component,
-        stage.changshan.component,
-        stage.authorities,
-    ] {
-        component.stop().await;
+    if let Some(components) = components {
+        println!("{urls}");
+        crate::wiring::shutdown_signal().cancelled().await;
+        process::stop(components).await;
     }
     Ok(Outcome {
         text: String::new(),
@@ -120,16 +147,20 @@ async fn play(arguments: DemoArgs) -> Result<Outcome, DemoError> {
     })
 }
 
-/// Looks for every resident of both counties in what the components wrote and were asked.
-async fn searched(stage: &stage::Stage, prepared: &prepare::Prepared) -> Result<scan::Scanned, DemoError> {
-    let residents = prepared.yushan.residents().iter();
-    let mut scan = scan::Scan::new(residents.chain(prepared.changshan.residents()))?;
-    scan.prove(&stage.logs)?;
-    scan.read_logs(&stage.logs)?;
+/// Looks for every resident of both counties in what only the running components have: metrics, the URLs that they were asked, and the
+/// write-ahead logs of their databases, which an orderly end removes.
+async fn search_running(
+    stage: &stage::Stage,
+    homes: &[std::path::PathBuf],
+    scan: &mut scan::Scan,
+) -> Result<(), DemoError> {
     for county in [&stage.yushan, &stage.changshan] {
         let metrics = http::metrics(county.ops).await?;
         scan.read(&format!("{} /metrics", county.region), metrics.as_bytes());
     }
     scan.read("网址 URLs", stage.urls.all().as_bytes());
-    Ok(scan.finish())
+    for home in homes {
+        scan.read_database(home)?;
+    }
+    Ok(())
 }

@@ -131,6 +131,11 @@ impl Component {
     }
 }
 
+/// Ends several at once, and returns when all have ended.
+pub(crate) async fn stop(components: impl IntoIterator<Item = Component>) {
+    futures_util::future::join_all(components.into_iter().map(Component::stop)).await;
+}
+
 fn spawn(spec: &Spec) -> Result<Child, ProcessError> {
     let start = |reason| ProcessError::Start {
         name: spec.name.clone(),
@@ -207,6 +212,32 @@ pub(crate) async fn signal(pid: u32, signal: &str) -> std::io::Result<()> {
         .status()
         .await
         .map(drop)
+}
+
+/// Stops a process for a while, and returns when none of its threads runs any more: the signal is acknowledged before it has arrived, and
+/// a node answers within milliseconds. `-CONT` wakes it.
+pub(crate) async fn freeze(pid: u32) -> std::io::Result<()> {
+    signal(pid, "-STOP").await?;
+    let frozen = async {
+        while !is_frozen(pid) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), frozen)
+        .await
+        .map_err(std::io::Error::other)
+}
+
+/// Whether every thread is stopped, as Linux says; where nobody says so, the signal has to do.
+fn is_frozen(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    threads.flatten().all(|thread| {
+        std::fs::read_to_string(thread.path().join("stat"))
+            // The state follows the name, which may have spaces and ends with the last parenthesis.
+            .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+    })
 }
 
 /// The log file of a component.

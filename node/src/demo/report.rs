@@ -94,9 +94,11 @@ impl Report {
     fn scan_text(&self) -> String {
         let scanned = &self.scanned;
         let mut text = format!(
-            "\n{} 在日志、指标与网址（{} 字节）中查找 {} 项居民数据: 找到 {} 处，探针{} / residents' data in logs, metrics and URLs: {} found, canary {}",
+            "\n{} 在日志、指标、网址与数据库文件（{} 字节，其中数据库 {} 字节）中查找 {} 项居民数据: 找到 {} 处，探针{} / residents' data in logs, \
+             metrics, URLs and database files: {} found, canary {}",
             if scanned.is_clean() { '√' } else { '×' },
             scanned.bytes,
+            scanned.database_bytes,
             scanned.needles,
             scanned.found.len(),
             if scanned.canary_found {
@@ -142,6 +144,9 @@ impl Report {
             "scan": {
                 "needles": self.scanned.needles,
                 "bytes": self.scanned.bytes,
+                "database_bytes": self.scanned.database_bytes,
+                "proven": self.scanned.proven,
+                "ended_logs": self.scanned.ended_logs,
                 "found": self.scanned.found.len(),
                 "places": self.scanned.found.iter().take(PLACES).collect::<Vec<_>>(),
                 "canary_found": self.scanned.canary_found,

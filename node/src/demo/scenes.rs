@@ -482,7 +482,7 @@ impl Direction<'_> {
     /// The other county's node stands still while somebody is looked up, and goes on afterwards.
     async fn issuer_stopped(&self, window: &Window) -> Result<Played, DemoError> {
         let pid = self.issuer.component.pid();
-        super::process::signal(pid, "-STOP").await?;
+        super::process::freeze(pid).await?;
         let down = scene(
             "looked-up.issuer-away",
             Shown::Number(Role::Ordinary),

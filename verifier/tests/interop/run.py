@@ -430,6 +430,9 @@ class Nodes:
             self.attestation(path)
         for path in sorted(self.directory.glob("*.agreement.json")):
             self.agreement(path)
+        for path in sorted(self.directory.glob("*.lookup.says.json")):
+            self.lookup(path)
+        self.of_one_size()
 
     def walk(self, tokens):
         """Keys of every entity by purpose; raises where the chain does not hold."""
@@ -479,6 +482,67 @@ class Nodes:
         for twin, rule, part in [("altered-signature", "jws.signature", 2), ("altered-payload", None, 1)]:
             library_refuses(f"{name}.{twin}", lambda: chain.read(altered(token, part), keys, typ))
             refuses(f"{name}.{twin}", rule, "jws", altered(token, part), *options)
+
+    def lookup(self, path):
+        """A question of one county and the answer of the other, each under its exchange key, tied together by a digest."""
+        stem = path.name.removesuffix(".lookup.says.json")
+        says = json.loads(path.read_text())
+        ask, told = ((self.directory / f"{stem}.lookup-{part}.jws").read_text().strip() for part in ("request", "response"))
+        name = f"nodes.{stem}.lookup"
+        asker, issuer = says["asker"], says["issuer"]
+        keys = {"request": self.keys[asker]["exchange"], "response": self.keys[issuer]["exchange"]}
+        typ = {part: f"comity-verification-{part}+jwt" for part in keys}
+
+        def read(request, response):
+            asked = chain.read(request, keys["request"], typ["request"])
+            answer = chain.read(response, keys["response"], typ["response"])
+            chain.demand((asked["iss"], asked["aud"]) == (answer["aud"], answer["iss"]) == (asker, issuer), "between others")
+            chain.demand(asked["agreement"] == answer["agreement"], "another agreement")
+            chain.demand(asked["environment"] == answer["environment"] == self.anchor["environment"], "environments")
+            digest = base64url_encode(hashlib.sha256(request.encode()).digest())
+            chain.demand(answer["in_reply_to"] == digest, "the answer to another question")
+            chain.demand(0 < asked["exp"] - asked["iat"] <= 60 and 0 < answer["exp"] - answer["iat"] <= 900, "too long")
+            chain.demand(answer["result"] == says["result"], f"result {answer['result']}")
+            told_of = says["claims"] is not None
+            chain.demand(("claims" in answer, "permit_state" in answer) == (told_of, told_of), "tells too much or too little")
+            chain.demand(not told_of or answer["claims"] == says["claims"], f"claims {answer.get('claims')}")
+            chain.demand(not told_of or set(answer["claims"]) <= set(asked["claims"]), "more than was asked")
+            chain.demand(len(response) == 4096, f"{len(response)} octets")
+            return answer
+
+        answer = library_accepts(name, lambda: read(ask, told))
+        if answer is None:
+            return
+        for part, token in (("request", ask), ("response", told)):
+            signers = scratch("lookup-jwks.json", public_set(*keys[part].values()))
+            options = ["--jwks", signers, "--profile", "comity", "--typ", typ[part]]
+            accepts(f"{name}-{part}", "jws", token, *options)
+            kid = next(iter(keys[part]))
+            claims = json.loads(base64url_decode(token.split(".")[1]))
+            borrowed = sign(ed25519(), {"alg": "EdDSA", "kid": kid, "typ": typ[part]}, claims)
+            for twin, rule, bad in [
+                ("altered-signature", "jws.signature", altered(token, 2)),
+                ("altered-payload", None, altered(token, 1)),
+                ("borrowed-kid", "jws.signature", borrowed),
+                ("other-part", None, told if part == "request" else ask),
+            ]:
+                refuses(f"{name}-{part}.{twin}", rule, "jws", bad, *options)
+                pair = (bad, told) if part == "request" else (ask, bad)
+                library_refuses(f"{name}-{part}.{twin}", lambda: read(*pair))
+        # Both are in order; they do not belong together. Our own verifier is asked about this one by the demonstration.
+        others = [other for other in self.directory.glob("*.lookup-response.jws") if not other.name.startswith(f"{stem}.")]
+        if not others:
+            TALLY.fail(f"{name}.swapped", "there is no other answer to put in its place")
+        for other in others:
+            library_refuses(f"{name}.swapped", lambda: read(ask, other.read_text().strip()))
+
+    def of_one_size(self):
+        """Somebody on record and nobody on record: one size, so that the channel tells nothing."""
+        answers = [path.read_text().strip() for path in self.directory.glob("*.lookup-response.jws")]
+        results = {json.loads(base64url_decode(answer.split(".")[1]))["result"] for answer in answers}
+        if results != {"match", "no_match"} or len({len(answer) for answer in answers}) != 1:
+            return TALLY.fail("nodes.lookup.sizes", f"{sorted(results)}, {[len(answer) for answer in answers]}")
+        TALLY.accepted += 1
 
     def issuer_metadata(self, county):
         """Ordinary libraries read attestation keys here: they have to be those of the chain."""
