@@ -107,7 +107,7 @@ fn read_into(
 }
 
 /// Waits by asking: the standard library has no wait with a time limit.
-fn wait(child: &mut Child, deadline: Instant, shown: &str) -> Outcome<ExitStatus> {
+pub(crate) fn wait(child: &mut Child, deadline: Instant, shown: &str) -> Outcome<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),

@@ -9,6 +9,7 @@ mod machine;
 mod phases;
 pub(crate) mod postgres;
 mod summary;
+mod walk;
 
 use std::time::{Duration, Instant};
 

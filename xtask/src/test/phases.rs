@@ -9,6 +9,7 @@ use super::audit;
 use super::machine::Machine;
 use super::postgres::Postgres;
 use super::summary::{Ending, Tally};
+use super::walk;
 use crate::Outcome;
 use crate::gates;
 use crate::process;
@@ -56,6 +57,11 @@ pub(super) const PHASES: &[Phase] = &[
         name: "demo",
         does: "two counties, end to end, from the same binary, and nobody's name in what they log at trace",
         run: demo,
+    },
+    Phase {
+        name: "walk",
+        does: "an operator goes from nothing to two federated counties by the words of deploy/two-counties.md",
+        run: walk::run,
     },
     Phase {
         name: "interop",
