@@ -8,7 +8,7 @@ use comity_spec::time::LocalDate;
 
 /// Comity 互认 · 居住证跨省互通互认节点 / a node of the federation that recognises residence permits
 #[derive(Debug, Parser)]
-#[command(name = "comity", version, about, propagate_version = true)]
+#[command(name = "comity", version, about)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -314,4 +314,30 @@ pub(crate) struct DemoArgs {
     /// 日志级别 / log level of the components
     #[arg(long, default_value = "info")]
     pub(crate) log: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Every command at once: clap checks the rest of a command line only when that command is used, and then by ending the process.
+    #[test]
+    fn the_whole_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_agreement_is_named_by_id_and_version() {
+        let read = |words: &[&str]| Cli::try_parse_from([&["comity", "agreement"], words].concat());
+        assert!(matches!(
+            read(&["sign", "AGR-EXAMPLE", "2"]).unwrap().command,
+            Command::Agreement {
+                command: AgreementCommand::Sign { version: 2, .. },
+                ..
+            }
+        ));
+        assert!(read(&["sign", "AGR-EXAMPLE"]).is_err());
+    }
 }

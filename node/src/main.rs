@@ -14,6 +14,7 @@ mod keys;
 mod logging;
 mod sockets;
 mod system;
+mod told;
 mod wiring;
 
 use std::process::ExitCode;

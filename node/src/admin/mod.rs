@@ -14,6 +14,7 @@ mod trust;
 use std::path::PathBuf;
 
 use comity_spec::ids::{AgreementId, EntityId, OfficerId, PermitNumber};
+use comity_spec::problem::ProblemType;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,13 @@ impl AdminReply {
 
 /// A refusal inside a command, in words for people.
 pub(crate) struct Refused(pub(crate) String);
+
+impl Refused {
+    /// A problem of the registry, in its words and with its next step.
+    fn of(kind: ProblemType, error: &dyn std::error::Error) -> Self {
+        Self(crate::told::told_of(kind, error))
+    }
+}
 
 impl<E: std::error::Error> From<E> for Refused {
     fn from(error: E) -> Self {

@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use comity_node_core::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
-use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
+use comity_node_core::permits::import_register::{ImportError, Imported, RegisterFile, import_register};
 use comity_node_core::permits::issue::Application;
 use comity_node_core::permits::{
-    Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate, replace, report_lost,
-    suspend,
+    Done, PermitError, Refusal, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
+    replace, report_lost, suspend,
 };
 use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
 use comity_spec::attestation::{Basis, IdType, InsuredMonths, PointsStandard, Tier};
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
+use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -84,15 +85,32 @@ pub(super) async fn import(
     manifest: &Path,
     leaving_confirmed: bool,
 ) -> Result<AdminReply, Refused> {
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|error| Refused(format!("{}: {error}", path.display())));
-    let (bytes, manifest) = (read(file)?, read(manifest)?);
+    let read = |path: &Path, what: &str| {
+        std::fs::read(path).map_err(|error| {
+            let detail = format!("{}: {error}\n{what}", path.display());
+            Refused(crate::told::told(ProblemType::ImportRefused, &detail))
+        })
+    };
+    let bytes = read(file, "登记文件 / the register file")?;
+    let manifest = read(
+        manifest,
+        "每个登记文件旁须有同名的 .manifest.json，写明 kind、sequence、rows、sha256、source_as_of / beside each register file lies a manifest of \
+         its name and .manifest.json",
+    )?;
     let input = RegisterFile {
         file: &bytes,
         manifest: &manifest,
         leaving_confirmed,
     };
-    let imported = import_register(&running.node.bureau(), input).await?;
+    let imported = import_register(&running.node.bureau(), input)
+        .await
+        .map_err(|error| {
+            let kind = match error {
+                ImportError::Store(_) => ProblemType::StoreUnavailable,
+                _ => ProblemType::ImportRefused,
+            };
+            Refused::of(kind, &error)
+        })?;
     running.work.notify_one();
     Ok(match imported {
         Imported::Applied(counts) => AdminReply::done(
@@ -197,7 +215,8 @@ pub(super) async fn act(
             ));
         }
         PermitAct::DecideCancellation { id, approve } => {
-            match decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await? {
+            let decided = decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await;
+            match decided.map_err(by_whom)? {
                 Some(done) => done,
                 None => {
                     return Ok(AdminReply::done(
@@ -210,6 +229,15 @@ pub(super) async fn act(
     };
     running.work.notify_one();
     Ok(changed(&done))
+}
+
+/// A refusal that is about who decides, in the registry's words.
+fn by_whom(error: PermitError) -> Refused {
+    match &error {
+        PermitError::Refused(Refusal::SamePerson) => Refused::of(ProblemType::TwoPersonRequired, &error),
+        PermitError::Refused(Refusal::NotASupervisor) => Refused::of(ProblemType::Forbidden, &error),
+        _ => Refused::from(error),
+    }
 }
 
 fn changed(done: &Done) -> AdminReply {

@@ -5,6 +5,7 @@ use std::path::Path;
 use comity_node_core::audit::verify_record::verify_record as walk;
 use comity_node_core::federation::bundle;
 use comity_spec::ids::EntityId;
+use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use serde_json::json;
 
@@ -57,7 +58,13 @@ pub(super) async fn bundle_export(running: &Running, file: &Path) -> Result<Admi
 /// Takes a bundle in.
 pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
     let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
-    let report = bundle::import(&running.node, &bytes).await?;
+    let report = bundle::import(&running.node, &bytes).await.map_err(|error| {
+        let kind = match error {
+            bundle::ImportError::Store(_) => ProblemType::StoreUnavailable,
+            _ => ProblemType::BundleRefused,
+        };
+        Refused::of(kind, &error)
+    })?;
     running.use_view().await;
     Ok(AdminReply::done(
         format!("已读入 / taken in: {report:?}"),

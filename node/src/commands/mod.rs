@@ -79,7 +79,8 @@ impl From<crate::keys::KeyFileError> for CommandError {
 
 impl From<crate::config::ConfigError> for CommandError {
     fn from(error: crate::config::ConfigError) -> Self {
-        Self::from_display(error)
+        let kind = comity_spec::problem::ProblemType::ConfigInvalid;
+        Self::refused(crate::told::told(kind, &error.to_string()))
     }
 }
 

@@ -195,8 +195,8 @@ problems! {
     NotReady "not-ready" 503 Ours {
         zh: "本节点尚未就绪",
         en: "This node is not ready",
-        next_zh: "请稍后再试；持续出现的，请运维人员运行 comity doctor 查看原因。",
-        next_en: "Try again shortly; if it lasts, the operator should run comity doctor to see why.",
+        next_zh: "请稍后再试；持续出现的，请运维人员运行 comity status 查看原因。",
+        next_en: "Try again shortly; if it lasts, the operator should run comity status to see why.",
     }
     IdempotencyConflict "idempotency-conflict" 409 Caller {
         zh: "同一幂等键已用于不同的请求",
@@ -265,9 +265,9 @@ problems! {
     ConfigInvalid "config-invalid" 500 Ours {
         zh: "本节点配置有误",
         en: "This node's configuration is not valid",
-        next_zh: "请运维人员按所列配置项改正后重新启动；可先用 comity doctor 检查。",
-        next_en: "The operator should correct the settings listed and restart; comity doctor checks them \
-                  beforehand.",
+        next_zh: "请运维人员按所列配置项改正后重新启动；可先用 comity config check 检查。",
+        next_en: "The operator should correct the settings listed and restart; comity config check \
+                  checks them beforehand.",
     }
     StoreUnavailable "store-unavailable" 503 Ours {
         zh: "本节点数据库暂不可用",

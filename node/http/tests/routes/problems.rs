@@ -1,6 +1,7 @@
 //! Every problem type, caused through the surface on which a caller meets it: a real listener, its router, and a node behind it.
 //!
-//! [`cause`] matches without a wildcard: a type without a cause, or without the reason why it has none yet, does not compile.
+//! [`cause`] matches without a wildcard: a type without a cause does not compile. Four are met at the command line and not over HTTP;
+//! their causes are tests of the real binary, named here and looked for in its file.
 
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ use crate::transport::{Answer, PATIENCE, ask, read_answer};
 enum Cause {
     /// As this answer: status, media type, document.
     Answered(u16, String, Value),
-    /// Not over HTTP today, for this reason.
-    NotYet(&'static str),
+    /// At the command line, by this test of `node/tests/problems.rs`.
+    ByCommand(&'static str),
 }
 
 impl From<Answer> for Cause {
@@ -107,22 +108,20 @@ async fn cause(kind: ProblemType) -> Cause {
         P::Csrf => at_window(without_form_token).await,
         P::IdempotencyConflict => at_window(other_contents).await,
         P::PermitStateConflict => at_window(closed_unseen).await,
-        P::ImportRefused => {
-            Cause::NotYet("registers are imported by command, which lists every row in its own text")
-        }
-        P::BundleRefused => {
-            Cause::NotYet("bundles are imported by command, which names the object and its rule")
-        }
-        P::ConfigInvalid => Cause::NotYet(
-            "a node whose configuration does not check does not start: no listener could say so",
-        ),
-        P::TwoPersonRequired => Cause::NotYet("two-person acts come with the administrators' pages"),
+        // Registers and bundles are files on the node's machine, given to it by its operator.
+        P::ImportRefused => Cause::ByCommand("a_register_file_with_wrong_rows_is_import_refused"),
+        P::BundleRefused => Cause::ByCommand("a_file_that_is_no_bundle_is_bundle_refused"),
+        // A node whose configuration does not check does not start: no listener could say so.
+        P::ConfigInvalid => Cause::ByCommand("a_configuration_that_does_not_check_is_config_invalid"),
+        // Acts on permits are commands until the issuing office has pages.
+        P::TwoPersonRequired => Cause::ByCommand("who_proposed_it_is_told_two_person_required"),
     }
 }
 
 #[tokio::test]
 async fn every_problem_type_comes_about_on_its_surface_and_says_what_to_do() {
-    let mut not_yet = Vec::new();
+    let mut by_command = Vec::new();
+    let commands = include_str!("../../../tests/problems.rs");
     for kind in ProblemType::ALL {
         match Box::pin(cause(kind)).await {
             Cause::Answered(status, media_type, document) => {
@@ -136,16 +135,20 @@ async fn every_problem_type_comes_about_on_its_surface_and_says_what_to_do() {
                 assert_eq!(document["next_step"]["en"], kind.next_step().en, "{document}");
                 assert!(document["trace"].is_string(), "{document}");
             }
-            Cause::NotYet(reason) => {
-                assert!(!reason.is_empty());
-                not_yet.push(kind.slug());
+            Cause::ByCommand(test) => {
+                assert!(
+                    commands.contains(&format!("#[test]\nfn {test}()")),
+                    "no test {test}"
+                );
+                assert!(test.ends_with(&kind.slug().replace('-', "_")), "{test}");
+                by_command.push(kind.slug());
             }
         }
         assert!(!kind.next_step().zh.is_empty() && !kind.next_step().en.is_empty());
     }
     // Whoever gives one of these a surface takes it out of here, and gives it a cause.
     assert_eq!(
-        not_yet,
+        by_command,
         [
             "import-refused",
             "two-person-required",

@@ -1,0 +1,270 @@
+//! The problem types that a person meets at the command line and never over HTTP: each is caused as an operator or officer would cause
+//! it, with the real binary, and must be told in the registry's words with its next step, Chinese first; and each has its accepted twin.
+//!
+//! `node/http/tests/routes/problems.rs` has the others, and names the tests here.
+#![cfg(test)]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use comity_node_core::permits::register_file::Kind;
+use comity_node_core::permits::synthetic;
+use comity_spec::problem::ProblemType;
+use comity_spec::time::{LocalDate, UnixSeconds};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "comity-problems-2026";
+
+/// A county's folder, made by the commands that its operator uses; the node itself does not run.
+struct Office(TempDir);
+
+impl Office {
+    fn new() -> Self {
+        let office = Self(tempfile::tempdir().unwrap());
+        let anchor = office.path("anchor");
+        office.does(&[
+            "authority",
+            "init",
+            "--dir",
+            anchor.to_str().unwrap(),
+            "--entity",
+            "https://anchor.example",
+            "--name-zh",
+            "示例锚点",
+            "--name-en",
+            "Example anchor",
+        ]);
+        // The documented example, moved into this folder.
+        let example = office.does(&["config", "example"]);
+        office.configure(
+            &example
+                .replace("/var/lib/comity", &office.0.path().display().to_string())
+                .replace(
+                    "/etc/comity/anchor.json",
+                    anchor.join("anchor.json").to_str().unwrap(),
+                ),
+        );
+        let application = office.path("application.jwt");
+        office.does(&["init", "--application", application.to_str().unwrap()]);
+        office
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn configure(&self, text: &str) {
+        std::fs::write(self.path("node.toml"), text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_comity"))
+            .args(arguments)
+            .env("COMITY_CONFIG", self.path("node.toml"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may have ended before it is written to.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// What it printed; it must succeed.
+    fn does(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments, "");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What it said when it refused, which must be this problem: its title and its next step, Chinese first.
+    fn is_told(&self, arguments: &[&str], input: &str, kind: ProblemType) -> String {
+        let output = self.run(arguments, input);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(output.stdout.is_empty());
+        let (title, next) = (kind.title(), kind.next_step());
+        let places = [title.zh, title.en, next.zh, next.en].map(|text| {
+            said.find(text)
+                .unwrap_or_else(|| panic!("`{text}` is missing:\n{said}"))
+        });
+        assert!(places.is_sorted(), "{said}");
+        said
+    }
+
+    /// One act, given on standard input.
+    fn act(&self, officer: &str, act: &Value) -> Output {
+        self.run(&["permit", "act", "-", "--officer", officer], &act.to_string())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the real binary runs on the real clock")]
+fn now() -> UnixSeconds {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    UnixSeconds::new(i64::try_from(since.as_secs()).unwrap()).unwrap()
+}
+
+/// A register of ten, and its manifest, written beside each other; in `wrong` rows the sex is none.
+fn register(office: &Office, name: &str, wrong: &[usize]) -> String {
+    let residents = synthetic::residents("330822".parse().unwrap(), LocalDate::of(now()), 10);
+    let (file, manifest) = synthetic::register_file(&residents, Kind::Full, 1, now(), |_| "ISSUE").unwrap();
+    let mut rows: Vec<String> = String::from_utf8(file)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    for at in wrong {
+        let row = &mut rows[*at];
+        *row = row.replacen(",男,", ",X,", 1).replacen(",女,", ",X,", 1);
+        assert!(row.contains(",X,"), "{row}");
+    }
+    let file = rows.join("\n") + "\n";
+    let digest = comity_spec::ids::Digest::of(file.as_bytes());
+    let hex: String = digest
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["sha256"] = json!(hex);
+    let path = office.path(name);
+    std::fs::write(&path, file).unwrap();
+    std::fs::write(
+        office.path(&format!("{name}.manifest.json")),
+        manifest.to_string(),
+    )
+    .unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_register_file_with_wrong_rows_is_import_refused() {
+    let office = Office::new();
+    let file = register(&office, "wrong.csv", &[3, 7]);
+    let said = office.is_told(&["permit", "import", &file], "", ProblemType::ImportRefused);
+    // Both rows at once, by the line that a spreadsheet shows, and nobody's name.
+    assert!(said.contains('4') && said.contains('8'), "{said}");
+    assert!(!said.contains("示例"), "{said}");
+    assert!(office.does(&["permit", "count"]).contains("permits 0"));
+
+    let missing = office.path("nothing.csv");
+    let said = office.is_told(
+        &["permit", "import", missing.to_str().unwrap()],
+        "",
+        ProblemType::ImportRefused,
+    );
+    assert!(said.contains("nothing.csv"), "{said}");
+    let alone = office.path("alone.csv");
+    std::fs::copy(&file, &alone).unwrap();
+    let said = office.is_told(
+        &["permit", "import", alone.to_str().unwrap()],
+        "",
+        ProblemType::ImportRefused,
+    );
+    assert!(said.contains("alone.csv.manifest.json"), "{said}");
+
+    let file = register(&office, "right.csv", &[]);
+    office.does(&["permit", "import", &file]);
+    assert!(office.does(&["permit", "count"]).contains("permits 10"));
+}
+
+#[test]
+fn a_file_that_is_no_bundle_is_bundle_refused() {
+    let office = Office::new();
+    let bundle = office.path("county.comity");
+    let bundle = bundle.to_str().unwrap();
+    office.does(&["bundle", "export", bundle]);
+    office.does(&["bundle", "import", bundle]);
+    let whole = std::fs::read_to_string(bundle).unwrap();
+    for wrong in [
+        "no JSON".to_owned(),
+        "{}".to_owned(),
+        whole.replace("\"version\":1", "\"version\":2"),
+    ] {
+        assert_ne!(wrong, whole);
+        std::fs::write(bundle, wrong).unwrap();
+        office.is_told(&["bundle", "import", bundle], "", ProblemType::BundleRefused);
+    }
+}
+
+#[test]
+fn a_configuration_that_does_not_check_is_config_invalid() {
+    let office = Office::new();
+    office.does(&["config", "check"]);
+    let good = std::fs::read_to_string(office.path("node.toml")).unwrap();
+    for (wrong, place) in [
+        (good.replace("127.0.0.1:9464", "0.0.0.0:9464"), "[listeners.ops]"),
+        (
+            good.replace("refresh_seconds", "refresh_second"),
+            "refresh_second",
+        ),
+    ] {
+        office.configure(&wrong);
+        for command in [&["config", "check"][..], &["run"], &["status"]] {
+            let said = office.is_told(command, "", ProblemType::ConfigInvalid);
+            assert!(said.contains(place), "{said}");
+        }
+    }
+    std::fs::remove_file(office.path("node.toml")).unwrap();
+    let said = office.is_told(&["status"], "", ProblemType::ConfigInvalid);
+    assert!(said.contains("node.toml"), "{said}");
+}
+
+#[test]
+fn who_proposed_it_is_told_two_person_required() {
+    let office = Office::new();
+    let text = std::fs::read_to_string(office.path("node.toml")).unwrap();
+    office.configure(&text.replace("local_issuing = false", "local_issuing = true"));
+    for (officer, role) in [
+        ("example-head", "issuer,supervisor"),
+        ("example-deputy", "supervisor"),
+        ("example-clerk", "clerk"),
+    ] {
+        let add = ["officer", "add", officer, "--name", "示例人员", "--role", role];
+        let added = office.run(&add, PASSWORD);
+        assert!(added.status.success(), "{added:?}");
+    }
+    let resident = synthetic::resident("330822".parse().unwrap(), LocalDate::of(now()), 3).unwrap();
+    let issue = json!({
+        "act": "issue",
+        "application": {
+            "name": resident.name, "ethnicity": resident.ethnicity, "id_number": resident.id_number,
+            "hukou_address": resident.hukou_address, "residence_address": resident.residence_address,
+            "issuing_authority": resident.issuing_authority, "tier": "ORDINARY", "basis": "EMPLOYMENT",
+            "residence_since": resident.residence_since,
+        },
+        "evidence": ["EVID-SI-6M", "EVID-LABOUR-CONTRACT"],
+    });
+    let issued = office.act("example-head", &issue);
+    assert!(issued.status.success(), "{issued:?}");
+    let issued = String::from_utf8(issued.stdout).unwrap();
+    let number = issued
+        .split_whitespace()
+        .find(|word| word.starts_with("330822"))
+        .unwrap();
+    let propose = json!({ "act": "propose_cancellation", "number": number, "reason": "MOVED_AWAY" });
+    let proposed = office.act("example-head", &propose);
+    assert!(proposed.status.success(), "{proposed:?}");
+    let proposed = String::from_utf8(proposed.stdout).unwrap();
+    let id = proposed
+        .split_whitespace()
+        .find_map(|word| word.parse::<uuid::Uuid>().ok())
+        .unwrap();
+    let decide = json!({ "act": "decide_cancellation", "id": id, "approve": true }).to_string();
+    let by = |officer| ["permit", "act", "-", "--officer", officer];
+    office.is_told(&by("example-head"), &decide, ProblemType::TwoPersonRequired);
+    office.is_told(&by("example-clerk"), &decide, ProblemType::Forbidden);
+    assert!(office.does(&["permit", "show", number]).contains("Valid"));
+    let decided = office.run(&by("example-deputy"), &decide);
+    assert!(decided.status.success(), "{decided:?}");
+    assert!(office.does(&["permit", "show", number]).contains("Cancelled"));
+}
