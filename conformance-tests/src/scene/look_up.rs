@@ -91,7 +91,12 @@ impl Scene {
     pub(crate) async fn refuses(&mut self, slugs: &[&str], change: impl FnOnce(&mut Question)) -> Played {
         let mut question = self.question().await?;
         change(&mut question);
-        let answered = self.put(&question).await?;
+        self.refuses_this(slugs, &question).await
+    }
+
+    /// The same for a question that was changed already.
+    pub(crate) async fn refuses_this(&mut self, slugs: &[&str], question: &Question) -> Played {
+        let answered = self.put(question).await?;
         self.problem(&answered, slugs)?;
         self.still_answers(&question.partner, &question.person).await
     }

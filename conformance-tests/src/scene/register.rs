@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Played, Scene, Stop, ensure};
 use crate::target::contract::{Act, Done, Event, Form, Token, What};
+use crate::world::ambient::now;
 use crate::world::draft::claims_of;
 use crate::world::keys::verifies;
-use crate::world::person::Person;
+use crate::world::person::{Person, day};
 use crate::world::plan::{LAPSED, RESIDENTS};
 use crate::world::status_list::Entries;
 
@@ -54,6 +55,18 @@ impl Scene {
             permit_number: person.permit_number.clone(),
             event,
             until: None,
+            by: None,
+        };
+        let _: Done = self.ask(Act::Event(event)).await?;
+        Ok(())
+    }
+
+    /// The same, with a new last day so many days ahead.
+    pub(crate) async fn happens_until(&mut self, person: &Person, event: What, days: i32) -> Played {
+        let event = Event {
+            permit_number: person.permit_number.clone(),
+            event,
+            until: Some(day(now(), days)),
             by: None,
         };
         let _: Done = self.ask(Act::Event(event)).await?;

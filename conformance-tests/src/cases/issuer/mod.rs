@@ -2,7 +2,15 @@
 
 use super::Case;
 
+mod attestations;
 mod look_up;
+mod replay;
+mod requests;
 
 /// One line for each file.
-pub(super) const THEMES: &[&[Case]] = &[look_up::CASES];
+pub(super) const THEMES: &[&[Case]] = &[
+    look_up::CASES,
+    requests::CASES,
+    replay::CASES,
+    attestations::CASES,
+];
