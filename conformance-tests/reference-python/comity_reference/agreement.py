@@ -262,12 +262,11 @@ def _verified_signers(several: jws.Several, agreement: Agreement, federation: Fe
     signers: dict[str, str] = {}
     for signature in several.signatures:
         kid = signature.header.kid
-        party = next((one for one in agreement.parties if kid in one["federation_keys"]), None)
+        pinning = [one for one in agreement.parties if kid in one["federation_keys"]]
         owner = next((one for one, county in counties.items() if kid in county.federation_keys), None)
-        if party is None and owner is None:
-            raise Refused("jws.unknown-key")
-        if party is None:
-            raise Refused("agreement.key-not-pinned")
+        if not pinning:
+            raise Refused("agreement.key-not-pinned" if owner else "jws.unknown-key")
+        party = pinning[0]
         key = counties[party["entity"]].federation_keys.get(kid)
         if key is None:
             raise Refused("agreement.key-not-in-chain")
