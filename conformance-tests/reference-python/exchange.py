@@ -355,7 +355,7 @@ def run(one: Target, other: Target, anchor: Authority, province: Authority, root
     reference = {name: proposed[name] for name in ("id", "version", "digest")}
     waiting = eventually(lambda: other.ask("agreements")["agreements"], lambda listed: bool(listed))
     expect(waiting and waiting[0]["state"] == "proposed", f"{other.name}: received it", waiting)
-    signed = other.ask("sign", **reference)
+    signed = other.ask("sign", agreement=reference)
     expect(signed == {}, f"{other.name}: signs", signed)
     for target in (one, other):
         listed = eventually(
@@ -365,7 +365,7 @@ def run(one: Target, other: Target, anchor: Authority, province: Authority, root
     one_way(one, other)
     one_way(other, one)
     day = identifiers.day_of(int(time.time()))
-    done = one.ask("withdraw", id=reference["id"], **{"from": day.isoformat()})
+    done = one.ask("withdraw", agreement=reference["id"], **{"from": day.isoformat()})
     expect(done == {}, f"{one.name}: withdraws", done)
     third = residents(one.region)[2]
     token = one.ask("attestation", permit_number=third["permit_number"], form="card")["token"]

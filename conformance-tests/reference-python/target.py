@@ -117,11 +117,11 @@ def _act(node: Any, line: Line) -> Line | None:
         case "agreements":
             return {"agreements": node.treaties.listed()}
         case "sign":
-            node.sign({name: line[name] for name in ("id", "version", "digest")})
+            node.sign(line["agreement"])
         case "propose":
             return node.propose(line["text"])
         case "withdraw":
-            node.withdraw(line["id"], line["from"])
+            node.withdraw(line["agreement"], line["from"])
         case "event":
             node.events([line])
         case "events":
