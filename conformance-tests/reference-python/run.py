@@ -41,8 +41,17 @@ def enter_environment(where: Path) -> None:
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         venv.create(where, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-        if subprocess.run([*pip, "-r", REQUIREMENTS]).returncode != 0:
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+        ]
+        if subprocess.run([*pip, REQUIREMENTS]).returncode != 0:
             print("reference: UNAVAILABLE, the packages could not be installed", file=sys.stderr)
             sys.exit(2)
         stamp.write_text(wanted, encoding="ascii")
@@ -53,14 +62,24 @@ def enter_environment(where: Path) -> None:
 def offline(judge: Path) -> None:
     """Every kind of vector, none of them unsupported."""
     adapter = f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'adapter.py'))}"
-    command = [judge, "run", "--class", "offline", "--complete", "--timeout", "60", "--adapter", adapter]
+    command: list[str | Path] = [
+        judge,
+        "run",
+        "--class",
+        "offline",
+        "--complete",
+        "--timeout",
+        "60",
+        "--adapter",
+        adapter,
+    ]
     subprocess.run(command, cwd=HERE.parents[1], check=True)
 
 
 def networked(judge: Path, folder: Path) -> None:
     """The classes issuer, recogniser and node, in a world that the suite draws."""
     subprocess.run([judge, "init", "--dir", folder, "--region", REGION], check=True)
-    program = ", ".join(f'"{part}"' for part in (sys.executable, HERE / "target.py"))
+    program = f'"{sys.executable}", "{HERE / "target.py"}"'
     described = (
         (HERE / "target.toml").read_text(encoding="utf-8").replace('program = ["target.py"]', f"program = [{program}]")
     )
@@ -68,16 +87,16 @@ def networked(judge: Path, folder: Path) -> None:
     subprocess.run([judge, "run", "--dir", folder], check=True)
 
 
-def exchanges(target: Path | None, comity: Path | None) -> int:
+def exchanges(target: Path | None, comity: Path | None) -> str:
     """With itself; and with the node beside it, each of the two proposing once."""
-    script = [sys.executable, HERE / "exchange.py"]
+    script: list[str | Path] = [sys.executable, HERE / "exchange.py"]
     subprocess.run(script, check=True)
     if target is None or comity is None:
-        return 1
+        return "itself"
     node = f"{shlex.quote(str(target.resolve()))} --comity {shlex.quote(str(comity.resolve()))}"
     subprocess.run([*script, "--one", node], check=True)
     subprocess.run([*script, "--other", node], check=True)
-    return 3
+    return "itself and the node"
 
 
 def main() -> None:
@@ -95,7 +114,7 @@ def main() -> None:
                 networked(judge, Path(folder) / "work")
             done.append("classes issuer, recogniser and node")
         if "exchange" in only:
-            done.append(f"{exchanges(chosen.comity_target, chosen.comity)} exchanges both ways")
+            done.append(f"both ways with {exchanges(chosen.comity_target, chosen.comity)}")
     except subprocess.CalledProcessError as error:
         print(f"reference: FAILED: {error}", file=sys.stderr)
         sys.exit(1)
