@@ -251,7 +251,7 @@ class _Walk:
                 self._stale("status.age-not-allowed")
         elif passed:
             self.advisories.add("ENDORSEMENT_SEEN_PASSED")
-            self._stale("permit.date-passed")
+            self._stale("permit.date-passed-unconfirmed")
         else:
             self._in_order(age)
 

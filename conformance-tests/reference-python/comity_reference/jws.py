@@ -77,7 +77,7 @@ def split(token: str) -> tuple[str, str, bytes]:
 def read(token: str, typ: str, limit: int = MAX_COMPACT) -> Unverified:
     """Reads a compact object of an expected type, without any key."""
     if len(token) > limit:
-        raise Refused("jws.size")
+        raise Refused("jws.too-long")
     head, body, signature = split(token)
     header = read_header(head, typ)
     payload = strict.parse(unb64url(body))
@@ -123,10 +123,10 @@ class Several:
 
 def read_several(document: str, typ: str) -> Several:
     if len(document) > MAX_COMPACT:
-        raise Refused("jws.size")
+        raise Refused("jws.too-long")
     general = _GENERAL.read(strict.parse(document.encode("utf-8", "surrogatepass")), "jws.claims")
     if len(general["signatures"]) > MAX_SIGNATURES:
-        raise Refused("jws.signature-count")
+        raise Refused("jws.structure")
     octets = unb64url(general["payload"])
     signatures = []
     for one in general["signatures"]:
