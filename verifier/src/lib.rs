@@ -33,6 +33,8 @@ pub mod testing;
 pub mod trust;
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod vectors;

@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use comity_node_core::Node;
 use comity_spec::exchange::{HINTS_PATH, PROPOSALS_PATH, VERIFICATIONS_PATH};
 use comity_spec::problem::ProblemType;
@@ -43,6 +43,30 @@ pub struct FederationState {
     pub tasks: TaskTracker,
 }
 
+/// A path and who answers it.
+type Route = (&'static str, MethodRouter<Arc<Shared>>);
+
+fn ordinary() -> [Route; 2] {
+    [
+        (VERIFICATIONS_PATH, post(verifications::post)),
+        (PROPOSALS_PATH, post(proposals::post)),
+    ]
+}
+
+fn revocation() -> [Route; 1] {
+    [(HINTS_PATH, post(hints::post))]
+}
+
+/// The paths of the router: what its description (`spec/openapi/federation.json`) has to name.
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    ordinary()
+        .into_iter()
+        .chain(revocation())
+        .map(|(path, _)| path)
+        .collect()
+}
+
 /// The router of the federation listener.
 pub fn router(state: FederationState, lanes: &Lanes) -> Router {
     let guard = PinStillListed::new(state.pins.clone(), state.clock.clone(), lanes.listener());
@@ -51,16 +75,12 @@ pub fn router(state: FederationState, lanes: &Lanes) -> Router {
         listener: lanes.listener(),
         hints: hints::Turns::default(),
     });
-    let ordinary = Router::new()
-        .route(VERIFICATIONS_PATH, post(verifications::post))
-        .route(PROPOSALS_PATH, post(proposals::post))
-        .with_state(Arc::clone(&shared));
-    let revocation = Router::new()
-        .route(HINTS_PATH, post(hints::post))
-        .with_state(shared);
+    let routed = |routes: Router<Arc<Shared>>, (path, answers): Route| routes.route(path, answers);
+    let ordinary = ordinary().into_iter().fold(Router::new(), routed);
+    let revocation = revocation().into_iter().fold(Router::new(), routed);
     let routes = lanes
-        .ordinary(ordinary)
-        .merge(lanes.revocation(revocation))
+        .ordinary(ordinary.with_state(Arc::clone(&shared)))
+        .merge(lanes.revocation(revocation.with_state(shared)))
         .fallback(async || Problem::of(ProblemType::NotFound));
     guard.guard(routes)
 }

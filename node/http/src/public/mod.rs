@@ -12,13 +12,14 @@
 //! | `/status-lists`, `/status-lists/{number}` | addresses of the status lists; one list |
 //! | `/agreements`, `/agreements/{id}`, `/agreements/{id}/{version}` | adopted agreements, as signed |
 //! | `/bundle.comity` | everything for off-line verifiers in one file |
+//! | `/openapi.json` | this table for programs |
 //! | `/catalogue`, `/outcomes`, `/problems`, `/problems/{slug}` | the protocol's closed lists |
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use comity_spec::problem::ProblemType;
 
 use crate::lanes::Lanes;
@@ -28,6 +29,7 @@ mod agreement;
 mod agreement_index;
 mod bundle;
 mod catalogue;
+mod description;
 mod entity_configuration;
 mod issuer_metadata;
 mod outcomes;
@@ -37,28 +39,52 @@ mod shelf;
 mod status_list;
 mod status_list_index;
 
+use shelf::Shelf;
 pub use shelf::{PublicState, RefreshError};
+
+/// A path and who answers it.
+type Route = (&'static str, MethodRouter<Arc<Shelf>>);
+
+fn ordinary() -> [Route; 11] {
+    [
+        (entity_configuration::PATH, get(entity_configuration::get)),
+        (issuer_metadata::PATH, get(issuer_metadata::get)),
+        (agreement_index::PATH, get(agreement_index::get)),
+        (agreement::PATH, get(agreement::newest)),
+        (agreement::VERSION_PATH, get(agreement::version)),
+        (bundle::PATH, get(bundle::get)),
+        (catalogue::PATH, get(catalogue::get)),
+        (outcomes::PATH, get(outcomes::get)),
+        (problem_types::PATH, get(problem_types::get)),
+        (problem_type::PATH, get(problem_type::get)),
+        (description::PATH, get(description::get)),
+    ]
+}
+
+fn revocation() -> [Route; 2] {
+    [
+        (status_list_index::PATH, get(status_list_index::get)),
+        (status_list::PATH, get(status_list::get)),
+    ]
+}
+
+/// The paths of the router, as it matches them: what its description (`spec/openapi/public.json`) has to name.
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    ordinary()
+        .into_iter()
+        .chain(revocation())
+        .map(|(path, _)| path)
+        .collect()
+}
 
 /// The router of the public listener.
 pub fn router(state: PublicState, lanes: &Lanes) -> Router {
-    let ordinary = Router::new()
-        .route(entity_configuration::PATH, get(entity_configuration::get))
-        .route(issuer_metadata::PATH, get(issuer_metadata::get))
-        .route(agreement_index::PATH, get(agreement_index::get))
-        .route(agreement::PATH, get(agreement::newest))
-        .route(agreement::VERSION_PATH, get(agreement::version))
-        .route(bundle::PATH, get(bundle::get))
-        .route(catalogue::PATH, get(catalogue::get))
-        .route(outcomes::PATH, get(outcomes::get))
-        .route(problem_types::PATH, get(problem_types::get))
-        .route(problem_type::PATH, get(problem_type::get))
-        .with_state(Arc::clone(&state.0));
-    let revocation = Router::new()
-        .route(status_list_index::PATH, get(status_list_index::get))
-        .route(status_list::PATH, get(status_list::get))
-        .with_state(state.0);
+    let routed = |routes: Router<Arc<Shelf>>, (path, answers): Route| routes.route(path, answers);
+    let ordinary = ordinary().into_iter().fold(Router::new(), routed);
+    let revocation = revocation().into_iter().fold(Router::new(), routed);
     lanes
-        .ordinary(ordinary)
-        .merge(lanes.revocation(revocation))
+        .ordinary(ordinary.with_state(Arc::clone(&state.0)))
+        .merge(lanes.revocation(revocation.with_state(state.0)))
         .fallback(async || Problem::from(ProblemType::NotFound).into_response())
 }

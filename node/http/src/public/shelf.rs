@@ -20,8 +20,8 @@ use comity_spec::problem::ProblemType;
 use http::HeaderMap;
 
 use super::{
-    agreement, agreement_index, bundle, catalogue, entity_configuration, issuer_metadata, outcomes,
-    problem_type, problem_types, status_list, status_list_index,
+    agreement, agreement_index, bundle, catalogue, description, entity_configuration, issuer_metadata,
+    outcomes, problem_type, problem_types, status_list, status_list_index,
 };
 use crate::document::Document;
 use crate::problem_response::Problem;
@@ -60,6 +60,7 @@ impl PublicState {
             agreements: ArcSwapOption::empty(),
             bundle: ArcSwapOption::empty(),
             catalogue: catalogue::document(),
+            description: description::document(),
             outcomes: outcomes::document(),
             problem_types: problem_types::document(),
             problem_type: ProblemType::ALL
@@ -159,6 +160,7 @@ pub(super) struct Shelf {
     pub(super) agreements: ArcSwapOption<Agreements>,
     pub(super) bundle: ArcSwapOption<Document>,
     pub(super) catalogue: Document,
+    pub(super) description: Document,
     pub(super) outcomes: Document,
     pub(super) problem_types: Document,
     pub(super) problem_type: BTreeMap<&'static str, Document>,

@@ -11,8 +11,8 @@ use comity_spec::text::Bilingual;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::support::{Serving, assert_problem, json, lanes, now};
-use crate::transport::{Answer, ask};
+use crate::support::{Serving, ask, assert_problem, json, lanes, now};
+use crate::transport::Answer;
 
 const ANCHOR: &str = "https://anchor.example";
 const PROVINCE: &str = "https://jiangxi.example:8443";
@@ -49,7 +49,7 @@ async fn province(hosting: Hosting) -> AuthorityState {
 }
 
 /// An anchor with one province.
-async fn anchor() -> AuthorityState {
+pub(crate) async fn anchor() -> AuthorityState {
     let anchor = found(ANCHOR, Rank::Anchor, Hosting::Server, 1).await;
     let configuration = province(Hosting::Server).await.configuration;
     let application = Application {
@@ -66,7 +66,7 @@ async fn anchor() -> AuthorityState {
         .state
 }
 
-async fn serve(name: &'static str, state: &AuthorityState) -> (AuthorityOrigin, Serving) {
+pub(crate) async fn serve(name: &'static str, state: &AuthorityState) -> (AuthorityOrigin, Serving) {
     let origin = AuthorityOrigin::new(state, now());
     let serving = Serving::publicly(name, router(origin.clone(), &lanes(name))).await;
     (origin, serving)

@@ -30,9 +30,9 @@ use tokio::sync::Semaphore;
 use tokio_rustls::client::TlsStream;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{PLENTY, Serving, assert_problem, json, lanes, now};
+use crate::support::{PLENTY, Serving, ask, assert_problem, json, lanes, now};
 use crate::transport::{
-    Answer, Certificate, PATIENCE, ask, clock, connect, connect_as, counter, listed, plain_server, refused,
+    Answer, Certificate, PATIENCE, clock, connect, connect_as, counter, listed, plain_server, refused,
     tls_refused, trusting_client,
 };
 

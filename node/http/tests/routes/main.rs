@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod authority;
+mod described;
 mod federation;
 mod messages;
 mod problems;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::federation::{County, ISSUER, RECOGNISER, RECOGNISER_ID, post};
-use crate::support::{PLENTY, Serving, assert_problem, json, lanes, now};
-use crate::transport::{Answer, Certificate, PATIENCE, ask, connect_as, refused};
+use crate::support::{PLENTY, Serving, ask, assert_problem, json, lanes, now};
+use crate::transport::{Answer, Certificate, PATIENCE, connect_as, refused};
 
 const HINTS: &str = "/federation/v1/hints";
 const PROPOSALS: &str = "/federation/v1/proposals";

@@ -24,8 +24,8 @@ use tokio_util::task::TaskTracker;
 use crate::federation::{County, OTHER_ID, VERIFICATIONS, post, try_with, with_waiting_key};
 use crate::messages::{hint, offer, tell, withdrawal};
 use crate::staff::{self, PASSWORD, Window};
-use crate::support::{PLENTY, Serving, json, lanes, now};
-use crate::transport::{Answer, PATIENCE, ask, read_answer};
+use crate::support::{PLENTY, Serving, ask, json, lanes, now};
+use crate::transport::{Answer, PATIENCE, read_answer};
 
 /// How a type comes about.
 enum Cause {

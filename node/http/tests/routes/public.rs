@@ -13,14 +13,14 @@ use comity_spec::agreement::{AgreementSignature, SignedAgreement};
 use comity_spec::bundle::Bundle;
 use comity_spec::catalogue::services;
 use comity_spec::ids::Digest;
+use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::outcome::Outcome;
 use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
-use comity_verifier::testing::Federation;
+use comity_verifier::testing::{Federation, sign};
 use serde_json::json;
 
-use crate::support::{PLENTY, Serving, assert_problem, json, lanes, now};
-use crate::transport::ask;
+use crate::support::{PLENTY, Serving, ask, assert_problem, json, lanes, now};
 
 const LIST: &str = "/status-lists/1";
 
@@ -135,9 +135,15 @@ async fn a_node_that_has_not_loaded_yet_says_so_instead_of_not_found() {
 async fn the_configuration_is_served_as_signed_and_replaced_at_once() {
     let state = PublicState::new();
     let serving = serve("public-configuration", state.clone()).await;
-    state.publish_configuration("a.b.c", &json!({ "issuer": "https://node.yushan.example" }));
+    let configurations = [0, 1].map(|later| {
+        let federation = Federation::demo(now().plus_saturating(later));
+        let own = federation.county("361123").entity.clone();
+        federation.drafts()[&(own.clone(), own)].sign()
+    });
+    let metadata = json!({ "issuer": "https://node.yushan.example", "jwks": { "keys": [] } });
+    state.publish_configuration(&configurations[0], &metadata);
     let first = serving.get("/.well-known/openid-federation").await;
-    assert_eq!((first.status, first.body.as_str()), (200, "a.b.c"));
+    assert_eq!((first.status, &first.body), (200, &configurations[0]));
     assert_eq!(
         first.header("content-type"),
         Some("application/entity-statement+jwt")
@@ -146,8 +152,10 @@ async fn the_configuration_is_served_as_signed_and_replaced_at_once() {
     let issuer = serving.get("/.well-known/jwt-vc-issuer").await;
     assert_eq!(issuer.header("content-type"), Some("application/json"));
     assert_eq!(json(&issuer)["issuer"], "https://node.yushan.example");
-    state.publish_configuration("d.e.f", &json!({}));
-    assert_eq!(serving.get("/.well-known/openid-federation").await.body, "d.e.f");
+    state.publish_configuration(&configurations[1], &metadata);
+    let second = serving.get("/.well-known/openid-federation").await;
+    assert_eq!(second.body, configurations[1]);
+    assert_ne!(second.body, first.body);
     serving.stop().await;
 }
 
@@ -177,12 +185,20 @@ async fn adopted_agreements_are_shown_as_signed_and_nothing_else_is() {
     let adopted = [1, 2].map(|version| row(&federation, version, AgreementState::Adopted));
     let unseen = [(3, AgreementState::Void), (4, AgreementState::Proposed)];
     let unseen = unseen.map(|(version, state)| row(&federation, version, state));
+    let leaving = &federation.counties[0];
+    let agreement = federation.verified_agreement();
+    let end = LocalDate::of(now()).plus_days(40).unwrap();
     let withdrawal = WithdrawalRow {
         id: adopted[0].id.clone(),
-        iss: federation.counties[0].entity.clone(),
+        iss: leaving.entity.clone(),
         iat: now(),
-        jws: "w.i.t".to_owned(),
+        jws: sign(
+            &leaving.key(KeyPurpose::Federation),
+            Typ::Withdrawal,
+            &federation.withdrawal(leaving, &agreement.reference(), end),
+        ),
     };
+    let withdrawn = withdrawal.jws.clone();
     let rows = adopted
         .iter()
         .chain(&unseen)
@@ -210,7 +226,7 @@ async fn adopted_agreements_are_shown_as_signed_and_nothing_else_is() {
     assert_eq!(index["agreements"][0]["path"], "/agreements/AGR-DEMO/1");
     assert_eq!(index["agreements"][0]["parties"][1]["region"], "330822");
     assert_eq!(index["agreements"][0]["digest"], json!(adopted[0].digest));
-    assert_eq!(index["withdrawals"], json!(["w.i.t"]));
+    assert_eq!(index["withdrawals"], json!([withdrawn]));
     for (path, expected) in [
         ("/agreements/AGR-DEMO", &adopted[1]),
         ("/agreements/AGR-DEMO/1", &adopted[0]),

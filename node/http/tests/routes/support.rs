@@ -12,12 +12,14 @@ use comity_spec::ids::TraceNumber;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use rustls::version::TLS13;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::transport::{self, Answer, Certificate, PATIENCE, ask, connect, trusting_client};
+use crate::described;
+use crate::transport::{self, Answer, Certificate, PATIENCE, connect, trusting_client};
 
 pub(crate) const PROBLEM: &str = "application/problem+json";
 
@@ -34,6 +36,18 @@ pub(crate) const PLENTY: QuotaRate = QuotaRate {
 /// Limits that no honest test meets.
 pub(crate) fn lanes(name: &'static str) -> Lanes {
     Lanes::new(name, PLENTY, PLENTY, InFlight::new(64, 8))
+}
+
+/// Sends a request and reads the answer, which has to be one that the published documents declare for the path.
+pub(crate) async fn ask<S>(stream: &mut S, request: &str) -> Option<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = transport::ask(stream, request).await;
+    if let Some(answer) = &answer {
+        described::check(request, answer);
+    }
+    answer
 }
 
 /// A listener at work.
