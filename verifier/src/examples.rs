@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use comity_spec::decision::Decision;
 use comity_spec::ids::{Digest, Jti};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::outcome::Outcome;
 use comity_spec::receipt::PrintedReceipt;
 use comity_spec::status::{LIST_BYTES, StatusValue};
 use comity_spec::time::UnixSeconds;
@@ -51,7 +52,9 @@ fn federation() -> Federation {
 /// Every example, by the name in its marker.
 fn examples() -> Vec<(&'static str, String)> {
     let attestation = federation().permit(federation().county(YUSHAN), 6).sign();
-    let decision = decided(&attestation);
+    let decision = decided(&attestation, &[]);
+    // The list of 15.4, under which the same card is cancelled.
+    assert_eq!(decided(&attestation, &entries()).outcome, Outcome::Revoked);
     vec![
         ("keys", keys()),
         ("anchor", fenced("json", &pretty(&anchor()))),
@@ -373,15 +376,16 @@ fn padded(key: &SigningKey, mut answer: Value) -> String {
     unreachable!("an answer of the example is shorter than its size class")
 }
 
-/// The same permit at a window of the other county, off line, and the person found to be the holder.
-fn decided(token: &str) -> Decision {
+/// The same permit at a window of the other county, off line, under a list with these entries, and the person found to be the
+/// holder.
+fn decided(token: &str, entries: &[(usize, StatusValue)]) -> Decision {
     let federation = federation();
     let trust = federation.trust();
     let (issuer, recogniser) = (federation.county(YUSHAN), federation.county(CHANGSHAN));
     let mut budget = Budget::new(Limits::PRESENTATION);
     let presented = presentation::open(token.as_bytes(), &trust, Binding::Optional, now(), &mut budget)
         .expect("an attestation of the example");
-    let list = federation.status_token(issuer, &[]);
+    let list = federation.status_token(issuer, entries);
     let status = StatusView::new(
         [verify_status_token(list.as_bytes(), &trust, now()).expect("a list of the example")],
         [],

@@ -249,7 +249,13 @@ fn drawn(sequence: &Sequence, columns: &[f64]) -> String {
                 let (start, end) = (columns[*from], columns[*to]);
                 let lines = wrapped(text, (end - start).abs().max(WRAP) - 20.0);
                 y += 8.0;
-                texts(&mut body, f64::midpoint(start, end), &mut y, &lines);
+                texts(
+                    &mut body,
+                    " class=\"said\"",
+                    f64::midpoint(start, end),
+                    &mut y,
+                    &lines,
+                );
                 y += 2.0;
                 let tip = if end > start { -7.0 } else { 7.0 };
                 let class = if *dashed { " class=\"back\"" } else { "" };
@@ -335,17 +341,17 @@ fn boxed(body: &mut String, class: &str, middle: f64, wide: f64, y: &mut f64, li
         ),
     );
     let mut at = *y + 2.0;
-    texts(body, middle, &mut at, lines);
+    texts(body, "", middle, &mut at, lines);
     *y += height + 6.0;
 }
 
-fn texts(body: &mut String, middle: f64, y: &mut f64, lines: &[String]) {
+fn texts(body: &mut String, class: &str, middle: f64, y: &mut f64, lines: &[String]) {
     for line in lines {
         *y += LINE;
         put(
             body,
             format_args!(
-                "<text x=\"{middle:.0}\" y=\"{:.0}\">{}</text>",
+                "<text{class} x=\"{middle:.0}\" y=\"{:.0}\">{}</text>",
                 *y - 3.0,
                 escape(line)
             ),
@@ -384,8 +390,8 @@ mod tests {
              <path class=\"life\" d=\"M52 44V175\"/><path class=\"life\" d=\"M172 44V175\"/>\
              <rect class=\"head\" x=\"16\" y=\"12\" width=\"73\" height=\"32\" rx=\"3\"/><text x=\"52\" y=\"32\" class=\"who\">Window</text>\
              <rect class=\"head\" x=\"147\" y=\"12\" width=\"50\" height=\"32\" rx=\"3\"/><text x=\"172\" y=\"32\" class=\"who\">签发</text>\
-             <text x=\"112\" y=\"78\">ask &lt;one&gt;</text><path d=\"M52 83H172\"/><path class=\"tip\" d=\"M172 83l-7 -4v8z\"/>\
-             <text x=\"112\" y=\"115\">no</text><path class=\"back\" d=\"M172 120H52\"/><path class=\"tip\" d=\"M52 120l7 -4v8z\"/>\
+             <text class=\"said\" x=\"112\" y=\"78\">ask &lt;one&gt;</text><path d=\"M52 83H172\"/><path class=\"tip\" d=\"M172 83l-7 -4v8z\"/>\
+             <text class=\"said\" x=\"112\" y=\"115\">no</text><path class=\"back\" d=\"M172 120H52\"/><path class=\"tip\" d=\"M52 120l7 -4v8z\"/>\
              <rect class=\"act\" x=\"22\" y=\"136\" width=\"61\" height=\"25\" rx=\"3\"/><text x=\"52\" y=\"152\">decide</text></svg></figure>\n"
         );
     }

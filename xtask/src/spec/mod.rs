@@ -8,6 +8,7 @@
 mod cases;
 mod chapters;
 mod diagram;
+mod interface;
 mod page;
 mod prose;
 mod register;

@@ -6,12 +6,12 @@ use super::cases::{Case, Cases, VECTORS};
 use super::chapters::Text;
 use super::page::{counted, mark, put};
 use super::prose::{self, Place, Targets, tongues};
-use super::{escape, slug};
+use super::{escape, interface};
 use crate::Outcome;
 use crate::tree::Tree;
 
 const SCHEMAS: &str = "spec/schemas/";
-const OPENAPI: &str = "spec/openapi/";
+pub(super) const OPENAPI: &str = "spec/openapi/";
 const FEDERATIONS: &str = "spec/vectors/federations/";
 const VECTORS_README: &str = "spec/vectors/README.md";
 const SUITE_README: &str = "conformance-tests/README.md";
@@ -73,7 +73,11 @@ pub(super) fn appendices(
     };
     let vectors = document(VECTORS_README, "vectors")? + &federations(tree)? + &listed(cases);
     let all = [
-        ("interfaces", "HTTP interfaces (OpenAPI 3.1)", interfaces(tree)?),
+        (
+            "interfaces",
+            "HTTP interfaces (OpenAPI 3.1)",
+            interface::all(tree, targets)?,
+        ),
         ("schemas", "JSON Schemas", schemas(tree)?),
         ("vectors", "Test vectors and cases", vectors),
         (
@@ -204,84 +208,6 @@ fn listed_case(case: &Case) -> String {
     html
 }
 
-fn interfaces(tree: &Tree) -> Outcome<String> {
-    let mut html = String::new();
-    for (path, text) in tree.texts(".json").filter(|(path, _)| path.starts_with(OPENAPI)) {
-        let value: Value = serde_json::from_str(text).map_err(|error| format!("{path}: {error}"))?;
-        html.push_str(&interface(stem(path, OPENAPI), &value));
-    }
-    Ok(html)
-}
-
-fn interface(name: &str, document: &Value) -> String {
-    let said = |value: &Value| tongues(&value.as_str().unwrap_or_default().replace('`', ""));
-    let mut html = format!(
-        "<h3 id=\"openapi-{name}\">{}</h3>\n<p>{}</p>\n",
-        said(&document["info"]["title"]),
-        said(&document["info"]["description"])
-    );
-    for (path, methods) in members(&document["paths"]) {
-        for (method, operation) in members(methods) {
-            put(
-                &mut html,
-                format_args!(
-                    "<h4 id=\"{name}-{}\"><code><span class=\"method\">{}</span> {}</code></h4>\n<p>{}</p>\n",
-                    slug(&format!("{method} {path}")),
-                    method.to_uppercase(),
-                    escape(path),
-                    said(&operation["summary"])
-                ),
-            );
-            html.push_str("<div class=\"scroll\"><table class=\"answers\"><thead><tr><th></th><th>media type</th><th>object</th><th>when</th></tr></thead><tbody>\n");
-            if let Some(body) = operation.get("requestBody") {
-                html.push_str(&answer("body", body, document));
-            }
-            for (status, response) in members(&operation["responses"]) {
-                html.push_str(&answer(status, response, document));
-            }
-            html.push_str("</tbody></table></div>\n");
-        }
-    }
-    let json = serde_json::to_string_pretty(document).unwrap_or_default();
-    put(
-        &mut html,
-        format_args!(
-            "<details class=\"file\"><summary><code>openapi/{name}.json</code></summary><pre><code>{}</code></pre></details>\n",
-            escape(&json)
-        ),
-    );
-    html
-}
-
-/// A line of the table of an operation: what is sent or answered.
-fn answer(what: &str, of: &Value, document: &Value) -> String {
-    let of = of["$ref"]
-        .as_str()
-        .and_then(|to| document.pointer(to.trim_start_matches('#')))
-        .unwrap_or(of);
-    let (types, objects): (Vec<String>, Vec<String>) = members(&of["content"])
-        .map(|(media, content)| (format!("<code>{}</code>", escape(media)), object(content)))
-        .unzip();
-    format!(
-        "<tr><td>{what}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
-        types.join("<br>"),
-        objects.join("<br>"),
-        tongues(&of["description"].as_str().unwrap_or_default().replace('`', ""))
-    )
-}
-
-/// The schema of a content as a link, where it is one of ours: by reference, or named for the payload of a signed object.
-fn object(content: &Value) -> String {
-    let schema = content.get("schema").unwrap_or(&Value::Null);
-    let reference = schema["$ref"]
-        .as_str()
-        .or_else(|| schema["contentSchema"]["$ref"].as_str());
-    let name = reference.and_then(|to| to.strip_prefix("../schemas/")?.strip_suffix(".json"));
-    name.map_or_else(String::new, |name| {
-        format!("<a href=\"#schema-{name}\">{name}</a>")
-    })
-}
-
 fn index(text: &Text, cases: &Cases) -> String {
     let mut html = String::new();
     for chapter in &text.chapters {
@@ -310,7 +236,7 @@ fn index(text: &Text, cases: &Cases) -> String {
     html
 }
 
-fn stem<'a>(path: &'a str, folder: &str) -> &'a str {
+pub(super) fn stem<'a>(path: &'a str, folder: &str) -> &'a str {
     path.strip_prefix(folder)
         .and_then(|name| name.strip_suffix(".json"))
         .unwrap_or(path)
@@ -320,7 +246,7 @@ fn pretty(value: &Value) -> String {
     escape(&serde_json::to_string_pretty(value).unwrap_or_default())
 }
 
-fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+pub(super) fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
     value
         .as_object()
         .into_iter()
@@ -354,23 +280,5 @@ mod tests {
             html.contains("{&quot;refuse&quot;:&quot;jws.alg&quot;}")
                 && html.contains("&quot;token&quot;: &quot;x&quot;")
         );
-    }
-
-    #[test]
-    fn an_operation_shows_its_answers_by_reference_too() {
-        let document = json!({
-            "info": {"title": "T", "description": "D"},
-            "paths": {"/a/{b}": {"post": {"summary": "S",
-                "requestBody": {"content": {"application/jose": {"schema": {"contentSchema": {"$ref": "../schemas/hint.json"}}}}},
-                "responses": {"404": {"$ref": "#/components/responses/gone"}}}}},
-            "components": {"responses": {"gone": {"description": "not here", "content": {"application/problem+json": {"schema": {"$ref": "../schemas/problem.json"}}}}}}
-        });
-        let html = interface("t", &document);
-        assert!(
-            html.contains("<h4 id=\"t-post-ab\"><code><span class=\"method\">POST</span> /a/{b}</code></h4>"),
-            "{html}"
-        );
-        assert!(html.contains("<tr><td>body</td><td><code>application/jose</code></td><td><a href=\"#schema-hint\">hint</a></td>"));
-        assert!(html.contains("<td>404</td>") && html.contains("not here"));
     }
 }
