@@ -251,7 +251,7 @@ fn status_list() -> String {
         StatusList::from_lst(2, &lst(LIST_BYTES, &entries()), &mut budget).expect("a list of the example");
     assert_eq!(list.len(), 131_072, "STA-5");
     let compressed = b64::decode(lst(LIST_BYTES, &entries()).as_bytes()).expect("base64url");
-    let mut packed = vec![0_u8; 4];
+    let mut packed = [0_u8; 4];
     for (index, value) in entries() {
         packed[index / 4] |= value.bits() << (2 * (index % 4));
     }

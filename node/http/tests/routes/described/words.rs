@@ -65,14 +65,19 @@ fn headers() -> Value {
 }
 
 fn components() -> Value {
-    json!({
+    let mut components = json!({
         "not-modified": {
             "description": "The reader has it (If-None-Match).",
             "headers": { "comity-trace": header("comity-trace"), "etag": header("etag") },
         },
         "too-slow": bare(408, "The body came more slowly than the floor; the connection ends."),
         "no-past": bare(501, "Asked for a past state (`time`), which is not kept."),
-    })
+    });
+    for kind in EVERYWHERE {
+        let kinds = of_status(&EVERYWHERE, kind.status());
+        components[name(&kinds)] = problem(kind.status(), &kinds);
+    }
+    components
 }
 
 fn header(name: &str) -> Value {
@@ -217,17 +222,32 @@ fn problems_of(problems: &[ProblemType], reading: bool) -> Map<String, Value> {
     all.dedup();
     let mut responses = Map::new();
     for kind in &all {
-        let of_status: Vec<ProblemType> = all
-            .iter()
-            .filter(|one| one.status() == kind.status())
-            .copied()
-            .collect();
-        responses.insert(kind.status().to_string(), problem(kind.status(), &of_status));
+        let of_status: Vec<ProblemType> = of_status(&all, kind.status());
+        // What any operation may answer is written once.
+        let answer = if of_status == self::of_status(&EVERYWHERE, kind.status()) {
+            json!({ "$ref": format!("#/components/responses/{}", name(&of_status)) })
+        } else {
+            problem(kind.status(), &of_status)
+        };
+        responses.insert(kind.status().to_string(), answer);
     }
     if !reading {
         responses.insert("408".into(), json!({ "$ref": "#/components/responses/too-slow" }));
     }
     responses
+}
+
+fn of_status(kinds: &[ProblemType], status: u16) -> Vec<ProblemType> {
+    kinds
+        .iter()
+        .filter(|kind| kind.status() == status)
+        .copied()
+        .collect()
+}
+
+fn name(kinds: &[ProblemType]) -> String {
+    let slugs: Vec<&str> = kinds.iter().map(|kind| kind.slug()).collect();
+    slugs.join("-or-")
 }
 
 fn problem(status: u16, kinds: &[ProblemType]) -> Value {
