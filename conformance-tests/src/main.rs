@@ -227,11 +227,13 @@ fn list_networked(args: &List) -> Result<(), Failure> {
     }
     for case in chosen {
         say(&format!(
-            "{}\t{}\t{}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}",
             case.name,
             case.class.name(),
             case.expected,
-            case.requirements.join(" ")
+            case.requirements.join(" "),
+            case.twin.unwrap_or_default(),
+            case.about
         ))?;
     }
     Ok(())

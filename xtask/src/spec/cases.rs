@@ -4,12 +4,13 @@
 //! other, so that nobody takes the absence of a public case for the absence of a proof.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::Outcome;
-use crate::gates;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
+use crate::{Outcome, gates};
 
 /// Where the vectors are.
 pub(super) const VECTORS: &str = "spec/vectors/";
@@ -34,6 +35,11 @@ pub(super) struct Case {
 }
 
 impl Case {
+    /// Whether it needs a running target.
+    pub(super) fn is_networked(&self) -> bool {
+        self.input.is_none()
+    }
+
     /// Whether the case has to be accepted. A decision is always one; what it says is in `expect`.
     pub(super) fn is_accepted(&self) -> bool {
         self.expect.get("refuse").is_none()
@@ -54,10 +60,10 @@ impl Cases {
     /// Collects the proofs of a tree.
     ///
     /// # Errors
-    /// A vector that is not in its form.
-    pub(super) fn read(tree: &Tree) -> Outcome<Self> {
+    /// A vector, or a line of the suite's list, that is not in its form.
+    pub(super) fn read(tree: &Tree, listed: &str) -> Outcome<Self> {
         let mut cases = vectors(tree)?;
-        cases.extend(networked(tree)?);
+        cases.extend(networked(listed)?);
         cases.sort_by(|a, b| a.name.cmp(&b.name));
         let tests = gates::named_by_tests(tree).into_iter().map(|(id, paths)| {
             let files = paths
@@ -120,27 +126,78 @@ fn vector(value: &Value) -> Option<Case> {
     })
 }
 
-/// The suite's networked cases, from the register that the suite writes of them: an array of objects with `name`, `class`,
-/// `about`, `twin`, `requirements` and `expect`. Without that file there is none.
-fn networked(tree: &Tree) -> Outcome<Vec<Case>> {
-    const REGISTER: &str = "conformance-tests/cases.json";
-    let Some(text) = tree.text(REGISTER) else {
-        return Ok(Vec::new());
-    };
-    let register: Vec<Value> = serde_json::from_str(text).map_err(|error| format!("{REGISTER}: {error}"))?;
-    register
-        .into_iter()
-        .map(|mut case| {
-            let class = case.get("class").cloned().unwrap_or_default();
-            if let Some(members) = case.as_object_mut() {
-                members.insert("kind".into(), class);
-                members.insert("input".into(), Value::Null);
+/// Who lists the suite's networked cases: they are code, and only the suite knows them all.
+pub(crate) enum Suite<'a> {
+    /// The suite as cargo builds it.
+    Cargo,
+    /// The suite's program.
+    Built(&'a Path),
+    /// Nobody: the page shows vectors and tests only.
+    Absent,
+}
+
+impl Suite<'_> {
+    /// The classes whose lists together are all networked cases.
+    const CLASSES: [&'static str; 2] = ["node", "authority"];
+
+    /// A line a case, as `comity-conformance list` prints it.
+    pub(super) fn listed(&self) -> Outcome<String> {
+        let mut listed = String::new();
+        for class in Self::CLASSES {
+            let mut command = match self {
+                Self::Absent => return Ok(listed),
+                Self::Built(program) => Command::new(program),
+                Self::Cargo => {
+                    let mut cargo = Command::new("cargo");
+                    cargo.args([
+                        "run",
+                        "--quiet",
+                        "--locked",
+                        "--package",
+                        "comity-conformance",
+                        "--",
+                    ]);
+                    cargo
+                }
+            };
+            command
+                .current_dir(tree::root()?)
+                .args(["list", "--class", class]);
+            let output = command.stdin(Stdio::null()).output();
+            let output =
+                output.map_err(|error| format!("the suite cannot be asked for its cases: {error}"))?;
+            match output.status.code() {
+                Some(0) => listed.push_str(&String::from_utf8_lossy(&output.stdout)),
+                // Nothing matched: there is no case of this class.
+                Some(2) => {}
+                _ => {
+                    let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                    return Err(format!("the suite does not list its cases: {complaint}"));
+                }
             }
-            let mut case = vector(&case).ok_or_else(|| format!("{REGISTER}: {case} is not in its form"))?;
-            case.input = None;
-            Ok(case)
+        }
+        Ok(listed)
+    }
+}
+
+/// The networked cases of a list: name, class, what must come of it, requirements, twin, what happens.
+fn networked(listed: &str) -> Outcome<Vec<Case>> {
+    let case = |line: &str| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let [name, class, expected, requirements, twin, about] = columns[..] else {
+            return Err(format!("the suite lists `{line}`, which has not six columns"));
+        };
+        Ok(Case {
+            name: name.to_owned(),
+            kind: class.to_owned(),
+            about: about.to_owned(),
+            twin: Some(twin.to_owned()).filter(|twin| !twin.is_empty()),
+            requirements: requirements.split(' ').map(str::to_owned).collect(),
+            expect: Value::String(expected.to_owned()),
+            input: None,
         })
-        .collect()
+    };
+    listed.lines().map(case).collect()
 }
 
 #[cfg(test)]
@@ -157,25 +214,30 @@ mod tests {
                 "# 1. A\n\n**[AB-1]** MUST.\n\n**[AB-2]** MUST.\n",
             ),
             ("spec/vectors/jws/a.json", VECTOR),
-            (
-                "conformance-tests/cases.json",
-                r#"[{"name": "node/b", "class": "node", "about": "b", "requirements": ["AB-1"], "expect": {"accept": {}}}]"#,
-            ),
             ("verifier/tests/a.rs", "// AB-2\n"),
         ]);
-        let cases = Cases::read(&tree).unwrap();
+        let listed = "node/b\tnode\tanswered\tAB-1 AB-9\t\tall is well\nnode/c\tnode\trefused\tAB-9\tnode/b\tone thing differs\n";
+        let cases = Cases::read(&tree, listed).unwrap();
         let names: Vec<_> = cases
             .of("AB-1")
-            .map(|case| (case.name.as_str(), case.is_accepted()))
+            .map(|case| (case.name.as_str(), case.is_networked(), case.is_accepted()))
             .collect();
-        assert_eq!(names, [("jws/a", false), ("node/b", true)]);
+        assert_eq!(names, [("jws/a", false, false), ("node/b", true, true)]);
+        assert_eq!(cases.cases[2].twin.as_deref(), Some("node/b"));
         assert_eq!(cases.of("AB-2").count(), 0);
         assert_eq!(cases.tests("AB-2").collect::<Vec<_>>(), ["verifier/tests/a.rs"]);
     }
 
     #[test]
-    fn a_vector_of_another_form_is_named() {
+    fn what_is_not_in_its_form_is_named() {
         let tree = Tree::of(&[("spec/vectors/jws/a.json", "{}")]);
-        assert!(Cases::read(&tree).err().unwrap().contains("jws/a.json"));
+        assert!(Cases::read(&tree, "").err().unwrap().contains("jws/a.json"));
+        let line = "node/b\tnode\tanswered\tAB-1";
+        assert!(
+            Cases::read(&Tree::of(&[]), line)
+                .err()
+                .unwrap()
+                .contains("six columns")
+        );
     }
 }

@@ -14,10 +14,11 @@ mod prose;
 mod register;
 mod wholeness;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use self::cases::Suite;
 use crate::Outcome;
 use crate::tree::{self, Tree};
 
@@ -27,6 +28,9 @@ pub(crate) struct Options {
     /// Where to write the page [default: target/spec/comity.html]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Leave out the networked cases, which the suite lists: nothing has to be compiled for it then
+    #[arg(long)]
+    without_suite: bool,
 }
 
 /// Writes the page. `false`: it is not whole, and what is missing was printed.
@@ -35,7 +39,12 @@ pub(crate) fn run(options: &Options) -> Outcome<bool> {
         Some(out) => out.clone(),
         None => tree::root()?.join("target/spec/comity.html"),
     };
-    let (page, seen) = rendered(&Tree::read()?)?;
+    let suite = if options.without_suite {
+        Suite::Absent
+    } else {
+        Suite::Cargo
+    };
+    let (page, seen) = rendered(&Tree::read()?, &suite)?;
     let missing = wholeness::of(&page);
     for one in &missing {
         eprintln!("spec: {one}");
@@ -51,12 +60,12 @@ pub(crate) fn run(options: &Options) -> Outcome<bool> {
     Ok(true)
 }
 
-/// What `cargo xtask test` does with it: renders, checks, writes nothing.
+/// What `cargo xtask test` does with it: renders, checks, writes nothing. `suite` is the program of the conformance suite.
 ///
 /// # Errors
 /// What is missing.
-pub(crate) fn check() -> Outcome<String> {
-    let (page, seen) = rendered(&Tree::read()?)?;
+pub(crate) fn check(suite: &Path) -> Outcome<String> {
+    let (page, seen) = rendered(&Tree::read()?, &Suite::Built(suite))?;
     let missing = wholeness::of(&page);
     if missing.is_empty() {
         Ok(seen)
@@ -65,9 +74,9 @@ pub(crate) fn check() -> Outcome<String> {
     }
 }
 
-fn rendered(tree: &Tree) -> Outcome<(page::Page, String)> {
+fn rendered(tree: &Tree, suite: &Suite<'_>) -> Outcome<(page::Page, String)> {
     let text = chapters::Text::read(tree)?;
-    let cases = cases::Cases::read(tree)?;
+    let cases = cases::Cases::read(tree, &suite.listed()?)?;
     let page = page::render(tree, &text, &cases)?;
     let seen = format!(
         "revision {}, {} chapters, {} requirements, {} cases",

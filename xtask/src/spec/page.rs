@@ -234,9 +234,11 @@ fn proof(id: &str, cases: &Cases) -> String {
     )
 }
 
-/// Whether a case is to be accepted, as a sign and in words.
+/// Whether a case is networked, or else to be accepted, as a sign and in words.
 pub(super) fn mark(case: &Case) -> &'static str {
-    if case.is_accepted() {
+    if case.is_networked() {
+        "<span class=\"mark\" title=\"with a running target\">⇄</span>"
+    } else if case.is_accepted() {
         "<span class=\"mark yes\" title=\"accepted\">✓</span>"
     } else {
         "<span class=\"mark no\" title=\"refused\">✕</span>"
@@ -286,7 +288,7 @@ mod tests {
 
     fn rendered(tree: &Tree) -> Page {
         let text = Text::read(tree).unwrap();
-        render(tree, &text, &Cases::read(tree).unwrap()).unwrap()
+        render(tree, &text, &Cases::read(tree, "").unwrap()).unwrap()
     }
 
     #[test]
@@ -304,7 +306,7 @@ mod tests {
     #[test]
     fn a_requirement_has_an_anchor_and_its_cases() {
         let tree = small();
-        let cases = Cases::read(&tree).unwrap();
+        let cases = Cases::read(&tree, "").unwrap();
         assert_eq!(
             requirement("IDN-1", "MUST", &cases),
             "<div class=\"requirement\" id=\"IDN-1\"><a class=\"id\" href=\"#IDN-1\">IDN-1</a><div><p>MUST</p>\
@@ -329,7 +331,7 @@ mod tests {
     fn the_specification_of_this_tree_is_whole() {
         let tree = Tree::read().unwrap();
         let text = Text::read(&tree).unwrap();
-        let page = render(&tree, &text, &Cases::read(&tree).unwrap()).unwrap();
+        let page = render(&tree, &text, &Cases::read(&tree, "").unwrap()).unwrap();
         assert_eq!(wholeness::of(&page), [""; 0]);
         assert!(page.requirements.len() > 200);
     }

@@ -191,13 +191,12 @@ fn listed_case(case: &Case) -> String {
             ),
         );
     }
-    put(
-        &mut html,
-        format_args!(
-            "<dt>expect</dt><dd><code>{}</code></dd></dl>",
-            escape(&case.expect.to_string())
-        ),
-    );
+    let expected = match &case.expect {
+        // Said in words, where steps are judged.
+        Value::String(words) => tongues(words),
+        stated => format!("<code>{}</code>", escape(&stated.to_string())),
+    };
+    put(&mut html, format_args!("<dt>expect</dt><dd>{expected}</dd></dl>"));
     if let Some(input) = &case.input {
         put(
             &mut html,
