@@ -255,6 +255,8 @@ pub(crate) enum PermitCommand {
     },
     /// 统计 / count
     Count,
+    /// 待第二人批准的事项 / acts that wait for a second person
+    Pending,
 }
 
 #[derive(Debug, Subcommand)]

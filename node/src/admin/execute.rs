@@ -44,6 +44,7 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
         AdminCommand::PermitAct { act, officer } => permits::act(running, *act, &officer).await,
         AdminCommand::PermitShow { number } => permits::show(running, number).await,
         AdminCommand::PermitCount => permits::count(running).await,
+        AdminCommand::PermitPending => permits::pending(running).await,
         AdminCommand::AttestationToken { number, full } => permits::token(running, number, full).await,
         AdminCommand::OfficerAdd {
             id,

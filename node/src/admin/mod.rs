@@ -75,6 +75,8 @@ pub(crate) enum AdminCommand {
         number: PermitNumber,
     },
     PermitCount,
+    /// Acts that wait for a second person.
+    PermitPending,
     /// The token of a permit's newest attestation.
     AttestationToken {
         number: PermitNumber,

@@ -295,6 +295,36 @@ pub(super) async fn count(running: &Running) -> Result<AdminReply, Refused> {
     ))
 }
 
+/// Acts that wait for a second person, oldest first, each with the id by which it is approved or declined.
+pub(super) async fn pending(running: &Running) -> Result<AdminReply, Refused> {
+    let store = &running.node.store;
+    let mut text = String::new();
+    let mut data = Vec::new();
+    for act in store.pending_acts().await? {
+        let permit = store.permit(act.permit).await?;
+        let number = permit.map(|permit| permit.details.permit_number);
+        text.push_str(&format!(
+            "{}  注销 cancellation  {}  {}  {}  提出 proposed by {}\n",
+            act.id,
+            number.as_ref().map_or("?", |number| number.as_str()),
+            act.reason,
+            LocalDate::of(act.at),
+            act.proposed_by
+        ));
+        data.push(json!({
+            "act": act.id,
+            "permit_number": number,
+            "reason": act.reason,
+            "proposed_by": act.proposed_by,
+            "at": act.at,
+        }));
+    }
+    if data.is_empty() {
+        text.push_str("没有待批准的事项 / nothing waits for a second person");
+    }
+    Ok(AdminReply::done(text, json!(data)))
+}
+
 /// The newest attestation of a form. A permit that was cancelled or replaced is attested no more, although what was issued for it has not
 /// ended yet (ATT-8).
 pub(super) async fn token(

@@ -127,6 +127,7 @@ pub(crate) fn permit(command: PermitCommand) -> Result<AdminCommand, CommandErro
         }
         PermitCommand::Show { number } => AdminCommand::PermitShow { number },
         PermitCommand::Count => AdminCommand::PermitCount,
+        PermitCommand::Pending => AdminCommand::PermitPending,
         PermitCommand::Export { number, form, .. } => AdminCommand::AttestationToken {
             number,
             full: form == "full",

@@ -10,7 +10,7 @@ use super::refusal::{PermitError, Refusal};
 use crate::ports::officers::PendingAct;
 use crate::ports::permits::PermitId;
 use crate::ports::row_id;
-use crate::ports::store::Write;
+use crate::ports::store::{Conflict, StoreError, Write};
 
 /// Proposes the cancellation and returns the act that waits.
 ///
@@ -47,6 +47,10 @@ pub async fn propose_cancellation(
         decided: None,
     };
     let write = Write::PendingAct(Box::new(act.clone()));
-    store.commit("propose cancellation", vec![write]).await?;
-    Ok(act)
+    match store.commit("propose cancellation", vec![write]).await {
+        Ok(()) => Ok(act),
+        // Somebody else proposed it between the look and the write.
+        Err(StoreError::Conflict(Conflict::Exists(_))) => Err(Refusal::AlreadyProposed.into()),
+        Err(error) => Err(error.into()),
+    }
 }

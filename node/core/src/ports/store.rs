@@ -79,7 +79,7 @@ pub enum Write {
     },
     /// A session ends, by the SHA-256 of its token.
     EndSession([u8; 32]),
-    /// A two-person act, new or decided: refused when it was decided before.
+    /// A two-person act, new or decided: refused when it was decided before, or when another one waits for the same permit.
     PendingAct(Box<PendingAct>),
     /// A message to a peer is queued.
     Queue(OutboxItem),

@@ -377,6 +377,11 @@ impl Tables {
             Some(_) if act.decided.is_none() => return Err(Conflict::Exists("pending act")),
             _ => {}
         }
+        let waits =
+            |other: &PendingAct| other.decided.is_none() && other.permit == act.permit && other.id != act.id;
+        if act.decided.is_none() && self.acts.values().any(waits) {
+            return Err(Conflict::Exists("pending act"));
+        }
         Arc::make_mut(&mut self.acts).insert(act.id, act);
         Ok(())
     }

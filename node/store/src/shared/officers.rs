@@ -124,6 +124,17 @@ pub(super) async fn act(tx: &mut Tx, act: &PendingAct) -> Result<(), Fault> {
         Some((None,)) if act.decided.is_none() => return Err(Conflict::Exists("pending act").into()),
         _ => {}
     }
+    if act.decided.is_none() {
+        // One writer carries out every list, so nothing comes between this look and the insert.
+        let waits: Option<i64> =
+            sqlx::query_scalar("SELECT at FROM pending_act WHERE permit = $1 AND decided_by IS NULL")
+                .bind(act.permit.0.as_bytes().to_vec())
+                .fetch_optional(&mut tx.conn)
+                .await?;
+        if waits.is_some() {
+            return Err(Conflict::Exists("pending act").into());
+        }
+    }
     let reason = ACT.seal(&tx.cipher, "reason_sealed", &id, &act.reason)?;
     let (by, approved) = match &act.decided {
         Some((by, approved)) => (Some(by.as_str()), Some(i64::from(*approved))),

@@ -24,7 +24,7 @@ use crate::permits::suspend::suspend;
 use crate::permits::synthetic::resident;
 use crate::permits::{Done, PermitError, Refusal};
 use crate::ports::attestations::AttestationReads as _;
-use crate::ports::officers::{Officer, OfficerReads as _, Role};
+use crate::ports::officers::{Officer, OfficerReads as _, PendingAct, Role};
 use crate::ports::permits::{PermitEvent, PermitId, PermitReads as _};
 use crate::ports::store::{Store as _, Write};
 use crate::testing::County;
@@ -569,4 +569,24 @@ fn codes_read_back_and_nothing_else_does() {
     for basis in [Basis::Employment, Basis::Dwelling, Basis::Study] {
         assert!(Evidence::ALL.iter().any(|code| code.proves(basis)));
     }
+}
+
+#[tokio::test]
+async fn of_two_cancellations_proposed_at_once_one_waits() {
+    let county = county_on(on(2026, 11, 22));
+    let permit = issued(&county, 1).await.permit.id;
+    let other = PendingAct {
+        id: uuid::Uuid::from_u128(7),
+        permit,
+        reason: CancellationReason::MovedAway.as_str().to_owned(),
+        proposed_by: "clerk-09".parse().unwrap(),
+        at: county.now(),
+        decided: None,
+    };
+    let write = Write::PendingAct(Box::new(other.clone()));
+    county.store.meanwhile("propose cancellation", vec![write]);
+    let second =
+        propose_cancellation(&county.bureau(), permit, CancellationReason::MovedAway, &clerk()).await;
+    assert_eq!(refusal(second), Refusal::AlreadyProposed);
+    assert_eq!(county.store.pending_acts().await.unwrap(), [other]);
 }
