@@ -27,6 +27,8 @@ pub struct Recognition {
     pub version: i64,
     /// Who checks.
     pub officer: OfficerId,
+    /// Who settled it: the officer who checked, or a supervisor.
+    pub settled_by: Option<OfficerId>,
     /// When it began.
     pub at: UnixSeconds,
     /// The decision as it stands.
@@ -50,7 +52,7 @@ pub struct Recognition {
 pub trait RecognitionReads: Send + Sync {
     /// One verification.
     async fn recognition(&self, trace: &TraceNumber) -> Result<Option<Recognition>, StoreError>;
-    /// The newest verifications of an officer, newest first.
+    /// The newest verifications that an officer began or settled, newest first.
     async fn recognitions_of(&self, officer: &OfficerId, limit: u32) -> Result<Vec<Recognition>, StoreError>;
     /// Verifications that rested on a status index.
     async fn recognitions_by_status(&self, uri: &str, index: u32) -> Result<Vec<Recognition>, StoreError>;

@@ -223,6 +223,7 @@ impl Case<'_> {
             trace: self.trace(),
             version: 1,
             officer: inquiry.acting.officer.clone(),
+            settled_by: None,
             at: self.now,
             evidence: self.evidence(&salt, shown, gathered, decision.agreement.as_ref()),
             holder: holder(shown, gathered, decision.outcome),

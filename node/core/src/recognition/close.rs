@@ -22,7 +22,7 @@ pub async fn close(
     acting: &Acting,
     trace: &TraceNumber,
 ) -> Result<RecognitionView, SettleError> {
-    settle::settle(node, acting, trace, Event::Closed, judge).await
+    settle::settle(node, acting, trace, None, Event::Closed, judge).await
 }
 
 fn judge(found: &Recognition, _: UnixSeconds) -> Result<Settlement, SettleError> {

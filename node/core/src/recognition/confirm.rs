@@ -1,19 +1,23 @@
 //! A named person looked at the holder: 人证一致, 人证不符, or somebody has to review (protocol §8, rules a and c).
 //!
-//! Only now does green count. A verdict is confirmed within half an hour, and not when a cancellation became known meanwhile.
+//! Only now does green count. A verdict is confirmed within half an hour, and only while what it rests on stands as this node knows
+//! it now: the permit's status, its issuer's standing, the agreement. Whatever changed is told, and the clerk verifies anew.
 
 use comity_spec::decision::{Confirmation, Decision};
 use comity_spec::ids::TraceNumber;
 use comity_spec::outcome::Outcome;
-use comity_spec::time::UnixSeconds;
+use comity_spec::status::StatusValue;
+use comity_spec::time::{LocalDate, UnixSeconds};
+use comity_verifier::agreement::VerifiedAgreement;
 use comity_verifier::status_view::StatusReading;
 
 use super::settle::{self, CONFIRM_WITHIN, Settlement, waits_for_holder};
 use super::{RecognitionView, SettleError};
 use crate::audit::Event;
-use crate::node::Node;
+use crate::node::{Node, View};
 use crate::ports::recognitions::Recognition;
 use crate::staff::Acting;
+use crate::staff::idempotency::Keyed;
 
 /// What the person at the window found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +39,8 @@ pub struct Confirm {
     pub trace: TraceNumber,
     /// What was found.
     pub finding: Finding,
+    /// `Idempotency-Key` with the digest of the call, where the caller gave one.
+    pub keyed: Option<Keyed>,
 }
 
 /// Settles a verification by what a person found, with a receipt. A repetition gives the same receipt.
@@ -46,9 +52,10 @@ pub async fn confirm(node: &Node, command: &Confirm) -> Result<RecognitionView, 
         acting,
         trace,
         finding,
+        keyed,
     } = command;
     let by_finding = |found: &Recognition, now: UnixSeconds| judge(node, found, *finding, now);
-    settle::settle(node, acting, trace, Event::Confirmed, by_finding).await
+    settle::settle(node, acting, trace, keyed.as_ref(), Event::Confirmed, by_finding).await
 }
 
 fn judge(
@@ -71,8 +78,8 @@ fn judge(
     if now.since(found.at) > CONFIRM_WITHIN {
         return Err(SettleError::TooLate);
     }
-    if finding == Finding::Same && was_cancelled(node, found, now) {
-        return Err(SettleError::StatusChanged);
+    if finding == Finding::Same {
+        still_stands(node, found, now)?;
     }
     Ok(Settlement::Now(Box::new(decided(decision.clone(), finding))))
 }
@@ -110,17 +117,53 @@ fn decided(mut decision: Decision, finding: Finding) -> Decision {
     decision
 }
 
-/// Whether a permanent value for this code became known after the verdict.
-fn was_cancelled(node: &Node, found: &Recognition, now: UnixSeconds) -> bool {
+/// Whether what the verdict rests on stands in the view of this moment.
+fn still_stands(node: &Node, found: &Recognition, now: UnixSeconds) -> Result<(), SettleError> {
+    let view = node.view();
+    let decision = &found.decision;
+    if let Some(issuer) = &decision.issuer {
+        let standing = view.trust.standing(issuer, now);
+        let county = standing
+            .active()
+            .ok_or_else(|| SettleError::IssuerChanged(standing.rule()))?;
+        let rests_on = |one: &&VerifiedAgreement| {
+            let named = decision.agreement.as_ref();
+            named.is_some_and(|named| named.digest == *one.digest()) && one.speaks_for(county)
+        };
+        let me = &node.identity.entity;
+        let mut in_force = view.agreements.in_force(issuer, me, LocalDate::of(now));
+        if !in_force.any(|one| rests_on(&one)) {
+            return Err(SettleError::AgreementChanged);
+        }
+    }
+    if status_changed(&view, found, now) {
+        return Err(SettleError::StatusChanged);
+    }
+    Ok(())
+}
+
+/// Whether the status of the code that was shown says otherwise than the verdict.
+fn status_changed(view: &View, found: &Recognition, now: UnixSeconds) -> bool {
     let Some((uri, index)) = &found.status_ref else {
         return false;
     };
     // A look-up outranks the code that was shown, which may be an old, replaced one.
     let looked_up = found.evidence.iter().any(|evidence| evidence.kind == "response");
-    match node.view().status.read(uri, u64::from(*index), now) {
-        StatusReading::Tombstone(value) | StatusReading::Value { value, .. } if value.is_permanent() => {
-            value == comity_spec::status::StatusValue::Cancelled || !looked_up
-        }
-        _ => false,
+    match view.status.read(uri, u64::from(*index), now) {
+        StatusReading::Value {
+            value: StatusValue::Valid,
+            ..
+        } => false,
+        StatusReading::Tombstone(StatusValue::Cancelled)
+        | StatusReading::Value {
+            value: StatusValue::Cancelled,
+            ..
+        } => true,
+        // Suspended or lost: what the issuer said of it after the look-up counts.
+        StatusReading::Value {
+            value: StatusValue::Suspended,
+            ..
+        } => !looked_up || view.status.list(uri).is_some_and(|list| list.iat() > found.at),
+        _ => !looked_up,
     }
 }

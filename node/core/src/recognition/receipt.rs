@@ -35,7 +35,7 @@ pub(super) async fn sign(
         exp: relied_on_until(decision, now),
         trace: settled.trace,
         decision: decision.clone(),
-        decided_by: settled.officer.clone(),
+        decided_by: settled.settled_by.as_ref().unwrap_or(&settled.officer).clone(),
         evidence: settled.evidence.clone(),
         holder_binding: settled
             .holder

@@ -17,6 +17,7 @@ use crate::ports::recognitions::Recognition;
 use crate::ports::store::{Conflict, StoreError, Write};
 use crate::signing::SigningError;
 use crate::staff::Acting;
+use crate::staff::idempotency::{self, Begun, IdempotencyError, Keyed};
 
 /// Seconds after which a verdict is too old to be confirmed: the holder has left the window.
 pub(super) const CONFIRM_WITHIN: i64 = 1_800;
@@ -45,6 +46,17 @@ pub enum SettleError {
     /// The permit's status changed after the verdict.
     #[error("证件状态已变化，请重新核验 / the permit's status has changed since: verify again")]
     StatusChanged,
+    /// The issuer no longer stands as it did when the verdict was given; with the rule of its standing.
+    #[error(
+        "发证县的成员资格已变化，请重新核验 / the issuer's standing has changed since ({0}): verify again"
+    )]
+    IssuerChanged(&'static str),
+    /// The agreement that the verdict rests on is no longer in force, or another version is.
+    #[error("互认协议已变化，请重新核验 / the agreement has changed since: verify again")]
+    AgreementChanged,
+    /// The `Idempotency-Key`.
+    #[error(transparent)]
+    Idempotency(#[from] IdempotencyError),
     /// The store; with it the record.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,7 +79,10 @@ impl SettleError {
             | Self::NeedsHolder
             | Self::Settled(_)
             | Self::TooLate
-            | Self::StatusChanged => ProblemType::PermitStateConflict,
+            | Self::StatusChanged
+            | Self::IssuerChanged(_)
+            | Self::AgreementChanged => ProblemType::PermitStateConflict,
+            Self::Idempotency(error) => error.problem(),
             Self::Store(StoreError::Corrupt { .. }) | Self::Line(_) => ProblemType::Internal,
             Self::Store(_) => ProblemType::StoreUnavailable,
             Self::Signing(_) => ProblemType::NotReady,
@@ -100,7 +115,8 @@ pub(super) async fn find(
         .await?
         .ok_or(SettleError::NotFound)?;
     // Another officer's case and no case are one answer: trace numbers are not for trying out.
-    if found.officer == acting.officer || acting.may(Role::Supervisor) {
+    let own = found.officer == acting.officer || found.settled_by.as_ref() == Some(&acting.officer);
+    if own || acting.may(Role::Supervisor) {
         Ok(found)
     } else {
         Err(SettleError::NotFound)
@@ -112,9 +128,15 @@ pub(super) async fn settle(
     node: &Node,
     acting: &Acting,
     trace: &TraceNumber,
+    keyed: Option<&Keyed>,
     event: Event,
     settle: impl Fn(&Recognition, UnixSeconds) -> Result<Settlement, SettleError> + Send,
 ) -> Result<RecognitionView, SettleError> {
+    let _underway = match idempotency::begin(node, &acting.officer, keyed).await? {
+        Begun::Fresh(underway) => underway,
+        // The key stands for this trace number and this finding: it took effect, and the row says how.
+        Begun::Repeated(_) => return find(node, acting, trace).await.map(RecognitionView::from),
+    };
     loop {
         let found = find(node, acting, trace).await?;
         let now = node.now();
@@ -126,7 +148,7 @@ pub(super) async fn settle(
         let mut settled = Recognition {
             version: read + 1,
             decision,
-            officer: acting.officer.clone(),
+            settled_by: Some(acting.officer.clone()),
             ..found
         };
         settled.receipt = Some(receipt::sign(node, &settled, now).await?);
@@ -139,7 +161,11 @@ pub(super) async fn settle(
             evidence: settled.evidence.clone(),
             ..Line::about(event, now, &acting.officer)
         };
-        let writes = vec![Write::Recognition(Box::new(settled.clone())), line.write()?];
+        let mut writes = vec![Write::Recognition(Box::new(settled.clone())), line.write()?];
+        if let Some(keyed) = keyed {
+            let answer = trace.to_string().into_bytes();
+            writes.push(idempotency::remember(&acting.officer, keyed, answer, now));
+        }
         match node.store.commit("settle verification", writes).await {
             Ok(()) => return Ok(settled.into()),
             // Somebody settled it at the same moment, or the answer of our commit was lost: look, and judge anew. Each round

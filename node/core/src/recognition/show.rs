@@ -1,5 +1,5 @@
-//! Shows verifications again: one by its trace number, or the newest of an officer. An officer sees the own ones, a supervisor
-//! all; for anybody else a verification is not there.
+//! Shows verifications again: one by its trace number, or the newest of an officer. An officer sees the own ones, whoever
+//! settled them, a supervisor all; for anybody else a verification is not there.
 
 use comity_spec::ids::TraceNumber;
 

@@ -13,6 +13,8 @@ use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::receipt::{HolderCheck, is_about, verify_receipt};
 use comity_verifier::symbol;
+use comity_verifier::testing::{Draft, merge};
+use comity_verifier::trust::Trust;
 
 use super::{
     Confirm, Finding, Inquiry, IssuerChoice, LookUp, RecogniseError, RecognitionView, SettleError,
@@ -89,6 +91,7 @@ async fn confirmed(
         acting: acting("clerk-01", Role::Clerk),
         trace: view.trace,
         finding,
+        keyed: None,
     };
     confirm(&pair.changshan, &command).await
 }
@@ -200,6 +203,7 @@ async fn a_verdict_is_confirmed_in_time_by_whom_it_concerns_and_not_after_a_canc
         acting: acting("clerk-02", Role::Clerk),
         trace: view.trace,
         finding: Finding::Same,
+        keyed: None,
     };
     assert!(matches!(
         confirm(&pair.changshan, &other).await,
@@ -235,6 +239,7 @@ async fn a_verdict_is_confirmed_in_time_by_whom_it_concerns_and_not_after_a_canc
         acting: acting("boss-01", Role::Supervisor),
         trace: view.trace,
         finding: Finding::Same,
+        keyed: None,
     };
     assert!(matches!(
         confirm(&pair.changshan, &supervisor).await,
@@ -774,4 +779,120 @@ async fn no_name_and_no_number_stands_in_a_record_or_in_what_is_printed_for_debu
         never.iter().all(|word| !payload.contains(word)),
         "the receipt names nobody"
     );
+}
+
+async fn refused_to_confirm(pair: &Pair, view: &RecognitionView) -> SettleError {
+    let refused = confirmed(pair, view, Finding::Same).await.unwrap_err();
+    let stored = pair
+        .changshan_store
+        .recognition(&view.trace)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(stored.receipt.is_none() && stored.decision.confirmation == Confirmation::Pending);
+    refused
+}
+
+#[tokio::test]
+async fn a_verdict_is_not_confirmed_once_the_permit_was_suspended() {
+    let pair = Pair::new(now());
+    let mut permit = pair.permit(0, |_| {}).await;
+    let view = shown(&pair, &scan(&pair.card(&permit).await)).await;
+    pair.clock.advance(5);
+    for (state, bits) in [
+        (PermitStatus::Suspended, StatusValue::Suspended),
+        (PermitStatus::ReportedLost, StatusValue::Suspended),
+    ] {
+        pair.set_status(&mut permit, state, bits).await;
+        pair.clock.advance(5);
+        pair.publish().await;
+        assert!(matches!(
+            refused_to_confirm(&pair, &view).await,
+            SettleError::StatusChanged
+        ));
+    }
+    pair.set_status(&mut permit, PermitStatus::Valid, StatusValue::Valid)
+        .await;
+    pair.clock.advance(5);
+    pair.publish().await;
+    assert!(
+        confirmed(&pair, &view, Finding::Same).await.is_ok(),
+        "found again in time"
+    );
+}
+
+/// The federation after the superior of a county suspended it.
+fn with_suspended(pair: &Pair, region: &str) -> Trust {
+    let county = pair.federation.county(region);
+    let mut drafts = pair.federation.drafts();
+    let draft = drafts
+        .get_mut(&(county.superior.clone(), county.entity.clone()))
+        .unwrap();
+    merge(
+        &mut draft.claims,
+        serde_json::json!({ "comity_state": "suspended" }),
+    );
+    let statements: Vec<_> = drafts.values().map(Draft::sign).collect();
+    let (trust, findings) = pair
+        .federation
+        .build(&statements, &pair.federation.member_lists(), now());
+    assert!(findings.is_empty(), "{findings:?}");
+    trust
+}
+
+#[tokio::test]
+async fn a_verdict_is_not_confirmed_once_its_issuer_or_agreement_no_longer_stands() {
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let view = shown(&pair, &scan(&pair.card(&permit).await)).await;
+    let before = pair.changshan.view();
+    let without = |change: &dyn Fn(&mut View)| {
+        let mut view = View::clone(&before);
+        change(&mut view);
+        Arc::new(view)
+    };
+    pair.changshan
+        .view
+        .store(without(&|view| view.agreements = Arc::default()));
+    refused_to_confirm(&pair, &view).await;
+    let trust = Arc::new(with_suspended(&pair, "361123"));
+    pair.changshan
+        .view
+        .store(without(&|view| view.trust = Arc::clone(&trust)));
+    refused_to_confirm(&pair, &view).await;
+    pair.changshan.view.store(before);
+    assert!(confirmed(&pair, &view, Finding::Same).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_a_supervisor_settled_stays_in_sight_of_both() {
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let view = shown(&pair, &scan(&pair.card(&permit).await)).await;
+    let (clerk, boss) = (
+        acting("clerk-01", Role::Clerk),
+        acting("boss-01", Role::Supervisor),
+    );
+    let command = Confirm {
+        acting: boss.clone(),
+        trace: view.trace,
+        finding: Finding::Same,
+        keyed: None,
+    };
+    let settled = confirm(&pair.changshan, &command).await.unwrap();
+    for who in [&clerk, &boss] {
+        assert_eq!(show(&pair.changshan, who, &view.trace).await.unwrap(), settled);
+        let own = shown_of_officer(&pair.changshan, who, 10).await.unwrap();
+        assert_eq!(own, std::slice::from_ref(&settled), "{}", who.officer);
+    }
+    assert_eq!(settled.officer, clerk.officer, "who checked");
+    let mut budget = Budget::new(Limits::PRESENTATION);
+    let trust = &pair.yushan.view().trust;
+    let printed = settled.receipt.unwrap();
+    let receipt = verify_receipt(&printed.receipt, trust, now(), &mut budget).unwrap();
+    assert_eq!(receipt.value().decided_by, boss.officer);
+    assert!(matches!(
+        show(&pair.changshan, &acting("clerk-02", Role::Clerk), &view.trace).await,
+        Err(SettleError::NotFound)
+    ));
 }

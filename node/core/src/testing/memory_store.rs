@@ -335,7 +335,7 @@ impl RecognitionReads for MemoryStore {
         let mut own: Vec<_> = tables
             .recognitions
             .values()
-            .filter(|recognition| recognition.officer == *officer)
+            .filter(|one| one.officer == *officer || one.settled_by.as_ref() == Some(officer))
             .cloned()
             .collect();
         own.sort_by_key(|recognition| std::cmp::Reverse(recognition.at));

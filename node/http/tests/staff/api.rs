@@ -278,6 +278,34 @@ async fn an_idempotency_key_makes_one_verification_and_other_contents_conflict()
 }
 
 #[tokio::test]
+async fn a_confirmation_sent_twice_under_one_key_is_one_receipt_and_other_contents_conflict() {
+    let window = Window::open().await;
+    let ((_, digits), (_, others)) = (window.card(0).await, window.card(1).await);
+    let mut client = window.program("clerk-01").await;
+    let mut places = Vec::new();
+    for code in [&digits, &others] {
+        let begun = client.post_json(VERIFICATIONS, &scan(code)).await.json();
+        let trace = begun["trace"].as_str().unwrap();
+        places.push(format!("{VERIFICATIONS}/{trace}/confirmation"));
+    }
+    let mut keyed = client.with("idempotency-key", "confirm-1");
+    let yes = json!({ "confirmed": true });
+    let first = keyed.post_json(&places[0], &yes).await.json();
+    let second = keyed.post_json(&places[0], &yes).await.json();
+    assert_eq!(first["receipt"], second["receipt"]);
+    assert!(first["receipt"].is_string());
+    for (place, body) in [(&places[0], json!({ "review": true })), (&places[1], yes.clone())] {
+        assert_eq!(
+            keyed.post_json(place, &body).await.problem(),
+            "idempotency-conflict"
+        );
+    }
+    let other = client.post_json(&places[1], &yes).await;
+    assert_eq!(other.status, 200, "the second person waited all the while");
+    window.close().await;
+}
+
+#[tokio::test]
 async fn number_and_name_find_the_permit_and_unknown_number_or_wrong_name_are_one_answer() {
     let window = Window::open().await;
     let (permit, _) = window.card(0).await;

@@ -49,10 +49,10 @@ pub(super) async fn recognition(tx: &mut Tx, row: &Recognition) -> Result<(), Fa
     };
     let statement = if row.version == 1 {
         "INSERT INTO recognition (trace, version, officer, at, details_sealed, holder_sealed, status_uri, \
-         status_entry, erase_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (trace) DO NOTHING"
+         status_entry, erase_at, settled_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (trace) DO NOTHING"
     } else {
         "UPDATE recognition SET version = $2, officer = $3, at = $4, details_sealed = $5, holder_sealed = $6, \
-         status_uri = $7, status_entry = $8, erase_at = $9 WHERE trace = $1 AND version = $2 - 1"
+         status_uri = $7, status_entry = $8, erase_at = $9, settled_by = $10 WHERE trace = $1 AND version = $2 - 1"
     };
     let done = sqlx::query(statement)
         .bind(trace)
@@ -64,6 +64,7 @@ pub(super) async fn recognition(tx: &mut Tx, row: &Recognition) -> Result<(), Fa
         .bind(uri)
         .bind(entry)
         .bind(row.erase_at.get())
+        .bind(row.settled_by.as_ref().map(OfficerId::as_str))
         .execute(&mut tx.conn)
         .await?;
     if done.rows_affected() == 0 {
@@ -80,8 +81,8 @@ fn key(trace: &str, version: i64) -> Vec<u8> {
 macro_rules! select_recognition {
     ($rest:literal) => {
         concat!(
-            "SELECT trace, version, officer, at, details_sealed, holder_sealed, status_uri, status_entry, erase_at \
-             FROM recognition ",
+            "SELECT trace, version, officer, at, details_sealed, holder_sealed, status_uri, status_entry, erase_at, \
+             settled_by FROM recognition ",
             $rest
         )
     };
@@ -97,10 +98,11 @@ type RecognitionRow = (
     Option<String>,
     Option<i64>,
     i64,
+    Option<String>,
 );
 
 fn read(cipher: &Cipher, row: RecognitionRow) -> Result<Recognition, StoreError> {
-    let (trace, version, officer, at, details, holder, uri, entry, erase_at) = row;
+    let (trace, version, officer, at, details, holder, uri, entry, erase_at, settled_by) = row;
     let key = key(&trace, version);
     let details: Details = RECOGNITION.open(cipher, "details_sealed", &key, &details)?;
     let status_ref = match (uri, entry) {
@@ -111,6 +113,7 @@ fn read(cipher: &Cipher, row: RecognitionRow) -> Result<Recognition, StoreError>
         trace: RECOGNITION.parse(&trace)?,
         version,
         officer: RECOGNITION.parse(&officer)?,
+        settled_by: settled_by.map(|by| RECOGNITION.parse(&by)).transpose()?,
         at: RECOGNITION.seconds(at)?,
         decision: details.decision,
         evidence: details.evidence,
@@ -139,7 +142,7 @@ impl RecognitionReads for Store {
     async fn recognitions_of(&self, officer: &OfficerId, limit: u32) -> Result<Vec<Recognition>, StoreError> {
         let mut conn = self.reader().await?;
         let rows: Vec<RecognitionRow> = sqlx::query_as(select_recognition!(
-            "WHERE officer = $1 ORDER BY at DESC, trace DESC LIMIT $2"
+            "WHERE officer = $1 OR settled_by = $1 ORDER BY at DESC, trace DESC LIMIT $2"
         ))
         .bind(officer.as_str())
         .bind(i64::from(limit))

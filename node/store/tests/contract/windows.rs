@@ -122,6 +122,7 @@ pub(crate) fn recognition(n: u8, officer: u32, seconds: i64) -> Recognition {
         trace: TraceNumber::new(today(), "330822".parse().unwrap(), [n; 5]),
         version: 1,
         officer: officer_id(officer),
+        settled_by: None,
         at: at(seconds),
         decision: Decision {
             outcome: Outcome::ALL[0],
@@ -178,6 +179,7 @@ async fn verification_moves_version_by_version(store: &dyn Store) {
     let mut second = Recognition {
         version: 2,
         receipt: Some("receipt".to_owned()),
+        settled_by: Some(officer_id(9)),
         holder: None,
         ..first.clone()
     };
@@ -195,6 +197,10 @@ async fn verification_moves_version_by_version(store: &dyn Store) {
         conflict(store, recognise(&skipped)).await,
         Conflict::Version("recognition")
     );
+    for who in [1, 9] {
+        let own = store.recognitions_of(&officer_id(who), 5).await.unwrap();
+        assert_eq!(own, std::slice::from_ref(&second), "who began and who settled it");
+    }
     assert_eq!(store.recognition(&first.trace).await.unwrap(), Some(second));
     assert_eq!(
         store.recognition(&recognition(2, 1, NOW).trace).await.unwrap(),
@@ -383,9 +389,20 @@ async fn two_person_act_is_decided_once(store: &dyn Store) {
         Conflict::Exists("pending act")
     );
     assert_eq!(store.pending_acts().await.unwrap(), [act.clone()]);
+    let beside = PendingAct {
+        id: id(52),
+        ..act.clone()
+    };
+    assert_eq!(
+        conflict(store, write(&beside)).await,
+        Conflict::Exists("pending act"),
+        "one act waits for a permit"
+    );
     act.decided = Some((officer_id(2), false));
     done(store, write(&act)).await;
     assert_eq!(store.pending_acts().await.unwrap(), []);
+    done(store, write(&beside)).await;
+    assert_eq!(store.pending_acts().await.unwrap(), [beside]);
     assert_eq!(store.pending_act(act.id).await.unwrap(), Some(act.clone()));
     act.decided = Some((officer_id(3), true));
     assert_eq!(

@@ -13,8 +13,8 @@
 //! | `GET /staff/v1/verifications/{trace}/receipt.pdf` | the receipt to print |
 //! | `GET /staff/v1/services`, `/staff/v1/issuers` | what can be verified here today |
 //!
-//! `Idempotency-Key` makes a verification take effect once. Settling is so by nature: a repetition gives the same receipt, and a
-//! contradiction is a conflict. No address holds personal data.
+//! `Idempotency-Key` makes a verification and its confirmation take effect once. Settling is so by nature too: a repetition gives the
+//! same receipt, and a contradiction is a conflict. No address holds personal data.
 
 mod catalogue;
 mod receipts;
@@ -30,15 +30,17 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use comity_node_core::recognition::{RecogniseError, SettleError};
-use comity_node_core::staff::idempotency::IdempotencyError;
+use comity_node_core::staff::idempotency::{IdempotencyError, Keyed};
 use comity_node_core::staff::{SessionError, SignInError};
 use comity_spec::problem::{Problem as Document, ProblemType};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::identity::NoSession;
 use super::{MAX_BODY_BYTES, SMALL_BODY_BYTES, State};
 use crate::problem_response::{Fault, Problem};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub(super) fn router() -> Router<State> {
     let pictures = Router::new()
@@ -136,6 +138,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
         })?;
         Ok(Self { value, bytes })
     }
+}
+
+/// The caller's key with the bytes that it stands for.
+fn keyed(headers: &HeaderMap, request: &[u8]) -> Result<Option<Keyed>, IdempotencyError> {
+    let key = headers.get(IDEMPOTENCY_KEY);
+    // A key that is no text is no key: the empty one refuses.
+    key.map(|key| Keyed::new(key.to_str().unwrap_or_default(), request))
+        .transpose()
 }
 
 /// A 400 that says what is particular.

@@ -12,7 +12,7 @@ use super::super::identity::Session;
 use super::super::state::State;
 use super::shape::GivenReceipt;
 use super::verifications::parsed;
-use super::{Refused, Sent, malformed};
+use super::{Refused, Sent, keyed, malformed};
 use crate::problem_response::Problem;
 
 /// What the named person found: `{"confirmed": true}`, `{"confirmed": false}` or `{"review": true}`.
@@ -53,10 +53,13 @@ pub(super) async fn confirm(
             .into());
         }
     };
+    // The body does not say which verification: the key stands for both.
+    let call = [trace.as_bytes(), b"\n", &sent.bytes].concat();
     let command = Confirm {
         acting,
         trace: parsed(&trace)?,
         finding,
+        keyed: keyed(&headers, &call)?,
     };
     given(&recognition::confirm(&state.node, &command).await?)
 }

@@ -7,21 +7,18 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comity_node_core::recognition::{self, Inquiry, IssuerChoice, RecognitionView};
-use comity_node_core::staff::idempotency::Keyed;
 use comity_spec::exchange::{Beneficiary, LegalBasis, PresentedBy, Purpose};
 use comity_spec::ids::{ProviderId, Region, ServiceCode, TraceNumber};
 use comity_spec::problem::ProblemType;
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::super::identity::Session;
 use super::super::inquiry::{Shown, read_picture, subject, verify};
 use super::super::state::State;
 use super::shape::Verification;
-use super::{Refused, Sent, malformed};
+use super::{Refused, Sent, keyed, malformed};
 use crate::problem_response::Problem;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is to be verified, and why. Exactly one of `presented`, `image`, and `number` with `name` and `issuer_region`.
 #[derive(Deserialize)]
@@ -62,11 +59,7 @@ pub(super) async fn begin(
     sent: Sent<Call>,
 ) -> Result<Response, Refused> {
     let acting = session.caller(&headers)?;
-    let keyed = match headers.get(IDEMPOTENCY_KEY) {
-        None => None,
-        // A key that is no text is no key: the empty one refuses.
-        Some(key) => Some(Keyed::new(key.to_str().unwrap_or_default(), &sent.bytes)?),
-    };
+    let keyed = keyed(&headers, &sent.bytes)?;
     let call = sent.value;
     let inquiry = Inquiry {
         acting,

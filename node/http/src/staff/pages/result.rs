@@ -102,6 +102,7 @@ pub(super) async fn confirm(
             acting,
             trace,
             finding,
+            keyed: None,
         },
     )
     .await;
