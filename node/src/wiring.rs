@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use comity_node_core::exchange::peer_misses::MissLimits;
 use comity_node_core::federation::own_configuration::Publishing;
 use comity_node_core::ports::signer::Signers;
 use comity_node_core::ports::store::Store;
@@ -229,6 +230,10 @@ fn policy(config: &Config) -> Policy {
         require_key_binding: policy.require_key_binding,
         local_issuing: policy.local_issuing,
         misses_per_ten_minutes: policy.misses_per_ten_minutes,
+        peer_misses: MissLimits {
+            per_ten_minutes: policy.peer_misses_per_ten_minutes,
+            per_day: policy.peer_misses_per_day,
+        },
         lookup_timeout_seconds: policy.lookup_timeout_seconds,
         holder_data_days: policy.holder_data_days,
         endorsement: EndorsementProfile {

@@ -4,6 +4,7 @@
 //! holder one more scan or forgives an officer some misses, never an answer twice.
 
 use crate::exchange::in_flight::InFlight;
+use crate::exchange::peer_misses::PeerMisses;
 use crate::recognition::chain_refresh::ChainRefreshes;
 use crate::recognition::challenges::Challenges;
 use crate::recognition::misses::Misses;
@@ -15,6 +16,8 @@ pub struct Live {
     pub in_flight: InFlight,
     /// Look-ups of each officer that found nobody.
     pub misses: Misses,
+    /// Look-ups of each peer that found nobody, and those under way.
+    pub peer_misses: PeerMisses,
     /// Nonces that windows gave to holders' wallets.
     pub challenges: Challenges,
     /// Chains that were fetched on account of a presentation.

@@ -17,6 +17,7 @@ use comity_verifier::status_view::StatusView;
 use comity_verifier::trust::{Anchor, Floors, Trust, TrustObjects};
 
 use crate::attestations::{Issuer, StatusAllocator};
+use crate::exchange::peer_misses::MissLimits;
 use crate::live::Live;
 use crate::permits::numbering::Counter;
 use crate::permits::{Bureau, PermitPolicy};
@@ -115,6 +116,8 @@ pub struct Policy {
     pub card_validity_months: Option<u16>,
     /// Look-ups without a match that one officer may make in ten minutes.
     pub misses_per_ten_minutes: u32,
+    /// Look-ups without a match that one peer may make here.
+    pub peer_misses: MissLimits,
     /// Seconds after which a window gives up a look-up and decides off line.
     pub lookup_timeout_seconds: u64,
     /// Days after which the holder's data of a verification is erased.
@@ -129,6 +132,10 @@ impl Default for Policy {
             endorsement: EndorsementProfile::default(),
             card_validity_months: None,
             misses_per_ten_minutes: 10,
+            peer_misses: MissLimits {
+                per_ten_minutes: 60,
+                per_day: 300,
+            },
             lookup_timeout_seconds: 3,
             holder_data_days: 30,
         }

@@ -281,7 +281,11 @@ fn configuration(
             "staff": { "address": staff },
             "ops": { "address": ops },
         },
-        "policy": { "misses_per_ten_minutes": 200 },
+        "policy": {
+            "misses_per_ten_minutes": 200,
+            "peer_misses_per_ten_minutes": 2_000,
+            "peer_misses_per_day": 20_000,
+        },
         "log": { "format": "json", "level": "info" },
     });
     Ok(toml::to_string(&settings)?)

@@ -1,7 +1,8 @@
 //! Answers a peer's signed look-up (`POST /federation/v1/verifications`, protocol §8.2), at the county that issued the permit.
 //!
 //! The order is the protection: channel, membership, signature, audience, times, environment, agreement, coverage and claims are
-//! checked before anything about a person is read, so that a peer learns nothing that no agreement covers. The answer and its
+//! checked before anything about a person is read, so that a peer learns nothing that no agreement covers; and so is how often the
+//! peer asked for nobody ([`super::peer_misses`]). The answer and its
 //! line in the record are one commit: no record, no answer. A request that comes again with the same bytes gets the stored
 //! answer, as long as the peer may still ask; with other bytes under the same `jti` it is a conflict.
 
@@ -73,6 +74,14 @@ pub enum AnswerError {
     /// The same request is being answered at this moment.
     #[error("同一请求正在处理 / the same request is being answered")]
     InProgress,
+    /// Too many look-ups of this peer found nobody.
+    #[error(
+        "查无此人的查询过多,请 {wait} 秒后再试 / too many look-ups found nobody: come again in {wait} seconds"
+    )]
+    TooManyMisses {
+        /// Seconds to wait.
+        wait: u64,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,6 +101,7 @@ impl AnswerError {
             Self::Request(error) => error.problem(),
             Self::ReplayConflict => ProblemType::ReplayConflict,
             Self::InProgress => ProblemType::InProgress,
+            Self::TooManyMisses { .. } => ProblemType::RateLimited,
             Self::Store(StoreError::Corrupt { .. }) | Self::Serialise(_) => ProblemType::Internal,
             Self::Store(_) => ProblemType::StoreUnavailable,
             Self::Signing(_) => ProblemType::NotReady,
@@ -103,6 +113,7 @@ impl AnswerError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::InProgress => Some(IN_PROGRESS_RETRY),
+            Self::TooManyMisses { wait } => Some(*wait),
             Self::Store(_) | Self::Signing(_) => Some(5),
             _ => None,
         }
@@ -140,6 +151,12 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
     if let Some(earlier) = earlier(node, scope, &key, &digest).await? {
         return Ok(earlier);
     }
+    let turn = node
+        .live
+        .peer_misses
+        .begin(node.store.as_ref(), &claims.iss, now, node.policy.peer_misses)
+        .await?
+        .map_err(|wait| AnswerError::TooManyMisses { wait })?;
     let frame = Frame {
         me: &node.identity.entity,
         request: claims,
@@ -167,6 +184,7 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
             keep_until: claims.exp.plus_saturating(SKEW),
         }),
         line(node, claims, result, &received.request, &response, now).write()?,
+        turn.count(result == LookupResult::NoMatch, now)?,
     ];
     match node.store.commit("answer look-up", writes).await {
         Ok(()) => Ok(LookupAnswer {

@@ -6,6 +6,7 @@
 pub mod answer_lookup;
 pub mod ask_peer;
 pub mod in_flight;
+pub mod peer_misses;
 pub(crate) mod response;
 
 #[cfg(test)]

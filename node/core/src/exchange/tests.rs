@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::answer_lookup::{AnswerError, LookupAnswer, ReceivedLookup, answer_lookup};
 use super::ask_peer::{AskError, AskedPeer, Question, ask_peer};
 use crate::audit::{Direction, Event, Line};
+use crate::ports::Clock as _;
 use crate::ports::peers::FetchError;
 use crate::ports::permits::Permit;
 use crate::ports::record::RecordReads as _;
@@ -538,4 +539,54 @@ async fn an_answer_to_another_request_is_not_taken_for_ours() {
         ),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_peer_that_keeps_missing_is_told_to_wait_before_anybody_is_looked_up() {
+    let mut pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let jti = std::cell::Cell::new(0_u8);
+    let wrong = Subject {
+        name: "别人示例".to_owned(),
+        ..by_id(&permit)
+    };
+    let next = |pair: &Pair, subject: &Subject| {
+        let mut request = request(pair, subject);
+        jti.set(jti.get() + 1);
+        request["jti"] = json!(Jti::from_bytes([jti.get(); 16]));
+        request["iat"] = json!(pair.clock.now());
+        request["exp"] = json!(pair.clock.now().plus_saturating(60));
+        signed(pair, &request)
+    };
+    let mut told = 0;
+    let limited = loop {
+        assert!(told < 200, "nobody said stop");
+        match answer(&pair, &next(&pair, &wrong)).await {
+            Ok(_) => told += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(limited.problem(), ProblemType::RateLimited);
+    assert!(
+        limited
+            .retry_after()
+            .is_some_and(|wait| (1..=600).contains(&wait))
+    );
+    let lines_before = lines(&pair).await.len();
+    let right = answer(&pair, &next(&pair, &by_id(&permit))).await.unwrap_err();
+    assert_eq!(
+        right.problem(),
+        ProblemType::RateLimited,
+        "a match is not told either"
+    );
+    assert_eq!(lines(&pair).await.len(), lines_before);
+    pair.restart();
+    let after = answer(&pair, &next(&pair, &wrong)).await.unwrap_err();
+    assert_eq!(
+        after.problem(),
+        ProblemType::RateLimited,
+        "a restart forgives nothing"
+    );
+    pair.clock.advance(600);
+    assert!(answer(&pair, &next(&pair, &by_id(&permit))).await.is_ok());
 }
