@@ -1,7 +1,9 @@
 //! The admin socket: a Unix socket of mode 0600 in the node's state folder. One JSON line in, one JSON line out, then it closes.
-//! Whoever can open it is the node's own account or root; the system's file permissions are the authentication.
+//! Whoever can open it is the node's own account or root, and the kernel says of each caller who it is. The folder must be the
+//! account's alone before the socket is made in it: between the making of a socket and the setting of its mode, and through a folder
+//! that others may write, somebody else could come in.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,19 +31,70 @@ pub(crate) fn socket_path(state: &Path) -> PathBuf {
 pub(crate) struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// The account of this process.
+    own: u32,
+}
+
+/// Why there is no admin socket. The node does not start without one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    /// Others may enter the state folder.
+    #[error(
+        "{path} 的权限是 {mode:04o},其他账户可以进入,请执行 chmod 700 / others may enter the state folder: chmod 700 it"
+    )]
+    NotPrivate { path: PathBuf, mode: u32 },
+    /// The state folder is another account's.
+    #[error(
+        "{path} 属于账户 {owner},而本进程是 {own};请以该账户启动,或 chown / the state folder belongs to another account: start as \
+         that account, or chown it"
+    )]
+    OtherOwner { path: PathBuf, owner: u32, own: u32 },
+    /// The folder, or the socket in it.
+    #[error(
+        "{path}: {reason}。该目录须存在且本账户可写;新装请执行 comity init / the folder must be there and writable for this account; \
+         on a new installation run comity init"
+    )]
+    Io { path: PathBuf, reason: std::io::Error },
 }
 
 /// Binds the socket of the node with this state folder. The caller holds the store's lock, so a socket file that is there is a dead
 /// one's.
-pub(crate) fn bind(state: &Path) -> std::io::Result<AdminSocket> {
+pub(crate) fn bind(state: &Path) -> Result<AdminSocket, BindError> {
     let path = socket_path(state);
+    let failed = |reason| BindError::Io {
+        path: path.clone(),
+        reason,
+    };
+    let folder = std::fs::metadata(state).map_err(failed)?;
+    let mode = folder.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(BindError::NotPrivate {
+            path: state.to_owned(),
+            mode,
+        });
+    }
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(AdminSocket { listener, path })
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    // What this process makes is its own, so the socket says who it is. Nobody was let in yet: nothing is accepted before `serve`.
+    let own = std::fs::symlink_metadata(&path).map_err(failed)?.uid();
+    if folder.uid() != own {
+        std::fs::remove_file(&path).map_err(failed)?;
+        return Err(BindError::OtherOwner {
+            path: state.to_owned(),
+            owner: folder.uid(),
+            own,
+        });
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(AdminSocket { listener, path, own })
+}
+
+/// Whether a caller of this account is served.
+const fn may_call(own: u32, caller: u32) -> bool {
+    caller == own || caller == 0
 }
 
 impl AdminSocket {
@@ -55,6 +108,20 @@ impl AdminSocket {
         let calls = TaskTracker::new();
         let take = |stream: UnixStream| {
             let running = Arc::clone(&running);
+            match stream.peer_cred() {
+                Ok(caller) if may_call(self.own, caller.uid()) => {}
+                Ok(caller) => {
+                    tracing::error!(
+                        uid = caller.uid(),
+                        "another account reached the admin socket: look at its folder"
+                    );
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "an admin connection without an account");
+                    return;
+                }
+            }
             calls.spawn(async move {
                 if let Err(error) = answer(&running, stream).await {
                     tracing::warn!(%error, "an admin connection ended early");
@@ -133,4 +200,34 @@ pub(crate) async fn call(state: &Path, command: &AdminCommand) -> std::io::Resul
         ));
     }
     Ok(Some(serde_json::from_str(&line)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_that_others_may_enter_has_no_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        for mode in [0o755, 0o750, 0o701, 0o770, 0o777] {
+            std::fs::set_permissions(&state, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(bind(&state).is_err(), "{mode:o}");
+            assert!(!socket_path(&state).exists(), "{mode:o}");
+        }
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let bound = bind(&state).unwrap();
+        let made = std::fs::symlink_metadata(&bound.path).unwrap();
+        assert_eq!(made.mode() & 0o777, 0o600);
+        drop(bound);
+        assert!(bind(&state).is_ok(), "over the file of one that died");
+        assert!(bind(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn the_own_account_and_root_are_served_and_nobody_else() {
+        assert!(may_call(1_000, 1_000) && may_call(1_000, 0) && may_call(0, 0));
+        assert!(!may_call(1_000, 1_001) && !may_call(0, 1_000));
+    }
 }

@@ -57,13 +57,8 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         stopped,
         close,
     } = wiring::open_store(&config).await?;
-    let admin_socket = admin::bind(&config.node.state).map_err(|error| {
-        CommandError::refused(format!(
-            "[node] state {}: {error}。该目录须存在且本账户可写；新装请执行 comity init / the folder must be there and writable for \
-             this account; on a new installation run comity init",
-            admin::socket_path(&config.node.state).display()
-        ))
-    })?;
+    let admin_socket = admin::bind(&config.node.state)
+        .map_err(|error| CommandError::refused(format!("[node] state {error}")))?;
     let mut sockets = Sockets::from_environment();
     let listeners = &config.listeners;
     let mut take = async |listener: &ListenerConfig| sockets.take(listener.address).await;

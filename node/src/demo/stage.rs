@@ -198,7 +198,7 @@ struct Place<'a> {
 
 async fn settle(plan: &Plan, place: &Place<'_>, province: &Path) -> Result<County, DemoError> {
     let home = place.dir.join(plan.folder);
-    std::fs::create_dir_all(&home)?;
+    crate::keys::create_private_dir(&home)?;
     let sockets = [Socket::bind()?, Socket::bind()?, Socket::bind()?, Socket::bind()?];
     let [public, federation, staff, ops] = [0, 1, 2, 3].map(|at: usize| sockets[at].address());
     let path = home.join("node.toml");
