@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Partner, Played, Scene, Stop, ensure};
 use crate::target::contract::{Act, Done};
@@ -11,13 +11,15 @@ use crate::world::agreement::{Party, text};
 use crate::world::ambient::{b64, now, random};
 use crate::world::client::post;
 use crate::world::county::County;
-use crate::world::draft::{general, reference};
+use crate::world::draft::{Draft, general, reference};
 use crate::world::person::day;
 use crate::world::plan::{COUNTIES, HOME, SPARE};
 use crate::world::server::Site;
 
 /// Path of the endpoint.
 pub(crate) const PROPOSALS: &str = "/federation/v1/proposals";
+/// Path of the endpoint.
+pub(crate) const HINTS: &str = "/federation/v1/hints";
 /// Partners that cases take turns with, so that no quota of one is spent by another.
 const SHARED: usize = 6;
 /// How long a message of the target may be on its way.
@@ -73,6 +75,39 @@ impl Scene {
         let from = day(now(), -1).to_string();
         let text = text(&id, 1, &self.target.as_party(), &Party::of(&site.host), &from);
         self.conclude_text(site, text).await
+    }
+
+    /// The text of an agreement with a county, changed.
+    pub(crate) fn text_with(&self, county: &County, id: &str, change: impl FnOnce(&mut Value)) -> Value {
+        let from = day(now(), -1).to_string();
+        let mut text = text(id, 1, &self.target.as_party(), &Party::of(county), &from);
+        change(&mut text);
+        text
+    }
+
+    /// The partner withdraws from its agreement with effect today, and tells the target by a hint.
+    pub(crate) async fn withdraws(&mut self, partner: &Partner) -> Played {
+        let county = partner.county();
+        let claims = json!({
+            "iss": county.entity,
+            "iat": now(),
+            "agreement": partner.agreement,
+            "effective_from": day(now(), 0).to_string(),
+            "reason": { "zh": "示例", "en": "example" },
+        });
+        let withdrawal = Draft::new("comity-withdrawal+jwt", claims, &county.key).sign();
+        let mut hint = county.hint(&self.target.entity, &[]);
+        hint.set("withdrawals", json!([withdrawal]));
+        let caller = self.as_county(county);
+        let answered = self
+            .call(&caller, post(HINTS, "application/jose", hint.sign()))
+            .await?;
+        ensure!(
+            answered.status == 202,
+            "a hint with a withdrawal was answered with status {} (11.5)",
+            answered.status
+        );
+        Ok(())
     }
 
     /// Concludes this text.

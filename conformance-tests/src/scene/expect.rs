@@ -3,13 +3,16 @@
 
 use comity_spec::outcome::Outcome;
 use comity_spec::problem::ProblemType;
+use comity_spec::receipt::PrintedReceipt;
 use serde_json::Value;
 
 use super::{Partner, Played, Scene, Stop, ensure};
 use crate::target::contract::{Step, Verdict};
+use crate::world::ambient::unb64;
 use crate::world::client::Answered;
 use crate::world::draft::{claims_of, header_of};
 use crate::world::keys::{digest, verifies};
+use crate::world::person::Person;
 
 impl Scene {
     /// The answer is a problem document of one of these types (ERR-1 to ERR-4).
@@ -126,6 +129,57 @@ impl Scene {
             "the answer lives {life} s, at most 900 are allowed (7.4)"
         );
         Ok(claims)
+    }
+
+    /// The receipt is the target's, of this outcome, names nobody, and opens to this person with its salt (9.1, 9.2).
+    pub(crate) fn receipt(&self, printed: &PrintedReceipt, person: &Person, outcome: &str) -> Played {
+        let header = header_of(&printed.receipt).unwrap_or(Value::Null);
+        ensure!(
+            header["typ"] == "comity-receipt+jwt",
+            "the receipt has typ {}",
+            header["typ"]
+        );
+        let signed = verifies(&printed.receipt, self.target.keys("receipt"));
+        ensure!(
+            signed == Some(true),
+            "the receipt is not signed by a receipt key of the target (RCP-1)"
+        );
+        let claims = claims_of(&printed.receipt).unwrap_or(Value::Null);
+        ensure!(
+            claims["iss"] == self.target.entity.as_str(),
+            "iss of the receipt is {}",
+            claims["iss"]
+        );
+        ensure!(
+            claims["decision"]["outcome"] == outcome,
+            "the receipt says {}",
+            claims["decision"]["outcome"]
+        );
+        ensure!(
+            claims["decided_by"].is_string(),
+            "the receipt names no officer (RCP-2)"
+        );
+        ensure!(
+            claims["exp"].as_i64() > claims["iat"].as_i64(),
+            "the receipt ends before it begins (RCP-1)"
+        );
+        let text = claims.to_string();
+        self.names_nobody(&text, "the receipt")?;
+        let salt = printed.salt.as_ref().map(ToString::to_string).unwrap_or_default();
+        ensure!(
+            !salt.is_empty() && !text.contains(&salt),
+            "the salt is missing, or stands in the signed receipt (RCP-4)"
+        );
+        let mut opened = unb64(&salt).unwrap_or_default();
+        ensure!(opened.len() == 16, "the salt has {} octets (RCP-3)", opened.len());
+        opened.extend(u32::try_from(person.name.len()).unwrap_or(u32::MAX).to_be_bytes());
+        opened.extend(person.name.as_bytes());
+        opened.extend(person.id_number.as_bytes());
+        ensure!(
+            claims["holder_binding"] == digest(opened),
+            "holder_binding is not that of the person (RCP-3)"
+        );
+        Ok(())
     }
 
     /// The verdict is this outcome, in its class, with its texts and its step.

@@ -26,6 +26,7 @@ use crate::world::server::Site;
 
 #[allow(unused_imports, reason = "cases name it")]
 pub(crate) use self::look_up::Question;
+pub(crate) use self::presented::Shown;
 pub(crate) use self::target::{Target, TargetError};
 
 /// How a case ends: as it must, or stopped.

@@ -18,6 +18,10 @@ pub(crate) struct Shown {
     pub(crate) slot: Slot,
     /// The card, open to change.
     pub(crate) card: Attestation,
+    /// What is scanned in place of the card.
+    pub(crate) instead: Option<String>,
+    /// For what service.
+    pub(crate) service: &'static str,
 }
 
 impl Scene {
@@ -38,6 +42,8 @@ impl Scene {
             partner: partner.clone(),
             person,
             slot,
+            instead: None,
+            service: "BPS-2",
         }
     }
 
@@ -84,7 +90,13 @@ impl Scene {
     pub(crate) async fn shows(&mut self, codes: &[&str], change: impl FnOnce(&mut Shown)) -> Played {
         let mut shown = self.shown().await?;
         change(&mut shown);
-        let verdict = self.scan(&shown.card.token()).await?;
+        self.shows_this(codes, &shown).await
+    }
+
+    /// The same for a card that was changed already.
+    pub(crate) async fn shows_this(&mut self, codes: &[&str], shown: &Shown) -> Played {
+        let text = shown.instead.clone().unwrap_or_else(|| shown.card.token());
+        let verdict = self.scan_for(&text, shown.service).await?;
         self.outcome(&verdict, codes)?;
         let partner = shown.partner.clone();
         self.still_recognises(&partner).await

@@ -101,8 +101,11 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
+/// A disclosure: salt, name, value.
+type Disclosed = (String, String, Value);
+
 /// The parts of a token: its claims, and its disclosures as salt, name, value.
-fn read(token: &str) -> Played<(Value, Vec<(String, String, Value)>)> {
+fn read(token: &str) -> Played<(Value, Vec<Disclosed>)> {
     let claims = claims_of(token).unwrap_or(Value::Null);
     let mut disclosures = Vec::new();
     let parts: Vec<&str> = token.split('~').collect();

@@ -2,7 +2,8 @@
 
 use super::Case;
 
+mod coverage;
 mod presented;
 
 /// One line for each file.
-pub(super) const THEMES: &[&[Case]] = &[presented::CASES];
+pub(super) const THEMES: &[&[Case]] = &[presented::CASES, presented::DEFECTS, coverage::CASES];
