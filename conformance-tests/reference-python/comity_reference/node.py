@@ -333,7 +333,7 @@ class Node:
                 self.office.fetch_list(uri)
 
     def _fetch_agreements(self, peer: str) -> None:
-        """What a party publishes of its agreements; the text names no address for it, see README.md."""
+        """What a party publishes of its agreements; in a form of its own and not the index of 11.6, see README.md."""
         try:
             published = strict.parse(self.client.fetch(f"{peer}/agreements").encode("ascii"), "json")
             documents, tokens = published.get("agreements", []), published.get("withdrawals", [])
