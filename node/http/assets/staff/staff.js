@@ -6,6 +6,10 @@
   // A mistake is read out and scrolled to at once.
   document.querySelector("[data-focus]")?.focus();
 
+  // After the confirmation: Enter goes on to the receipt and prints it, and the verdict stays in sight. A confirmation itself has no such
+  // place: a scanner that ends with two Enters, or reads the next card too early, must not say that somebody is the holder.
+  document.querySelector("[data-next]")?.focus({ preventScroll: true });
+
   // A scanner types wherever the cursor is: digits that meet no field go to the code's field.
   const scan = document.querySelector("[data-scan]");
   if (scan) {

@@ -216,15 +216,34 @@ async fn a_clerk_signs_in_scans_confirms_and_prints_by_keyboard_alone() {
     let problems = browser.script("return performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length").await;
     assert_eq!(problems, 0, "no request leaves this origin");
 
-    // 人证一致 has the focus.
+    // The verdict has the focus and is in sight; a scanner that ends with a second Enter, or reads another card now, confirms nobody.
+    assert_eq!(
+        browser
+            .script("return [document.activeElement.id, window.scrollY]")
+            .await,
+        json!(["word", 0])
+    );
+    browser.type_keys(&format!("{ENTER}{digits}{ENTER}")).await;
+    assert!(!browser.text().await.contains("经办人已确认人证一致"));
+    browser.shows("证件有效，请核对本人").await;
+    // The first stop of the keyboard is 人证一致, once somebody goes there.
+    browser.type_keys("\t").await;
+    assert_eq!(
+        browser.script("return document.activeElement.value").await,
+        "same"
+    );
     browser.type_keys(ENTER).await;
     browser.shows("经办人已确认人证一致").await;
     browser.looks("green-zh").await;
-    browser
-        .script("document.querySelector('a[href^=\"/receipt/\"]').focus()")
-        .await;
+    // Then Enter leads to the receipt, and would print it.
     browser.type_keys(ENTER).await;
     browser.shows("核验专用章").await;
+    assert_eq!(
+        browser
+            .script("return document.activeElement.hasAttribute('data-print')")
+            .await,
+        true
+    );
     browser.looks("receipt-zh").await;
     browser.open(&format!("{root}/verify/recent")).await;
     browser.shows("今日核验").await;
