@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use comity_node_core::audit::verify_record::verify_record as walk;
+use comity_node_core::federation::agreements::ProposalTaken;
 use comity_node_core::federation::bundle;
+use comity_node_core::federation::intake::Taken;
+use comity_node_core::federation::refresh_status::{ListReport, ListResult};
 use comity_spec::ids::EntityId;
 use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
@@ -66,10 +69,58 @@ pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<Admi
         Refused::of(kind, &error)
     })?;
     running.use_view().await;
-    Ok(AdminReply::done(
-        format!("已读入 / taken in: {report:?}"),
-        json!({}),
-    ))
+    Ok(AdminReply::done(rendered(&report), json!({})))
+}
+
+/// What became of a bundle's objects, counted by kind; what was refused is named with its reason.
+fn rendered(report: &bundle::ImportReport) -> String {
+    let (mut text, mut refused) = ("已读入 / taken in\n".to_owned(), Vec::new());
+    let mut count = |zh: &str, en: &str, all: usize, new: usize, not: Vec<String>| {
+        text.push_str(&format!(
+            "{zh} {en}: {all} 件 in all，新 new {new}，未采信 refused {}\n",
+            not.len()
+        ));
+        refused.extend(not.into_iter().map(|why| format!("× {zh} {en}: {why}\n")));
+    };
+    for (zh, en, taken) in [
+        ("互信声明", "statements", &report.statements),
+        ("成员名单", "member lists", &report.member_lists),
+    ] {
+        let new = taken.iter().filter(|one| matches!(one, Taken::Stored)).count();
+        let not = taken
+            .iter()
+            .filter(|one| matches!(one, Taken::Refused(_) | Taken::OtherObject));
+        count(
+            zh,
+            en,
+            taken.len(),
+            new,
+            not.map(|one| format!("{one:?}")).collect(),
+        );
+    }
+    let agreements = &report.agreements;
+    let not = agreements.iter().filter_map(|one| one.as_ref().err());
+    let not: Vec<String> = not.map(|error| crate::background::chain(error)).collect();
+    let new = agreements
+        .iter()
+        .flatten()
+        .filter(|one| !matches!(one, ProposalTaken::Unchanged))
+        .count();
+    count("协议", "agreements", agreements.len(), new, not);
+    let withdrawals = &report.withdrawals;
+    let not = withdrawals.iter().filter_map(|one| one.as_ref().err());
+    let not: Vec<String> = not.map(|error| crate::background::chain(error)).collect();
+    let new = withdrawals.iter().flatten().filter(|new| **new).count();
+    count("退出声明", "withdrawals", withdrawals.len(), new, not);
+    let lists = &report.status_lists;
+    let stored = |one: &&ListReport| matches!(one.result, ListResult::Stored { .. });
+    let new = lists.iter().filter(stored).count();
+    let not = lists
+        .iter()
+        .filter(|one| !stored(one) && !matches!(one.result, ListResult::Unchanged));
+    let not = not.map(|one| format!("{} {:?}", one.uri, one.result)).collect();
+    count("状态名单", "status lists", lists.len(), new, not);
+    text + &refused.concat()
 }
 
 /// Walks the record.

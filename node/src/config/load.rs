@@ -10,7 +10,10 @@ const PREFIX: &str = "COMITY__";
 /// Why the configuration is not usable. Chinese first: it is read by the operator on duty.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("读不到配置文件 {path}: {reason} / cannot read the configuration file")]
+    #[error(
+        "读不到配置文件 {path}: {reason}\n请用 --config 或环境变量 COMITY_CONFIG 指明配置文件 / cannot read the configuration file: name it with --config or in \
+         COMITY_CONFIG"
+    )]
     Read { path: PathBuf, reason: String },
     #[error(
         "配置有误: {reason}\n对照 `comity config example` 修改。 / the configuration is not valid; compare `comity config example`"
