@@ -240,4 +240,21 @@ mod tests {
                 .contains("six columns")
         );
     }
+
+    #[test]
+    fn a_class_without_cases_is_no_fault_and_a_broken_suite_is() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let here = tempfile::tempdir().unwrap();
+        let listed = |text: &str| {
+            let path = here.path().join("suite");
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            Suite::Built(&path).listed()
+        };
+        let some = listed("[ \"$3\" = authority ] && exit 2; echo \"$1 $2 $3\"").unwrap();
+        assert_eq!(some, "list --class node\n");
+        assert!(listed("echo broken >&2; exit 70").unwrap_err().contains("broken"));
+        assert_eq!(Suite::Absent.listed().unwrap(), "");
+    }
 }

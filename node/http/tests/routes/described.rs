@@ -14,8 +14,9 @@ use comity_node_core::federation::authority::published;
 use comity_node_http::public::PublicState;
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Serving, assert_problem, lanes, now};
+use crate::support::{Serving, ask, assert_problem, lanes, now};
 use crate::transport::Answer;
 
 mod authority;
@@ -269,6 +270,79 @@ async fn what_an_authority_publishes_is_described_and_there() {
         "{seen:?}"
     );
     serving.stop().await;
+}
+
+/// A path of a template.
+fn some(template: &str) -> String {
+    let filled = template.split('{').enumerate().map(|(at, part)| match at {
+        0 => part.to_owned(),
+        _ => format!("1{}", part.split_once('}').map_or("", |(_, rest)| rest)),
+    });
+    filled.collect()
+}
+
+// What is not declared is refused in one form, on every path.
+#[tokio::test]
+async fn methods_and_paths_that_are_not_declared_get_the_declared_refusal() {
+    let county = crate::federation::County::new().await;
+    let federation = county.serve("described-methods").await;
+    let router = comity_node_http::public::router(PublicState::new(), &lanes("described-methods-public"));
+    let public = Serving::publicly("described-methods-public", router).await;
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+        let line =
+            |path: &str| format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+        for path in comity_node_http::federation::paths()
+            .into_iter()
+            .filter(|_| method != "POST")
+        {
+            let refused = ask_bodiless(&mut county.dial(&federation).await, &line(path), method).await;
+            assert_eq!(
+                (refused.status, refused.header("allow")),
+                (405, Some("POST")),
+                "{method} {path}"
+            );
+        }
+        for path in comity_node_http::public::paths()
+            .into_iter()
+            .filter(|_| !matches!(method, "GET" | "HEAD"))
+        {
+            let refused = ask(&mut public.dial().await, &line(&some(path))).await.unwrap();
+            assert_problem(&refused, 405, "method-not-allowed");
+            assert_eq!(refused.header("allow"), Some("GET,HEAD"), "{method} {path}");
+        }
+        let nowhere = ask_bodiless(
+            &mut county.dial(&federation).await,
+            &line("/federation/v2/hints"),
+            method,
+        )
+        .await;
+        assert_eq!(nowhere.status, 404, "{method}");
+        let nowhere = ask_bodiless(&mut public.dial().await, &line("/nothing"), method).await;
+        assert_eq!(nowhere.status, 404, "{method}");
+    }
+    federation.stop().await;
+    public.stop().await;
+}
+
+/// As [`ask`]; the answer to HEAD announces a body that does not come.
+async fn ask_bodiless<S>(stream: &mut S, request: &str, method: &str) -> Answer
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    if method != "HEAD" {
+        return ask(stream, request).await.unwrap();
+    }
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head,
+        body: String::new(),
+    }
 }
 
 #[tokio::test]
