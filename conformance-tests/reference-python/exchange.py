@@ -230,7 +230,7 @@ def residents(region: str) -> list[dict[str, str]]:
     until = identifiers.full_year(issued) - datetime.timedelta(days=1)
     made = []
     for serial, name in enumerate(("示例甲", "示例乙", "阿依古丽·示例"), start=1):
-        digits = f"{region}1880010{serial}00{serial}"
+        digits = f"{region}1880010{serial}00{2 * serial}"  # an even number is a woman's
         number = f"{region}2025{serial:08}"
         made.append(
             {
