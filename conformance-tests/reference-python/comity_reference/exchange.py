@@ -136,18 +136,18 @@ def _judge(token: str, typ: str, shape: Shape, me: str, channel: str | None, fed
         one = jws.read(token, typ)
         claims = shape.read(one.payload, "jws.claims")
     except Refused as error:
-        raise Problem("malformed-request", error.rule) from error
+        raise Problem("malformed-request", rule=error.rule) from error
     if channel is not None and claims["iss"] != channel:
         raise Problem("pin-mismatch")
     try:
         county = federation.county(claims["iss"])
     except Refused as error:
         slug = "not-ready" if error.rule in ("trust.clock-doubt", "trust.chain-expired") else "not-a-member"
-        raise Problem(slug, error.rule) from error
+        raise Problem(slug, rule=error.rule) from error
     try:
         one.verify(county.ring, "exchange")
     except Refused as error:
-        raise Problem("signature-invalid", error.rule) from error
+        raise Problem("signature-invalid", rule=error.rule) from error
     if claims["aud"] != me:
         raise Problem("wrong-audience")
     if claims["environment"] != federation.anchor.environment:
@@ -180,7 +180,7 @@ def judge_request(token: str, me: str, channel: str | None, federation: Federati
             agreement, own["region"] if own else "", county.region, claims["service"], claims.get("provider")
         )
     except Refused as error:
-        raise Problem("service-not-covered", error.rule) from error
+        raise Problem("service-not-covered", rule=error.rule) from error
     if not set(claims["claims"]) <= set(row["claims"]):
         raise Problem("claims-not-allowed")
     return Asked(claims, county, agreement)
@@ -193,9 +193,9 @@ def _agreement(reference: Mapping[str, Any], me: str, other: str, now: int, book
     try:
         rules = book.in_force(reference["id"], me, other, identifiers.day_of(now))
     except Refused as error:
-        raise Problem("agreement-not-in-force", error.rule) from error
+        raise Problem("agreement-not-in-force", rule=error.rule) from error
     if rules.reference != reference:
-        raise Problem("agreement-version-mismatch", current=rules.reference)
+        raise Problem("agreement-version-mismatch", current_agreement=rules.reference)
     party = rules.party(other)
     if party is None:
         raise Problem("agreement-unknown")
@@ -208,7 +208,7 @@ def judge_hint(token: str, me: str, channel: str | None, federation: Federation)
     lists, withdrawals = claims.get("status_lists", []), claims.get("withdrawals", [])
     if len(lists) > MAX_NAMED or len(withdrawals) > MAX_NAMED:
         raise Problem("malformed-request", "too many are named")
-    if not all(county.lies_here(url) for url in [*lists, *withdrawals]):
+    if not all(county.lies_here(url) for url in lists):
         raise Problem("malformed-request", "an address is not the sender's")
     return claims, county
 

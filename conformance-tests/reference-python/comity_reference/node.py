@@ -130,29 +130,37 @@ class Node:
         self.store.put("configuration", token)
         return token
 
-    # --- the public listener (11.1) ---
+    # --- the public listener (11.6) ---
 
     def _public_route(self, call: Call) -> Reply:
-        path = call.path.partition("?")[0]
+        path, _, query = call.path.partition("?")
         if path.startswith("/federation/"):
             raise Problem("unauthenticated")  # TRN-5: no client certificate here
+        cache, media_type = "no-cache", "application/json"
         if path == "/.well-known/openid-federation":
-            reply = _published(self.configuration().encode(), "application/entity-statement+jwt", call)
-        elif path == "/status/v1/1":
-            reply = _published(self.register.current_list().encode(), "application/statuslist+jwt", call)
-        elif path == "/status-lists":
-            lists = {"status_lists": [f"{self.entity}/status/v1/1"]}
-            reply = _published(strict.write(lists), "application/json", call)
-        elif path == "/agreements":
-            reply = _published(strict.write(self.treaties.published()), "application/json", call)
+            body, media_type = self.configuration().encode(), "application/entity-statement+jwt"
         elif path == "/.well-known/jwt-vc-issuer":
-            jwks = {"keys": [self.keys["attestation"].public.jwk()]}
-            reply = _published(strict.write({"issuer": self.entity, "jwks": jwks}), "application/json", call)
+            body = strict.write({"issuer": self.entity, "jwks": {"keys": [self.keys["attestation"].public.jwk()]}})
+        elif path == "/status-lists":
+            body = strict.write({"status_lists": [self.register.list_uri]})
+        elif path == "/status-lists/1":
+            if "time=" in query:
+                return Reply(501, b'{"type":"about:blank","status":501}', "application/problem+json")
+            body, media_type = self.register.current_list().encode(), "application/statuslist+jwt"
+            cache = "public, max-age=900"
+        elif path == "/agreements":
+            body = strict.write(self.treaties.index())
+        elif path.startswith("/agreements/"):
+            name, _, version = path.removeprefix("/agreements/").partition("/")
+            signed = self.treaties.signed(name, version or None)
+            if signed is None:
+                raise Problem("not-found")
+            body, media_type = signed.encode(), "application/jose+json"
         else:
             raise Problem("not-found")
-        if call.method != "GET":
-            raise Problem("method-not-allowed", allow="GET")
-        return reply
+        if call.method not in ("GET", "HEAD"):
+            raise Problem("method-not-allowed", allow="GET, HEAD")
+        return _published(body, media_type, cache, call)
 
     # --- the federation listener (11.2, 11.5) ---
 
@@ -179,7 +187,7 @@ class Node:
         except UnicodeDecodeError:
             raise Problem("malformed-request") from None
         if peer is None:
-            raise Problem(self._stranger(text, picture))
+            raise Problem("pin-mismatch" if path.endswith("proposals") else self._stranger(text, picture))
         return handle(text, peer, picture)
 
     def _stranger(self, text: str, picture: trust.Federation) -> str:
@@ -244,6 +252,8 @@ class Node:
     def _hint(self, text: str, peer: trust.County, picture: trust.Federation) -> Reply:
         claims, county = exchange.judge_hint(text, self.entity, peer.entity, picture)
         digest = exchange.digest_of(text)
+        for token in claims.get("withdrawals", []):
+            self._withdrawal(token, county, picture)
         with self._asked_lock:
             known = self.store.row("SELECT digest FROM replay WHERE iss = ? AND jti = ?", claims["iss"], claims["jti"])
             if known and known[0] != digest:
@@ -255,6 +265,16 @@ class Node:
         self._errands.put(lambda: self._follow(claims, county.entity))
         return Reply(202)
 
+    def _withdrawal(self, token: str, sender: trust.County, picture: trust.Federation) -> None:
+        """A withdrawal that a hint carries is verified and stored before the hint is taken (7.5)."""
+        try:
+            if jws.peek(token).get("iss") != sender.entity:
+                raise Refused("withdrawal.not-a-party")
+            self.treaties.accept_withdrawal(token, picture)
+        except (Refused, ValueError, IndexError) as error:
+            rule = error.rule if isinstance(error, Refused) else "jws.structure"
+            raise Problem("not-ready" if rule.startswith("trust.") else "hint-refused", rule=rule) from error
+
     def _follow(self, claims: Any, sender: str) -> None:
         """What a hint names is fetched and verified as ever (7.5)."""
         if claims.get("configuration"):
@@ -263,12 +283,9 @@ class Node:
         for uri in dict.fromkeys(claims.get("status_lists", [])):
             if uri in held or sender in self.treaties.peers():
                 self.office.fetch_list(uri)
-        if claims.get("withdrawals"):
-            self._fetch_agreements(sender)
 
     def _proposal(self, text: str, peer: trust.County, picture: trust.Federation) -> Reply:
-        self.treaties.receive(text, peer.entity, picture)
-        return Reply(202)
+        return Reply(200 if self.treaties.receive(text, picture) else 202)
 
     # --- in the background ---
 
@@ -288,7 +305,7 @@ class Node:
             try:
                 self.register.sign_list()
                 for peer in self.treaties.peers():
-                    self._hint_to(peer, status_lists=[f"{self.entity}/status/v1/1"])
+                    self._hint_to(peer, status_lists=[self.register.list_uri])
             except Exception:
                 traceback.print_exc(file=sys.stderr)
 
@@ -327,24 +344,28 @@ class Node:
         self.trust.learn([self.configuration()], now())  # its own word it need not fetch
         for peer in self.treaties.peers():
             if entity in (None, peer):
-                self._fetch_agreements(peer)
-        for uri in self.office.known_lists():
-            if entity is None or uri.startswith(entity + "/"):
-                self.office.fetch_list(uri)
+                self._fetch_withdrawals(peer)
+                for uri in self._lists_of(peer):
+                    self.office.fetch_list(uri)
 
-    def _fetch_agreements(self, peer: str) -> None:
-        """What a party publishes of its agreements; in a form of its own and not the index of 11.6, see README.md."""
+    def _lists_of(self, peer: str) -> list[str]:
+        """6.4: all lists of a county, so that nobody learns whose permit is about to be checked."""
+        held = [uri for uri in self.office.known_lists() if uri.startswith(peer + "/")]
+        try:
+            named = strict.parse(self.client.fetch(f"{peer}/status-lists").encode("ascii"), "json")["status_lists"]
+            county = self.trust.picture(now()).county(peer)
+            return list(dict.fromkeys([*held, *(uri for uri in named if county.lies_here(uri))]))[:256]
+        except (FetchError, Refused, KeyError, TypeError, AttributeError):
+            return held
+
+    def _fetch_withdrawals(self, peer: str) -> None:
+        """What a party publishes (11.6); a hint brings it sooner."""
         try:
             published = strict.parse(self.client.fetch(f"{peer}/agreements").encode("ascii"), "json")
-            documents, tokens = published.get("agreements", []), published.get("withdrawals", [])
-        except (FetchError, Refused, AttributeError, UnicodeEncodeError):
+            tokens = published.get("withdrawals", [])
+        except (FetchError, Refused, AttributeError):
             return
         picture = self.trust.picture(now())
-        for document in documents:
-            try:
-                self.treaties.receive(strict.write(document).decode(), peer, picture)
-            except Problem:
-                continue
         for token in tokens:
             try:
                 self.treaties.accept_withdrawal(token, picture)
@@ -362,9 +383,8 @@ class Node:
 
     def withdraw(self, agreement_id: str, day: str) -> None:
         agreement, token = self.treaties.withdraw(agreement_id, day, self.trust.picture(now()))
-        address = f"{self.entity}/agreements/{hashlib.sha256(token.encode()).hexdigest()}"
         for peer in self.treaties.others(agreement):
-            self._hint_to(peer, [], [address])
+            self._hint_to(peer, [], [token])
 
     def _send_round(self, peers: list[str], document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()
@@ -379,10 +399,10 @@ class Node:
                 self.register.apply(event, today)
 
 
-def _published(body: bytes, media_type: str, call: Call) -> Reply:
-    """RFC 9110: an entity tag, so that what did not change is not sent again."""
+def _published(body: bytes, media_type: str, cache: str, call: Call) -> Reply:
+    """RFC 9110: a strong entity tag, so that what did not change is not sent again."""
     tag = f'"{b64url(hashlib.sha256(body).digest())}"'
-    headers = (("etag", tag), ("cache-control", "public, max-age=60"))
-    if tag in [one.strip() for one in call.headers.get("if-none-match", "").split(",")]:
+    headers = (("etag", tag), ("cache-control", cache), ("access-control-allow-origin", "*"))
+    if tag in [one.strip().removeprefix("W/") for one in call.headers.get("if-none-match", "").split(",")]:
         return Reply(304, b"", media_type, headers)
     return Reply(200, body, media_type, headers)

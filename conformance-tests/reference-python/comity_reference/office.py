@@ -16,7 +16,7 @@ from .keys import SigningKey
 from .resolver import Trust
 from .status import StatusList
 from .store import Store
-from .strict import Refused
+from .strict import Refused, unb64url
 from .treaties import Treaties
 
 OFFICER = "officer-01"
@@ -68,8 +68,6 @@ class Office:
         if not row:
             return None
         payload = jws.peek(row[0])
-        from .strict import unb64url
-
         entries = status.inflate(unb64url(payload["status_list"]["lst"]))
         times = (payload["iat"], payload["exp"], payload["source_as_of"])
         return StatusList(row[0], payload["iss"], uri, *times, entries)
@@ -108,7 +106,7 @@ class Office:
             decided.evidence.append(receipt.evidence("attestation", shown.presented.encode()))
             held = decided.case.lists.get(shown.uri)
             if held:
-                decided.evidence.append(receipt.evidence("status_list", held.token.encode()))
+                decided.evidence.append(receipt.evidence("status_list", status.payload_digest(held)))
             if "name" in shown.claims and "id_number" in shown.claims:
                 decided.person = (shown.claims["name"], shown.claims["id_number"])
         return self._verdict(decided)
@@ -219,7 +217,7 @@ class Office:
             answer = exchange.read_answer(request, got.body.decode("ascii"), self._trust.picture(self._now()))
         except (FetchError, Refused, UnicodeDecodeError):
             return None
-        evidence.append(receipt.evidence("request", request.encode()))
+        evidence.append(receipt.evidence("request", request.encode("ascii")))
         evidence.append(receipt.evidence("response", got.body))
         return answer
 
@@ -243,10 +241,12 @@ class Office:
         if visit.decided.step != FINAL or "recogniser" not in decision:
             return None
         trace = identifiers.new_trace_number(decision["recogniser"], now)
+        if visit.decided.agreement is not None:
+            visit.evidence.append(receipt.evidence("agreement", unb64url(visit.decided.agreement.digest)))
         claims: dict[str, Any] = {
             "iss": self._me,
             "iat": now,
-            "exp": now + receipt.LIFE,
+            "exp": _reliable_until(decision, now),
             "trace": trace,
             "decision": decision,
             "decided_by": OFFICER,
@@ -276,3 +276,14 @@ class Office:
         }
         more = ("text", "next_step", "cause", "missing", "advisories", "tier", "status_age_seconds", "agreement")
         return told | {one: decision[one] for one in more if one in decision}
+
+
+def _reliable_until(decision: dict[str, Any], now: int) -> int:
+    """9.1: recognition to the end of the last endorsed day, 72 hours where status is to be checked again, others 60 days."""
+    if decision["outcome"] not in ("RECOGNISED", "RECOGNISED_CONDITIONAL"):
+        return now + 60 * receipt.DAY
+    if any(one["code"] == "recheck_status" for one in decision["missing"]):
+        return now + 3 * receipt.DAY
+    until = decision.get("endorsed_until")
+    last = identifiers.last_second(identifiers.date(until)) if until else now + receipt.DAY
+    return min(last, now + 366 * receipt.DAY)

@@ -15,7 +15,7 @@ from .strict import Refused, b64url, unb64url
 from .trust import Federation
 
 TYP = "comity-receipt+jwt"
-LIFE = 90 * 86400
+DAY = 86400
 
 
 def _outcome(value: Any) -> str:

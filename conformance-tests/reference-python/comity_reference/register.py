@@ -37,7 +37,7 @@ class Signer:
 
     @property
     def list_uri(self) -> str:
-        return f"{self.entity}/status/v1/1"
+        return f"{self.entity}/status-lists/1"
 
 
 class Register:
@@ -70,6 +70,10 @@ class Register:
                     database.execute("INSERT INTO entry VALUES (?, '', ?, ?)", (self._draw(), value, 0))
                 self._store.put("decoys", _DECOYS)
         self.sign_list()
+
+    @property
+    def list_uri(self) -> str:
+        return self._signer.list_uri
 
     @property
     def source_as_of(self) -> int:

@@ -19,7 +19,7 @@ import h11
 from . import catalogue, identifiers, strict, tls
 from .exchange import Problem
 
-HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS, SEND_SECONDS = 10.0, 15.0, 20.0, 15.0
+HEADER_SECONDS, BODY_SECONDS, IDLE_SECONDS, SEND_SECONDS, DRAIN_SECONDS = 10.0, 15.0, 20.0, 15.0, 1.0
 HEADER_CAP, BODY_CAP = 16 * 1024, 256 * 1024
 CONNECTIONS, CONNECTIONS_OF_ONE = 256, 64
 CALLS_A_SECOND, BURST = 100.0, 400.0
@@ -139,26 +139,38 @@ class Server:
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_CAP)
         first = time.monotonic() + HEADER_SECONDS
         while True:
+            trace = identifiers.new_trace_number(self._region, int(time.time()))
+            call = None
             try:
                 call = self._read(http, channel, first)
                 if call is None:
                     return
                 reply = self._answer(call, quota, crowded)
             except Problem as problem:
-                reply = problem_reply(problem, self._trace())
+                reply = problem_reply(problem, trace)
             except h11.RemoteProtocolError:
-                if http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+                reply = problem_reply(Problem("malformed-request"), trace)
+            except TimeoutError:
+                if http.their_state is not h11.SEND_BODY:
                     return
-                reply = problem_reply(Problem("malformed-request"), self._trace())
+                reply = Reply(408, b'{"type":"about:blank","status":408}', "application/problem+json")
+            if http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+                return
             close = http.their_state is not h11.DONE
-            self._send(http, channel, reply, close)
+            self._send(http, channel, reply, trace, close, bodiless=call is not None and call.method == "HEAD")
+            if http.their_state is h11.SEND_BODY:
+                self._drain(channel)
             if close or http.our_state is not h11.DONE:
                 return
             http.start_next_cycle()
             first = time.monotonic() + IDLE_SECONDS
 
-    def _trace(self) -> str:
-        return identifiers.new_trace_number(self._region, int(time.time()))
+    def _drain(self, channel: tls.Channel) -> None:
+        """Takes a little of what a caller still sends, so that the answer reaches it before the connection ends."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for _ in range(64):
+            if not channel.receive(65536, deadline):
+                return
 
     def _read(self, http: h11.Connection, channel: tls.Channel, deadline: float) -> Call | None:
         """TRN-7, TRN-8: announced lengths are refused before the body is read, others at the cap."""
@@ -205,19 +217,23 @@ class Server:
             traceback.print_exc(file=sys.stderr)  # our own fault; the body tells nothing of it (TRN-11)
             raise Problem("internal") from None
 
-    def _send(self, http: h11.Connection, channel: tls.Channel, reply: Reply, close: bool) -> None:
+    def _send(
+        self, http: h11.Connection, channel: tls.Channel, reply: Reply, trace: str, close: bool, bodiless: bool
+    ) -> None:
         deadline = time.monotonic() + SEND_SECONDS
         headers = [
             ("content-type", reply.media_type),
             ("content-length", str(len(reply.body))),
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
+            ("comity-trace", trace),
         ]
         names = {name for name, _ in reply.headers}
         headers = [pair for pair in headers if pair[0] not in names] + list(reply.headers)
         if close:
             headers.append(("connection", "close"))
         data = http.send(h11.Response(status_code=reply.status, headers=headers)) or b""
-        data += http.send(h11.Data(data=reply.body)) or b""
+        if reply.body and not bodiless:
+            data += http.send(h11.Data(data=reply.body)) or b""
         data += http.send(h11.EndOfMessage()) or b""
         channel.send(data, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,6 +156,11 @@ def read_entry(found: StatusList | None, tombstones: Mapping[int, int], index: i
     if listed is None or found is None:
         raise refused
     return Reading(listed, found.as_of, False)
+
+
+def payload_digest(found: StatusList) -> bytes:
+    """What evidence of a list is over (9.1)."""
+    return hashlib.sha256(unb64url(found.token.split(".")[1])).digest()
 
 
 # --- issuing ---

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .strict import b64url
+from .strict import b64url, unb64url
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS tombstone (uri TEXT, idx INTEGER, value INTEGER, PRIM
 CREATE TABLE IF NOT EXISTS permit (number TEXT PRIMARY KEY, id_number TEXT, body TEXT);
 CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, permit TEXT, value INTEGER, exp INTEGER);
 CREATE TABLE IF NOT EXISTS replay (iss TEXT, jti TEXT, digest TEXT, answer TEXT, until INTEGER, PRIMARY KEY (iss, jti));
-CREATE TABLE IF NOT EXISTS record (n INTEGER PRIMARY KEY, previous TEXT, line TEXT);
+CREATE TABLE IF NOT EXISTS record (n INTEGER PRIMARY KEY, link TEXT, line TEXT);
 """
 
 
@@ -80,7 +80,8 @@ class Store:
     def record(self, line: dict[str, Any]) -> None:
         """REC-1, REC-2: salted digests and no names; one chain without gaps. Call it inside the transaction."""
         with self.transaction() as database:
-            last = database.execute("SELECT n, previous, line FROM record ORDER BY n DESC LIMIT 1").fetchone()
-            before = b64url(hashlib.sha256((last[1] + last[2]).encode()).digest()) if last else ""
-            n = last[0] + 1 if last else 1
-            database.execute("INSERT INTO record VALUES (?, ?, ?)", (n, before, json.dumps(line, sort_keys=True)))
+            last = database.execute("SELECT n, link FROM record ORDER BY n DESC LIMIT 1").fetchone()
+            n, before = (last[0] + 1, unb64url(last[1])) if last else (1, bytes(32))
+            text = json.dumps(line, sort_keys=True)
+            link = hashlib.sha256(before + hashlib.sha256(text.encode()).digest()).digest()
+            database.execute("INSERT INTO record VALUES (?, ?, ?)", (n, b64url(link), text))

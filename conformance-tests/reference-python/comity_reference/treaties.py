@@ -17,6 +17,8 @@ from .store import Store
 from .strict import Refused, b64url
 from .trust import Federation
 
+_FINAL = ("trust.not-a-member", "trust.not-listed", "trust.removed", "trust.authority")
+
 
 class Treaties:
     def __init__(self, store: Store, me: str, key: SigningKey) -> None:
@@ -55,15 +57,31 @@ class Treaties:
             listed.append({"id": name, "version": version, "digest": digest, "state": state})
         return listed
 
-    def published(self) -> dict[str, Any]:
-        rows = self._store.rows("SELECT document FROM agreement WHERE state = 'adopted' ORDER BY id, version")
+    def index(self) -> dict[str, Any]:
+        """What `/agreements` says (11.6): an index, and withdrawals as signed."""
+        index = []
+        for held in self.book().adopted:
+            contents = plain(dict(held.agreement.contents))
+            names = ("title", "effective_from", "effective_until")
+            line = {name: contents[name] for name in names if name in contents} | held.agreement.reference
+            line["parties"] = [
+                {name: one[name] for name in ("entity", "region", "name")} for one in contents["parties"]
+            ]
+            line["path"] = f"/agreements/{held.agreement.id}/{held.agreement.version}"
+            index.append(line)
         tokens = [row[0] for row in self._store.rows("SELECT token FROM withdrawal")]
-        return {"agreements": [json.loads(row[0]) for row in rows], "withdrawals": tokens}
+        return {"agreements": index, "withdrawals": tokens}
+
+    def signed(self, agreement_id: str, version: str | None) -> str | None:
+        """One adopted version as it was signed, or the newest."""
+        found = [held for held in self.book().adopted if held.agreement.id == agreement_id]
+        found = [held for held in found if version in (None, str(held.agreement.version))]
+        return max(found, key=lambda held: held.agreement.version).document if found else None
 
     # --- proposals (4.8) ---
 
-    def receive(self, document: str, sender: str | None, federation: Federation) -> Agreement:
-        """AGR-21. Signatures of one text are collected; with the last one it is adopted."""
+    def receive(self, document: str, federation: Federation) -> bool:
+        """AGR-21. Signatures of one text are collected, whoever brings them; true once it is adopted or nothing was new."""
         try:
             agreement, signers = agreements.read_proposal(document, federation)
         except Refused as error:
@@ -73,15 +91,25 @@ class Treaties:
                 "jws.party-signed-twice",
             )
             slug = "malformed-request" if malformed else "proposal-refused"
-            raise Problem(slug, f"{error.rule} {error.detail}".strip()) from error
-        if agreement.party(self._me) is None or (sender is not None and agreement.party(sender) is None):
+            if error.rule == "agreement.party-not-active" and error.detail not in _FINAL:
+                slug = "not-ready"
+            raise Problem(slug, error.detail, rule=error.rule) from error
+        if agreement.party(self._me) is None:
             raise Problem("proposal-refused", "not a party")
         if not signers:
             raise Problem("proposal-refused", "nobody has signed")
         several = jws.read_several(document, agreements.TYP)
         received = {one.header.kid: one.received for one in several.signatures}
-        self._merge(agreement, several.octets, received, federation)
-        return agreement
+        query = "SELECT 1 FROM agreement WHERE id = ? AND version = ? AND digest <> ?"
+        rival = self._store.row(query, agreement.id, agreement.version, agreement.digest)
+        if rival and len(signers) < len(agreement.parties):
+            raise Problem("proposal-refused", "another text of this version is here", rule="agreement.other-text")
+        before = self._store.row("SELECT document FROM agreement WHERE digest = ?", agreement.digest)
+        merged = self._merge(agreement, several.octets, received, federation)
+        if rival:
+            raise Problem("proposal-refused", "two texts of one version are void", rule="agreement.void")
+        nothing_new = before is not None and json.loads(before[0]) == merged
+        return nothing_new or len(merged["signatures"]) == len(agreement.parties)
 
     def _merge(
         self, agreement: Agreement, octets: bytes, received: Mapping[str, dict[str, str]], federation: Federation
