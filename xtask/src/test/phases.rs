@@ -74,6 +74,11 @@ pub(super) const PHASES: &[Phase] = &[
         run: suite,
     },
     Phase {
+        name: "reference",
+        does: "the second implementation, in Python, passes the suite and deals with this node both ways",
+        run: reference,
+    },
+    Phase {
         name: "audit",
         does: "licences, banned crates, sources, advisories",
         run: audit::run,
@@ -294,6 +299,31 @@ fn suite(machine: &mut Machine) -> Outcome<Ending> {
         .arg(format!("'{}' adapter", target.display()));
     process::run(&mut run, machine.deadline)?;
     Ok(done())
+}
+
+/// Independent code: what it finds wrong is wrong in the text, in the suite or in one of the two.
+fn reference(machine: &mut Machine) -> Outcome<Ending> {
+    let python = match machine.python() {
+        Ok(python) => python,
+        Err(reason) => return Ok(Ending::Skipped(reason)),
+    };
+    let judge = machine.built("comity-conformance")?;
+    let mut script = std::process::Command::new(python);
+    script
+        .current_dir(&machine.root)
+        .arg("conformance-tests/reference-python/run.py")
+        .arg("--comity-target")
+        .arg(judge.with_file_name("examples").join("comity-target"))
+        .arg("--comity")
+        .arg(judge.with_file_name("comity"))
+        .arg("--comity-conformance")
+        .arg(judge)
+        .arg("--venv")
+        .arg(machine.kept("reference-venv"));
+    let (result, lines) = process::run_read(&mut script, machine.deadline);
+    result?;
+    let summary = lines.iter().rev().find(|line| line.starts_with("reference: "));
+    Ok(Ending::Passed(summary.cloned().unwrap_or_default()))
 }
 
 #[cfg(test)]
