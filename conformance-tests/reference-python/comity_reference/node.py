@@ -344,7 +344,6 @@ class Node:
         self.trust.learn([self.configuration()], now())  # its own word it need not fetch
         for peer in self.treaties.peers():
             if entity in (None, peer):
-                self._fetch_withdrawals(peer)
                 for uri in self._lists_of(peer):
                     self.office.fetch_list(uri)
 
@@ -357,20 +356,6 @@ class Node:
             return list(dict.fromkeys([*held, *(uri for uri in named if county.lies_here(uri))]))[:256]
         except (FetchError, Refused, KeyError, TypeError, AttributeError):
             return held
-
-    def _fetch_withdrawals(self, peer: str) -> None:
-        """What a party publishes (11.6); a hint brings it sooner."""
-        try:
-            published = strict.parse(self.client.fetch(f"{peer}/agreements").encode("ascii"), "json")
-            tokens = published.get("withdrawals", [])
-        except (FetchError, Refused, AttributeError):
-            return
-        picture = self.trust.picture(now())
-        for token in tokens:
-            try:
-                self.treaties.accept_withdrawal(token, picture)
-            except (Refused, ValueError, TypeError, AttributeError, IndexError):
-                continue
 
     def sign(self, reference: dict[str, Any]) -> None:
         agreement, document = self.treaties.sign(reference, self.trust.picture(now()))
