@@ -18,6 +18,7 @@ use crate::class::Class;
 use crate::pattern::Pattern;
 use crate::requirements::Requirements;
 use crate::scene::{Scene, Trace};
+use crate::target::file::TargetFile;
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
 use crate::world::person::day;
@@ -98,42 +99,25 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         done: BTreeMap::new(),
         stale: Vec::new(),
         expected: 0,
+        bail: args.bail,
+        over: false,
     };
+    // An authority is another target than a county: each has a scene of its own. A twin is of the class of its case.
+    let (of_authority, of_county): (Vec<_>, Vec<_>) = in_order(&chosen)
+        .into_iter()
+        .partition(|case| case.class == Class::Authority);
     runtime()?.block_on(async {
         let mut quiet = |_: &str| {};
-        let mut scene = stage::set(&args.dir, &file, plan, &mut quiet).await?;
-        record.line_about_target(&scene.target)?;
-        for case in in_order(&chosen) {
-            let asked_for = chosen.iter().any(|one| one.name == case.name);
-            let of_twin = case.twin.and_then(|twin| run.done.get(twin));
-            let outcome = match beforehand(case, of_twin, &file) {
-                Some(verdict) => Outcome::unplayed(verdict),
-                None => {
-                    let mut outcome = play(&mut scene, case).await;
-                    outcome.verdict = beside_twin(case, of_twin, outcome.verdict);
-                    outcome
-                }
-            };
-            let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
-            if asked_for {
-                run.count(case, &outcome.verdict, &standing);
-                record.case(case, &outcome, &standing, &run.tally)?;
-            }
-            let ends = asked_for
-                && standing == Counts::AsItIs
-                && !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
-            run.done.insert(case.name.to_owned(), outcome.verdict);
-            if args.bail && ends {
-                break;
-            }
+        if !of_county.is_empty() {
+            let scene = stage::set(&args.dir, &file, plan.clone(), &mut quiet).await?;
+            run.play(scene, &of_county, &chosen, &file, &mut record).await?;
         }
-        let leaks = scene.leaks();
-        let stopped = scene.program.stop().await;
-        record.program_ended(
-            &leaks,
-            stopped.err().map(|fault| fault.to_string()),
-            &mut run.stale,
-        )
+        if !of_authority.is_empty() && !run.over {
+            let scene = stage::set_authority(&args.dir, &file, plan, &mut quiet).await?;
+            run.play(scene, &of_authority, &chosen, &file, &mut record)
+                .await?;
+        }
+        Ok::<_, Failure>(())
     })?;
     for entry in &file.expected_failures {
         if find(&entry.case).is_none() {
@@ -150,9 +134,57 @@ struct Run {
     done: BTreeMap<String, Verdict>,
     stale: Vec<String>,
     expected: usize,
+    bail: bool,
+    /// Stopped at a case that was not as it should be.
+    over: bool,
 }
 
 impl Run {
+    /// Plays these cases in one scene, and ends it.
+    async fn play(
+        &mut self,
+        mut scene: Scene,
+        cases: &[&'static Case],
+        chosen: &[&'static Case],
+        file: &TargetFile,
+        record: &mut Record<'_>,
+    ) -> Result<(), Failure> {
+        record.line_about_target(&scene.target)?;
+        for case in cases {
+            let asked_for = chosen.iter().any(|one| one.name == case.name);
+            let of_twin = case.twin.and_then(|twin| self.done.get(twin));
+            let outcome = match beforehand(case, of_twin, file) {
+                Some(verdict) => Outcome::unplayed(verdict),
+                None => {
+                    let mut outcome = play(&mut scene, case).await;
+                    outcome.verdict = beside_twin(case, of_twin, outcome.verdict);
+                    outcome
+                }
+            };
+            let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
+            if asked_for {
+                self.count(case, &outcome.verdict, &standing);
+                record.case(case, &outcome, &standing, &self.tally)?;
+            }
+            let ends = asked_for
+                && standing == Counts::AsItIs
+                && !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+            self.done.insert(case.name.to_owned(), outcome.verdict);
+            if self.bail && ends {
+                self.over = true;
+                break;
+            }
+        }
+        let leaks = scene.leaks();
+        let stopped = scene.program.stop().await;
+        scene.world.close().await;
+        record.program_ended(
+            &leaks,
+            stopped.err().map(|fault| fault.to_string()),
+            &mut self.stale,
+        )
+    }
+
     fn count(&mut self, case: &Case, verdict: &Verdict, standing: &Counts) {
         match standing {
             Counts::AsItIs => self.tally.count(verdict),
@@ -196,6 +228,8 @@ mod tests {
             done: BTreeMap::new(),
             stale: Vec::new(),
             expected: 0,
+            bail: false,
+            over: false,
         };
         let case = crate::cases::all()[0];
         verdicts

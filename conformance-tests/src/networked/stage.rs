@@ -91,6 +91,49 @@ pub(crate) fn read(folder: &Path) -> Result<(TargetFile, Plan), StageError> {
     Ok((file, plan))
 }
 
+/// Opens the world and starts the target as an anchor of its own, for the class authority. What the scene knows as its target is the
+/// authority; no county of the world is taken in.
+pub(crate) async fn set_authority(
+    folder: &Path,
+    file: &TargetFile,
+    plan: Plan,
+    step: &mut (dyn FnMut(&str) + Send),
+) -> Result<Scene, StageError> {
+    empty_store(folder)?;
+    let world = World::start(plan)?;
+    let limit = Duration::from_secs(file.target.timeout_seconds);
+    let mut program = Program::start(&file.target.program, folder, limit)?;
+    let start = Act::Start(Start {
+        role: Role::Authority,
+        region: world.plan.region.clone(),
+        environment: "SANDBOX".to_owned(),
+        store: STORE.to_owned(),
+        anchor: None,
+        roots: "roots.pem".to_owned(),
+        residents: None,
+        superior: None,
+    });
+    let started: Started = done(&mut program, start).await?;
+    step("the authority has started");
+    let target = Target::authority(&started.application, started.anchor.as_ref())?;
+    step("its configuration holds by the anchor file");
+    let mut scene = Scene::new(world, target, program, file.target.patience_seconds);
+    let answered = scene.anybody().get(crate::world::authority::WELL_KNOWN).await;
+    listens("public", &scene.target.entity, answered.map(|_| ()))?;
+    step("its public listener answers");
+    scene.begin();
+    Ok(scene)
+}
+
+/// A target begins new and empty.
+fn empty_store(folder: &Path) -> Result<(), StageError> {
+    let store = folder.join(STORE);
+    if store.exists() {
+        std::fs::remove_dir_all(&store).map_err(|e| StageError::Store(store.display().to_string(), e))?;
+    }
+    std::fs::create_dir_all(&store).map_err(|e| StageError::Store(store.display().to_string(), e))
+}
+
 /// Opens the world, starts the target, takes it in. `step` is told of each step that is done.
 pub(crate) async fn set(
     folder: &Path,
@@ -98,11 +141,7 @@ pub(crate) async fn set(
     plan: Plan,
     step: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Scene, StageError> {
-    let store = folder.join(STORE);
-    if store.exists() {
-        std::fs::remove_dir_all(&store).map_err(|e| StageError::Store(store.display().to_string(), e))?;
-    }
-    std::fs::create_dir_all(&store).map_err(|e| StageError::Store(store.display().to_string(), e))?;
+    empty_store(folder)?;
     plan.write_residents(folder)?;
     let world = World::start(plan)?;
     step("the world is up");

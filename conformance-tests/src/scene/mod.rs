@@ -5,6 +5,7 @@
 //! feature never passes for a defect, nor for its absence.
 
 mod agreements;
+mod desk;
 mod expect;
 mod look_up;
 mod presented;
@@ -24,6 +25,7 @@ use crate::world::county::County;
 use crate::world::person::Person;
 use crate::world::server::Site;
 
+pub(crate) use self::desk::{grease, line_of};
 #[allow(unused_imports, reason = "cases name it")]
 pub(crate) use self::look_up::Question;
 pub(crate) use self::presented::Shown;
@@ -89,6 +91,7 @@ pub(crate) struct Scene {
     next_lapsed: usize,
     next_county: [usize; 3],
     next_agreement: usize,
+    next_applicant: usize,
     shared: Vec<Partner>,
     turn: usize,
 }
@@ -119,6 +122,7 @@ impl Scene {
             // Counties of the target's own province, of the other one, and of the spare: handed out from these places on.
             next_county: Self::first_counties(),
             next_agreement: 1,
+            next_applicant: 0,
             shared: Vec::new(),
             turn: 0,
         }

@@ -112,6 +112,35 @@ impl Target {
         })
     }
 
+    /// Reads what an anchor says of itself, by the anchor file that was given by hand. It has no region, one door, no pins; in place of a
+    /// county's metadata stands the anchor file.
+    pub(crate) fn authority(application: &str, anchor: Option<&Value>) -> Result<Self, TargetError> {
+        let form = |what: &str| TargetError::Form(what.to_owned());
+        let anchor = anchor.ok_or_else(|| form("an authority gives its `anchor` file too"))?;
+        let claims = claims_of(application).ok_or_else(|| form("not a compact JWS with JSON claims"))?;
+        if verifies(application, &anchor["jwks"]) != Some(true) {
+            return Err(TargetError::Signature);
+        }
+        for member in ["iss", "sub"] {
+            if claims[member] != anchor["entity"] {
+                return Err(TargetError::Member {
+                    member: if member == "iss" { "iss" } else { "sub" },
+                    found: claims[member].to_string(),
+                    expected: anchor["entity"].to_string(),
+                });
+            }
+        }
+        let entity = anchor["entity"].as_str().unwrap_or_default().to_owned();
+        Ok(Self {
+            federation: entity.clone(),
+            entity,
+            region: String::new(),
+            jwks: anchor["jwks"].clone(),
+            metadata: anchor.clone(),
+            pins: Vec::new(),
+        })
+    }
+
     /// What its superior states of it.
     pub(crate) fn as_member(&self) -> Member {
         Member {

@@ -139,6 +139,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Closes every door, and returns when its ports are free for another world.
+    pub(crate) async fn close(&mut self) {
+        for door in self.doors.drain(..) {
+            door.abort();
+            // It ends as told to, or had ended before.
+            let _ = door.await;
+        }
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.doors.iter().for_each(JoinHandle::abort);

@@ -1,5 +1,5 @@
 //! `comity authority serve`: shows what was signed at the desk, one origin per folder. Holds no key. A command at the desk replaces the
-//! state file; it is looked at again four times a second, so that a suspension is served at once and without a restart.
+//! state file; it is looked at again ten times a second, so that a suspension is served at once and without a restart.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::system::SystemClock;
 use crate::wiring;
 
 /// How often the state file is looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// `DIR/serve.toml`.
 #[derive(Debug, Deserialize, Serialize)]

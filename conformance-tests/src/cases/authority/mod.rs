@@ -2,5 +2,9 @@
 
 use super::Case;
 
+mod applications;
+mod members;
+mod publication;
+
 /// One line for each file.
-pub(super) const THEMES: &[&[Case]] = &[];
+pub(super) const THEMES: &[&[Case]] = &[applications::CASES, members::CASES, publication::CASES];

@@ -122,6 +122,7 @@ async fn fetch_gives_the_statement_on_a_member_and_the_own_configuration() {
     serving.stop().await;
 }
 
+// TRU-33
 #[tokio::test]
 async fn fetch_and_list_refuse_in_the_error_form() {
     let (_, serving) = serve("authority-errors", &anchor().await).await;

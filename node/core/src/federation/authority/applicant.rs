@@ -96,7 +96,7 @@ impl Applicant {
 
     fn lifetime(&self, max: i64) -> Result<(), EnrolError> {
         let seconds = self.claims.exp.since(self.claims.iat);
-        if seconds > max {
+        if seconds <= 0 || seconds > max {
             Err(EnrolError::Lifetime { seconds, max })
         } else {
             Ok(())

@@ -79,8 +79,8 @@ pub enum EnrolError {
         /// When.
         exp: UnixSeconds,
     },
-    /// Lives too long.
-    #[error("有效期 {seconds} 秒,超过上限 {max} 秒 / lives longer than allowed")]
+    /// Lives too long, or not at all.
+    #[error("有效期 {seconds} 秒,应在 1 至 {max} 秒之间 / must live from 1 to {max} seconds, not {seconds}")]
     Lifetime {
         /// `exp` − `iat`.
         seconds: i64,

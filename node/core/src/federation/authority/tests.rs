@@ -142,7 +142,7 @@ async fn a_tls_key_or_federation_key_of_another_is_refused() {
 async fn each_rule_of_a_configuration_refuses_with_its_own_reason() {
     type Change = fn(&mut Desk);
     type Reason = fn(&EnrolError) -> bool;
-    let cases: [(Change, Reason); 14] = [
+    let cases: [(Change, Reason); 15] = [
         (
             |d| d.node()["environment"] = json!("PRODUCTION"),
             |e| {
@@ -198,6 +198,14 @@ async fn each_rule_of_a_configuration_refuses_with_its_own_reason() {
         (
             |d| d.configuration["exp"] = json!(NOW + 11 * 86_400),
             |e| matches!(e, EnrolError::Lifetime { .. }),
+        ),
+        (
+            |d| {
+                // Not ended yet, and never begun.
+                d.configuration["iat"] = json!(NOW + 30);
+                d.configuration["exp"] = json!(NOW + 30);
+            },
+            |e| matches!(e, EnrolError::Lifetime { seconds: 0, .. }),
         ),
         (
             |d| d.configuration["comity_state"] = json!("active"),
