@@ -6,6 +6,7 @@ mod attestations;
 mod look_up;
 mod replay;
 mod requests;
+mod transport;
 
 /// One line for each file.
 pub(super) const THEMES: &[&[Case]] = &[
@@ -13,4 +14,5 @@ pub(super) const THEMES: &[&[Case]] = &[
     requests::CASES,
     replay::CASES,
     attestations::CASES,
+    transport::CASES,
 ];
