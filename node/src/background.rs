@@ -12,6 +12,7 @@ use comity_node_core::Node;
 use comity_node_core::attestations::issue_missing::issue_missing;
 use comity_node_core::attestations::status_publication::publish;
 use comity_node_core::audit::sign_head::sign_head;
+use comity_node_core::federation::agreements::expire_proposals;
 use comity_node_core::federation::deliver;
 use comity_node_core::federation::own_configuration::{self, Publishing};
 use comity_node_core::federation::refresh::{self, Scope};
@@ -254,6 +255,11 @@ impl Running {
             .await
         {
             tracing::error!(error = %chain(&error), "what has ended was not forgotten");
+        }
+        match expire_proposals(&self.node).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "proposals that nobody signed here were forgotten"),
+            Err(error) => tracing::error!(error = %chain(&error), "proposals were not looked through"),
         }
         if let Err(error) = sign_head(&self.node).await {
             tracing::error!(error = %chain(&error), "the head of the record was not signed");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use comity_spec::ids::{AgreementId, EntityId, OfficerId, PermitNumber, RegionPrefix};
+use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber, RegionPrefix};
 use comity_spec::time::LocalDate;
 
 /// Comity 互认 · 居住证跨省互通互认节点 / a node of the federation that recognises residence permits
@@ -188,11 +188,29 @@ pub(crate) enum AgreementCommand {
     /// 提出协议文本 (JSON) 并签署 / propose a text (JSON) and sign it
     Propose { file: PathBuf },
     /// 签署收到的文本 / sign a text received
-    Sign { id: AgreementId, version: u32 },
+    Sign {
+        id: AgreementId,
+        version: u32,
+        /// 所阅文本的摘要，见 agreement show / digest of the text that was read, as agreement show prints it
+        #[arg(long)]
+        digest: Digest,
+    },
+    /// 弃置待签提案 / discard a proposal that waits
+    Discard {
+        id: AgreementId,
+        version: u32,
+        digest: Digest,
+    },
     /// 列出 / list
     List,
     /// 显示一份 / show one
-    Show { id: AgreementId, version: Option<u32> },
+    Show {
+        id: AgreementId,
+        version: Option<u32>,
+        /// 同一版本有多个文本时，指明一个 / which text, where several of one version wait
+        #[arg(long)]
+        digest: Option<Digest>,
+    },
     /// 退出 / withdraw
     Withdraw {
         id: AgreementId,

@@ -1,13 +1,13 @@
-//! `agreement propose|sign|list|show|withdraw|receive|export|example`.
+//! `agreement propose|sign|discard|list|show|withdraw|receive|export|example`.
 
 use std::path::Path;
 
 use comity_node_core::federation::agreements::{
-    AgreementSummary, demo_agreement, list as list_all, propose as propose_agreement, receive_proposal,
-    sign as sign_agreement, withdraw as withdraw_agreement,
+    AgreementSummary, demo_agreement, discard as discard_proposal, list as list_all, pinned_keys,
+    propose as propose_agreement, receive_proposal, sign as sign_agreement, withdraw as withdraw_agreement,
 };
 use comity_spec::agreement::{Agreement, Party};
-use comity_spec::ids::{AgreementId, EntityId};
+use comity_spec::ids::{AgreementId, Digest, EntityId};
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 use comity_verifier::trust::County;
@@ -34,9 +34,13 @@ pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply
 }
 
 /// Signs a text that was received.
-pub(super) async fn sign(running: &Running, id: &AgreementId, version: u32) -> Result<AdminReply, Refused> {
-    let summary = find(running, id, Some(version)).await?;
-    let row = sign_agreement(&running.node, id, version, &summary.row.digest).await?;
+pub(super) async fn sign(
+    running: &Running,
+    id: &AgreementId,
+    version: u32,
+    digest: &Digest,
+) -> Result<AdminReply, Refused> {
+    let row = sign_agreement(&running.node, id, version, digest).await?;
     running.use_view().await;
     running.work.notify_one();
     Ok(AdminReply::done(
@@ -48,6 +52,20 @@ pub(super) async fn sign(running: &Running, id: &AgreementId, version: u32) -> R
     ))
 }
 
+/// Discards a text that waits.
+pub(super) async fn discard(
+    running: &Running,
+    id: &AgreementId,
+    version: u32,
+    digest: &Digest,
+) -> Result<AdminReply, Refused> {
+    discard_proposal(&running.node, id, version, digest).await?;
+    Ok(AdminReply::done(
+        format!("已弃置 {id} 第 {version} 版的提案 / the proposal is discarded\n摘要 digest {digest}"),
+        json!({ "id": id, "version": version, "digest": digest }),
+    ))
+}
+
 /// Lists all versions.
 pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
     let all = list_all(&running.node).await?;
@@ -55,10 +73,11 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
     let mut data = Vec::new();
     for one in &all {
         text.push_str(&format!(
-            "{} 第 {} 版  {:?}  {}  {}\n",
+            "{} 第 {} 版  {:?}  {}  {}  {}\n",
             one.row.id,
             one.row.version,
             one.row.state,
+            one.row.digest,
             if one.in_force {
                 "生效中 in force"
             } else {
@@ -79,15 +98,42 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
     Ok(AdminReply::done(text, json!(data)))
 }
 
-/// Shows one version, the newest unless one is named.
+/// Shows one version, the newest unless one is named: its digest, which is what an officer signs, the keys that it pins, and the text.
 pub(super) async fn show(
     running: &Running,
     id: &AgreementId,
     version: Option<u32>,
+    digest: Option<&Digest>,
 ) -> Result<AdminReply, Refused> {
-    let one = find(running, id, version).await?;
-    let text = serde_json::to_string_pretty(&one.agreement)?;
-    let data = serde_json::to_value(&one.agreement)?;
+    let one = find(running, id, version, digest).await?;
+    let pinned = pinned_keys(&running.node, &one.agreement).await?;
+    let mut text = format!(
+        "{} 第 {} 版  {:?}\n摘要 digest {}\n",
+        one.row.id, one.row.version, one.row.state, one.row.digest
+    );
+    for pin in &pinned {
+        text.push_str(&format!(
+            "联邦密钥 federation key  {}  {}  {}\n",
+            pin.party,
+            pin.key,
+            if pin.new {
+                "新 NEW: 请与对方当面核对 / compare it with the party by another channel"
+            } else {
+                "同前一版 as in the version before"
+            }
+        ));
+    }
+    text.push_str(&serde_json::to_string_pretty(&one.agreement)?);
+    let keys: Vec<_> = pinned
+        .iter()
+        .map(|pin| json!({ "party": pin.party, "key": pin.key, "new": pin.new }))
+        .collect();
+    let data = json!({
+        "digest": one.row.digest,
+        "state": format!("{:?}", one.row.state).to_lowercase(),
+        "federation_keys": keys,
+        "agreement": one.agreement,
+    });
     Ok(AdminReply::done(text, data))
 }
 
@@ -115,7 +161,10 @@ pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply
     let taken = receive_proposal(&running.node, &bytes).await?;
     running.use_view().await;
     Ok(AdminReply::done(
-        format!("已读入，可查看后签署: comity agreement sign / taken in; read it, then sign it\n{taken:?}"),
+        format!(
+            "已读入，请先 comity agreement show 查看，再按其摘要签署 / taken in; read it with comity agreement show, then sign its \
+             digest\n{taken:?}"
+        ),
         json!({}),
     ))
 }
@@ -127,7 +176,7 @@ pub(super) async fn export(
     version: u32,
     file: &Path,
 ) -> Result<AdminReply, Refused> {
-    let one = find(running, id, Some(version)).await?;
+    let one = find(running, id, Some(version), None).await?;
     let bytes = serde_json::to_vec(&one.row.signed)?;
     crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
     Ok(AdminReply::done(
@@ -171,13 +220,31 @@ async fn find(
     running: &Running,
     id: &AgreementId,
     version: Option<u32>,
+    digest: Option<&Digest>,
 ) -> Result<AgreementSummary, Refused> {
-    let all = list_all(&running.node).await?;
-    all.into_iter()
-        .rfind(|one| one.row.id == *id && version.is_none_or(|version| one.row.version == version))
-        .ok_or_else(|| {
-            Refused(format!(
-                "没有协议 {id} 的这一版，见 comity agreement list / no such version of {id} here"
-            ))
-        })
+    let mut all = list_all(&running.node).await?;
+    all.retain(|one| {
+        one.row.id == *id
+            && version.is_none_or(|version| one.row.version == version)
+            && digest.is_none_or(|digest| one.row.digest == *digest)
+    });
+    let one = all.pop().ok_or_else(|| {
+        Refused(format!(
+            "没有协议 {id} 的这一版，见 comity agreement list / no such version of {id} here"
+        ))
+    })?;
+    let others: Vec<_> = all
+        .iter()
+        .filter(|other| other.row.version == one.row.version)
+        .map(|other| other.row.digest.to_string())
+        .collect();
+    if others.is_empty() {
+        return Ok(one);
+    }
+    Err(Refused(format!(
+        "{id} 第 {} 版有多个文本，请用 --digest 指明 / several texts of this version wait: name one by --digest\n{}\n{}",
+        one.row.version,
+        one.row.digest,
+        others.join("\n")
+    )))
 }

@@ -25,9 +25,16 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
         AdminCommand::BundleExport { file } => trust::bundle_export(running, &file).await,
         AdminCommand::BundleImport { file } => trust::bundle_import(running, &file).await,
         AdminCommand::AgreementPropose { file } => agreements::propose(running, &file).await,
-        AdminCommand::AgreementSign { id, version } => agreements::sign(running, &id, version).await,
+        AdminCommand::AgreementSign { id, version, digest } => {
+            agreements::sign(running, &id, version, &digest).await
+        }
+        AdminCommand::AgreementDiscard { id, version, digest } => {
+            agreements::discard(running, &id, version, &digest).await
+        }
         AdminCommand::AgreementList => agreements::list(running).await,
-        AdminCommand::AgreementShow { id, version } => agreements::show(running, &id, version).await,
+        AdminCommand::AgreementShow { id, version, digest } => {
+            agreements::show(running, &id, version, digest.as_ref()).await
+        }
         AdminCommand::AgreementWithdraw { id, from, reason } => {
             agreements::withdraw(running, &id, from, reason).await
         }

@@ -13,7 +13,7 @@ mod trust;
 
 use std::path::PathBuf;
 
-use comity_spec::ids::{AgreementId, EntityId, OfficerId, PermitNumber};
+use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber};
 use comity_spec::problem::ProblemType;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
@@ -40,11 +40,20 @@ pub(crate) enum AdminCommand {
     AgreementSign {
         id: AgreementId,
         version: u32,
+        /// Of the text that was read: another one is not signed.
+        digest: Digest,
+    },
+    AgreementDiscard {
+        id: AgreementId,
+        version: u32,
+        digest: Digest,
     },
     AgreementList,
     AgreementShow {
         id: AgreementId,
         version: Option<u32>,
+        #[serde(default)]
+        digest: Option<Digest>,
     },
     AgreementWithdraw {
         id: AgreementId,

@@ -72,9 +72,13 @@ pub(crate) fn agreement(command: AgreementCommand) -> Result<AdminCommand, Comma
         AgreementCommand::Propose { file } => AdminCommand::AgreementPropose {
             file: absolute(&file)?,
         },
-        AgreementCommand::Sign { id, version } => AdminCommand::AgreementSign { id, version },
+        AgreementCommand::Sign { id, version, digest } => AdminCommand::AgreementSign { id, version, digest },
+        AgreementCommand::Discard { id, version, digest } => {
+            AdminCommand::AgreementDiscard { id, version, digest }
+        }
         AgreementCommand::List => AdminCommand::AgreementList,
-        AgreementCommand::Show { id, version } => AdminCommand::AgreementShow { id, version },
+        AgreementCommand::Show { id, version, digest } => AdminCommand::AgreementShow { id, version, digest },
+
         AgreementCommand::Withdraw {
             id,
             from,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use comity_node_core::ports::Clock as _;
+use comity_spec::ids::AgreementId;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use serde_json::Value;
 
@@ -145,12 +146,29 @@ async fn agree(stage: &Stage, dir: &Path) -> Result<(), DemoError> {
         Ok(list.as_array().is_some_and(|list| !list.is_empty()))
     })
     .await?;
-    let id = proposed["id"]
+    let id: AgreementId = proposed["id"]
         .as_str()
         .unwrap_or_default()
         .parse()
         .map_err(DemoError::other)?;
-    done(signer, AdminCommand::AgreementSign { id, version: 1 }).await?;
+    // As an officer does: what is signed is the text that was read.
+    let show = AdminCommand::AgreementShow {
+        id: id.clone(),
+        version: Some(1),
+        digest: None,
+    };
+    let read = done(signer, show).await?;
+    let digest = read["digest"]
+        .as_str()
+        .unwrap_or_default()
+        .parse()
+        .map_err(DemoError::other)?;
+    let sign = AdminCommand::AgreementSign {
+        id,
+        version: 1,
+        digest,
+    };
+    done(signer, sign).await?;
     for county in [proposer, signer] {
         until(
             "协议生效 / the agreement's coming into force",

@@ -6,7 +6,7 @@
 //! agreements and withdrawals travel in bundles too. Protocol §7 (push), §11.
 
 use comity_spec::exchange::{HINTS_PATH, Hint, JOSE_JSON_MEDIA_TYPE, JOSE_MEDIA_TYPE, PROPOSALS_PATH};
-use comity_spec::ids::{AgreementId, Jti};
+use comity_spec::ids::{AgreementId, Digest, Jti};
 use comity_spec::jose::Typ;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::exchange::{HINT_LIFETIME, MAX_HINTED};
@@ -164,10 +164,12 @@ async fn send(node: &Node, item: &OutboxItem) -> Result<Sent, StoreError> {
     };
     let mut bodies = Vec::new();
     match &item.message {
-        Message::Proposal { id, version } => match proposal(node, id, *version).await? {
-            Some(body) => bodies.push((PROPOSALS_PATH, JOSE_JSON_MEDIA_TYPE, body)),
-            None => return Ok(Sent::Moot),
-        },
+        Message::Proposal { id, version, digest } => {
+            match proposal(node, id, *version, digest.as_ref()).await? {
+                Some(body) => bodies.push((PROPOSALS_PATH, JOSE_JSON_MEDIA_TYPE, body)),
+                None => return Ok(Sent::Moot),
+            }
+        }
         hint => {
             for claims in hints(node, item, hint) {
                 match signing::compact(&node.signers, Typ::Hint, &claims).await {
@@ -193,14 +195,19 @@ async fn send(node: &Node, item: &OutboxItem) -> Result<Sent, StoreError> {
     Ok(Sent::Delivered)
 }
 
-async fn proposal(node: &Node, id: &str, version: u32) -> Result<Option<Vec<u8>>, StoreError> {
+async fn proposal(
+    node: &Node,
+    id: &str,
+    version: u32,
+    digest: Option<&Digest>,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let Ok(id) = id.parse::<AgreementId>() else {
         return Ok(None);
     };
     let rows = node.store.agreements().await?;
-    let row = rows
-        .into_iter()
-        .find(|row| row.id == id && row.version == version);
+    let row = rows.into_iter().find(|row| {
+        row.id == id && row.version == version && digest.is_none_or(|digest| row.digest == *digest)
+    });
     Ok(row.map(|row| as_json(&row.signed).into_bytes()))
 }
 

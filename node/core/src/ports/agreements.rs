@@ -51,7 +51,8 @@ pub struct WithdrawalRow {
 /// Reading agreements.
 #[async_trait]
 pub trait AgreementReads: Send + Sync {
-    /// Every version of every agreement, by (id, version).
+    /// Every text of every version of every agreement, by (id, version, digest): one that was adopted or is void, and any number that
+    /// wait for signatures.
     async fn agreements(&self) -> Result<Vec<AgreementRow>, StoreError>;
     /// Every withdrawal.
     async fn withdrawals(&self) -> Result<Vec<WithdrawalRow>, StoreError>;

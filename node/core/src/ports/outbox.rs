@@ -1,7 +1,7 @@
 //! Messages to peers that wait for delivery: hints and agreement proposals. Signed anew at each attempt, since they are short-lived.
 
 use async_trait::async_trait;
-use comity_spec::ids::EntityId;
+use comity_spec::ids::{Digest, EntityId};
 use comity_spec::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub enum Message {
         id: String,
         /// Version.
         version: u32,
+        /// The digest of its text; messages queued by earlier programs name none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<Digest>,
     },
     /// We withdrew: the signed withdrawal.
     Withdrawal {

@@ -6,7 +6,7 @@
 //! fails with [`StoreError::Conflict`] and nothing of its list is done.
 
 use async_trait::async_trait;
-use comity_spec::ids::OfficerId;
+use comity_spec::ids::{AgreementId, Digest, OfficerId};
 use comity_spec::time::UnixSeconds;
 
 use super::agreements::{AgreementReads, AgreementRow, WithdrawalRow};
@@ -42,8 +42,17 @@ pub enum Write {
     PeerStatus(PeerStatusRow),
     /// A permanent status seen while its list was valid.
     Tombstone(Tombstone),
-    /// An agreement version, proposed, signed or adopted.
+    /// An agreement version, proposed, signed or adopted: refused when another text of the version was adopted.
     Agreement(Box<AgreementRow>),
+    /// A proposal is no longer waited for: refused unless it waits.
+    DiscardProposal {
+        /// Identifier.
+        id: AgreementId,
+        /// Version.
+        version: u32,
+        /// The digest of its text.
+        digest: Digest,
+    },
     /// A withdrawal.
     Withdrawal(WithdrawalRow),
     /// The answer to a request, by replay key: refused when the key is taken.

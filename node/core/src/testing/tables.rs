@@ -8,7 +8,7 @@ use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber, T
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
 
-use crate::ports::agreements::{AgreementRow, WithdrawalRow};
+use crate::ports::agreements::{AgreementRow, AgreementState, WithdrawalRow};
 use crate::ports::attestations::{Decoy, Issuance, ListId, NewStatusList, Publication, StatusListRow};
 use crate::ports::officers::{Officer, PendingAct, Session};
 use crate::ports::outbox::OutboxItem;
@@ -34,7 +34,7 @@ pub(super) struct Tables {
     pub(super) member_lists: Arc<BTreeMap<EntityId, MemberListRow>>,
     pub(super) peer_status: Arc<BTreeMap<String, PeerStatusRow>>,
     pub(super) tombstones: Arc<BTreeMap<(String, u32), Tombstone>>,
-    pub(super) agreements: Arc<BTreeMap<(AgreementId, u32), AgreementRow>>,
+    pub(super) agreements: Arc<BTreeMap<(AgreementId, u32, Digest), AgreementRow>>,
     pub(super) withdrawals: Arc<BTreeMap<(AgreementId, EntityId), WithdrawalRow>>,
     pub(super) answers: Arc<BTreeMap<(String, String), Answered>>,
     pub(super) record: Arc<Vec<RecordLine>>,
@@ -62,8 +62,14 @@ impl Tables {
             Write::MemberList(row) => self.member_list(row),
             Write::PeerStatus(row) => self.peer_status(row),
             Write::Tombstone(tombstone) => self.tombstone(tombstone),
-            Write::Agreement(row) => {
-                Arc::make_mut(&mut self.agreements).insert((row.id.clone(), row.version), *row);
+            Write::Agreement(row) => self.agreement(*row),
+            Write::DiscardProposal { id, version, digest } => {
+                let key = (id, version, digest);
+                let waits = |row: &AgreementRow| row.state == AgreementState::Proposed;
+                if !self.agreements.get(&key).is_some_and(waits) {
+                    return Err(Conflict::Missing("proposal"));
+                }
+                Arc::make_mut(&mut self.agreements).remove(&key);
                 Ok(())
             }
             Write::Withdrawal(row) => {
@@ -351,6 +357,20 @@ impl Tables {
             return Err(Conflict::Version("recognition"));
         }
         Arc::make_mut(&mut self.recognitions).insert(recognition.trace, recognition);
+        Ok(())
+    }
+
+    fn agreement(&mut self, row: AgreementRow) -> Done {
+        let rival = |other: &AgreementRow| {
+            (&other.id, other.version) == (&row.id, row.version)
+                && other.digest != row.digest
+                && other.state != AgreementState::Proposed
+        };
+        if self.agreements.values().any(rival) {
+            return Err(Conflict::Exists("agreement version"));
+        }
+        let key = (row.id.clone(), row.version, row.digest);
+        Arc::make_mut(&mut self.agreements).insert(key, row);
         Ok(())
     }
 

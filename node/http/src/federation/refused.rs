@@ -49,7 +49,7 @@ pub(super) fn proposal(error: ReceiveError) -> Response {
     let plain = || Document::new(ProblemType::ProposalRefused);
     match error {
         ReceiveError::Store(error) => store(error, "a proposal could not be taken in"),
-        ReceiveError::TooMany => answer(
+        ReceiveError::TooMany | ReceiveError::TooManyOfOne => answer(
             Document::new(ProblemType::RateLimited),
             Some(UNTIL_OFFICERS_DECIDE),
         ),

@@ -64,6 +64,10 @@ const MIGRATIONS: &[Migration] = &[
         version: 3,
         sql: include_str!("../../migrations/postgres/0003_settled_by.sql"),
     },
+    Migration {
+        version: 4,
+        sql: include_str!("../../migrations/postgres/0004_proposals.sql"),
+    },
 ];
 
 const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS store_schema (

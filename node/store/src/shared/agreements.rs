@@ -1,12 +1,13 @@
 //! Agreements in every version, and withdrawals.
 //!
-//! A version is one text: its digest never changes, signatures are only added, and it moves from proposed to adopted
-//! to void and never back. Two officers who add signatures at the same time cannot lose one another's.
+//! Of a version several texts may wait, and one is adopted: its digest never changes, signatures are only added, and it moves from
+//! proposed to adopted to void and never back. Two officers who add signatures at the same time cannot lose one another's.
 
 use async_trait::async_trait;
 use comity_node_core::ports::agreements::{AgreementReads, AgreementRow, AgreementState, WithdrawalRow};
 use comity_node_core::ports::store::{Conflict, StoreError};
 use comity_spec::agreement::SignedAgreement;
+use comity_spec::ids::{AgreementId, Digest};
 
 use super::{Conn, Store};
 use crate::Fault;
@@ -16,14 +17,18 @@ const AGREEMENT: Columns = Columns("agreement");
 const WITHDRAWAL: Columns = Columns("withdrawal");
 
 pub(super) async fn agreement(conn: &mut Conn, row: &AgreementRow) -> Result<(), Fault> {
-    let before: Option<(Vec<u8>, String, String)> =
+    let texts: Vec<(Vec<u8>, String, String)> =
         sqlx::query_as("SELECT digest, signed, state FROM agreement WHERE id = $1 AND version = $2")
             .bind(row.id.as_str())
             .bind(i64::from(row.version))
-            .fetch_optional(&mut *conn)
+            .fetch_all(&mut *conn)
             .await?;
-    if let Some((digest, signed, state)) = before {
+    for (digest, signed, state) in texts {
+        let state = AGREEMENT.agreement_state(&state)?;
         if AGREEMENT.digest(&digest)? != row.digest {
+            if state == AgreementState::Proposed {
+                continue;
+            }
             return Err(Conflict::Exists("agreement version").into());
         }
         let signed: SignedAgreement = AGREEMENT.json(signed.as_bytes())?;
@@ -31,13 +36,13 @@ pub(super) async fn agreement(conn: &mut Conn, row: &AgreementRow) -> Result<(),
             .signatures
             .iter()
             .all(|signature| row.signed.signatures.contains(signature));
-        if !kept || rank(row.state) < rank(AGREEMENT.agreement_state(&state)?) {
+        if !kept || rank(row.state) < rank(state) {
             return Err(Conflict::Version("agreement").into());
         }
     }
     sqlx::query(
         "INSERT INTO agreement (id, version, digest, signed, state, changed_at) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (id, version) DO UPDATE SET signed = excluded.signed, state = excluded.state, \
+         ON CONFLICT (id, version, digest) DO UPDATE SET signed = excluded.signed, state = excluded.state, \
          changed_at = excluded.changed_at",
     )
     .bind(row.id.as_str())
@@ -48,6 +53,26 @@ pub(super) async fn agreement(conn: &mut Conn, row: &AgreementRow) -> Result<(),
     .bind(row.changed_at.get())
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+pub(super) async fn discard(
+    conn: &mut Conn,
+    id: &AgreementId,
+    version: u32,
+    digest: &Digest,
+) -> Result<(), Fault> {
+    let done =
+        sqlx::query("DELETE FROM agreement WHERE id = $1 AND version = $2 AND digest = $3 AND state = $4")
+            .bind(id.as_str())
+            .bind(i64::from(version))
+            .bind(digest.as_bytes().to_vec())
+            .bind(agreement_state_code(AgreementState::Proposed))
+            .execute(conn)
+            .await?;
+    if done.rows_affected() == 0 {
+        return Err(Conflict::Missing("proposal").into());
+    }
     Ok(())
 }
 
@@ -83,7 +108,7 @@ impl AgreementReads for Store {
     async fn agreements(&self) -> Result<Vec<AgreementRow>, StoreError> {
         let mut conn = self.reader().await?;
         let rows: Vec<(String, i64, Vec<u8>, String, String, i64)> = sqlx::query_as(
-            "SELECT id, version, digest, signed, state, changed_at FROM agreement ORDER BY id, version",
+            "SELECT id, version, digest, signed, state, changed_at FROM agreement ORDER BY id, version, digest",
         )
         .fetch_all(&mut *conn)
         .await

@@ -59,6 +59,9 @@ async fn one(tx: &mut Tx, write: &Write) -> Result<(), Fault> {
         Write::PeerStatus(row) => trust::peer_status(&mut tx.conn, row).await,
         Write::Tombstone(stone) => trust::tombstone(&mut tx.conn, stone).await,
         Write::Agreement(row) => agreements::agreement(&mut tx.conn, row).await,
+        Write::DiscardProposal { id, version, digest } => {
+            agreements::discard(&mut tx.conn, id, *version, digest).await
+        }
         Write::Withdrawal(row) => agreements::withdrawal(&mut tx.conn, row).await,
         Write::Answer(answered) => replay::answer(tx, answered).await,
         Write::Record(line) => record::append(&mut tx.conn, line).await,

@@ -146,7 +146,39 @@ async fn agreement_versions_gather_signatures(store: &dyn Store) {
     done(store, write(&next)).await;
     done(store, write(&proposed)).await;
     done(store, write(&adopted)).await;
-    assert_eq!(store.agreements().await.unwrap(), [adopted, next]);
+    assert_eq!(store.agreements().await.unwrap(), [adopted.clone(), next.clone()]);
+    // Another text of a version may wait beside it, and goes when it is discarded; an adopted one is neither joined nor discarded.
+    let other = AgreementRow {
+        digest: Digest::of("another text"),
+        ..next.clone()
+    };
+    done(store, write(&other)).await;
+    let mut waiting = vec![next.clone(), other.clone()];
+    waiting.sort_by_key(|row| row.digest);
+    assert_eq!(store.agreements().await.unwrap()[1..], waiting);
+    let discard = |row: &AgreementRow| {
+        vec![Write::DiscardProposal {
+            id: row.id.clone(),
+            version: row.version,
+            digest: row.digest,
+        }]
+    };
+    done(store, discard(&next)).await;
+    assert_eq!(store.agreements().await.unwrap(), [adopted.clone(), other]);
+    for gone in [&next, &adopted] {
+        assert_eq!(
+            conflict(store, discard(gone)).await,
+            Conflict::Missing("proposal")
+        );
+    }
+    let rival = AgreementRow {
+        digest: Digest::of("a rival"),
+        ..adopted
+    };
+    assert_eq!(
+        conflict(store, write(&rival)).await,
+        Conflict::Exists("agreement version")
+    );
 }
 
 on_every_store!(withdrawal_is_kept_as_signed);

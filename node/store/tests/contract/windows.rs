@@ -434,6 +434,7 @@ async fn messages_wait_are_put_off_and_go(store: &dyn Store) {
         Message::Proposal {
             id: "AGR-2020-08-DEMO".to_owned(),
             version: 2,
+            digest: Some(Digest::of("text")),
         },
     );
     let three = item(3, NOW + 5, Message::ConfigurationChanged);

@@ -1,12 +1,13 @@
 //! Making, signing and ending agreements, from this party's side.
 //!
 //! A proposal is one payload that travels from party to party and collects one signature of each; whoever sees the last one
-//! adopts it. What is adopted is kept with the keys that signed, so that later rotation does it no harm. Of one version there is
-//! one text: another one is refused, and when all parties signed both, neither counts. Nothing here decides whether a county
+//! adopts it. What is adopted is kept with the keys that signed, so that later rotation does it no harm. Of one version several texts
+//! may wait, so that nobody blocks an honest one by proposing first; this county signs one of them, one is adopted, and when all
+//! parties signed another one too, neither counts. Nothing here decides whether a county
 //! *should* agree: an officer reads the text and calls [`sign`]. Protocol §5.
 
 use comity_spec::agreement::{Agreement, AgreementHeader, AgreementSignature, SignedAgreement};
-use comity_spec::ids::{AgreementId, EntityId};
+use comity_spec::ids::{AgreementId, Digest, EntityId};
 use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::time::UnixSeconds;
 use comity_verifier::agreement::VerifiedAgreement;
@@ -20,7 +21,9 @@ use crate::ports::store::{StoreError, Write};
 use crate::signing::SigningError;
 
 mod demo;
+mod discard;
 mod list;
+mod pins;
 mod propose;
 mod receive_proposal;
 mod receive_withdrawal;
@@ -30,7 +33,9 @@ mod tests;
 mod withdraw;
 
 pub use demo::demo_agreement;
+pub use discard::{DiscardError, WAITING_SECONDS, discard, expire_proposals};
 pub use list::{AgreementSummary, list};
+pub use pins::{PinnedKey, pinned_keys};
 pub use propose::{ProposeError, propose};
 pub use receive_proposal::{ProposalTaken, ReceiveError, receive_proposal};
 pub use receive_withdrawal::{ReceiveWithdrawalError, receive_withdrawal};
@@ -73,13 +78,67 @@ fn contents(row: &AgreementRow) -> Option<Agreement> {
     serde_json::from_slice(&stored::decode(&row.signed.payload)?).ok()
 }
 
-async fn row(node: &Node, id: &AgreementId, version: u32) -> Result<Option<AgreementRow>, StoreError> {
-    Ok(node
-        .store
-        .agreements()
-        .await?
+/// The texts of one version that are here.
+#[derive(Debug, Default)]
+struct Texts {
+    /// The one that was adopted, or is void.
+    settled: Option<AgreementRow>,
+    /// Those that wait for signatures.
+    waiting: Vec<AgreementRow>,
+}
+
+impl Texts {
+    async fn of(node: &Node, id: &AgreementId, version: u32) -> Result<Self, StoreError> {
+        let mut texts = Self::default();
+        for row in node.store.agreements().await? {
+            if row.id == *id && row.version == version {
+                match row.state {
+                    AgreementState::Proposed => texts.waiting.push(row),
+                    AgreementState::Adopted | AgreementState::Void => texts.settled = Some(row),
+                }
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Whether this county signed one of them, other than `but`.
+    fn signed_here(&self, node: &Node, but: &Digest) -> bool {
+        self.waiting
+            .iter()
+            .any(|row| row.digest != *but && has_signed(row, &node.identity.entity))
+    }
+
+    /// The writes that drop the texts that wait, once `adopted` is: they can never be adopted any more.
+    fn drop_but(&self, adopted: &Digest) -> impl Iterator<Item = Write> {
+        self.waiting
+            .iter()
+            .filter(move |row| row.digest != *adopted)
+            .map(discarded)
+    }
+}
+
+fn discarded(row: &AgreementRow) -> Write {
+    Write::DiscardProposal {
+        id: row.id.clone(),
+        version: row.version,
+        digest: row.digest,
+    }
+}
+
+/// Whether a party's signature is on a text. Every signature was verified before it was stored.
+fn has_signed(row: &AgreementRow, party: &EntityId) -> bool {
+    let kids: Vec<_> = row
+        .signed
+        .signatures
+        .iter()
+        .filter_map(|one| stored::kid(&one.protected))
+        .collect();
+    contents(row)
         .into_iter()
-        .find(|row| row.id == *id && row.version == version))
+        .flat_map(|agreement| agreement.parties)
+        .filter(|one| one.entity == *party)
+        .flat_map(|one| one.federation_keys)
+        .any(|key| kids.contains(&key.to_string()))
 }
 
 /// Messages to every party but ourselves.
@@ -103,10 +162,11 @@ fn item(node: &Node, peer: &EntityId, message: Message, now: UnixSeconds) -> Out
     }
 }
 
-fn proposal(agreement: &Agreement) -> Message {
+fn proposal(row: &AgreementRow) -> Message {
     Message::Proposal {
-        id: agreement.id.to_string(),
-        version: agreement.version,
+        id: row.id.to_string(),
+        version: row.version,
+        digest: Some(row.digest),
     }
 }
 
@@ -118,6 +178,8 @@ async fn adoption(
 ) -> Result<Vec<Write>, StoreError> {
     let mut keys = PartyKeys::read(node.store.as_ref()).await?;
     let mut writes: Vec<Write> = keys.remember(agreement.record().keys).into_iter().collect();
+    let texts = Texts::of(node, &row.id, row.version).await?;
+    writes.extend(texts.drop_but(&row.digest));
     writes.push(Write::Agreement(Box::new(AgreementRow {
         state: AgreementState::Adopted,
         ..row
@@ -155,8 +217,9 @@ async fn check_succession(
         return Ok(Ok(()));
     };
     let (id, version) = (agreement.id.clone(), agreement.version.saturating_sub(1));
-    let before = row(node, &id, version)
+    let before = Texts::of(node, &id, version)
         .await?
+        .settled
         .filter(|row| row.state == AgreementState::Adopted);
     Ok(match before {
         None => Err(SuccessionError::NoPredecessor { id, version }),

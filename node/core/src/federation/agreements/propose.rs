@@ -5,7 +5,7 @@ use comity_spec::ids::{AgreementId, Digest};
 use comity_spec::jose::KeyPurpose;
 use comity_verifier::agreement::{AgreementError, inspect_proposal};
 
-use super::{SuccessionError, add_own_signature, check_succession, proposal, row, to_other_parties};
+use super::{SuccessionError, Texts, add_own_signature, check_succession, proposal, to_other_parties};
 use crate::federation::load_view::as_json;
 use crate::node::Node;
 use crate::ports::agreements::{AgreementRow, AgreementState};
@@ -69,13 +69,17 @@ pub async fn propose(node: &Node, agreement: &Agreement) -> Result<AgreementRow,
         return Err(ProposeError::OwnKeyNotPinned);
     }
     let _turn = node.rebuilding.lock().await;
-    if row(node, &agreement.id, agreement.version).await?.is_some() {
+    // Others' texts of this version may wait; a second one of ours could void both.
+    let texts = Texts::of(node, &agreement.id, agreement.version).await?;
+    let payload = serde_json::to_vec(agreement)?;
+    let digest = Digest::of(&payload);
+    let same = texts.waiting.iter().any(|row| row.digest == digest);
+    if texts.settled.is_some() || same || texts.signed_here(node, &digest) {
         return Err(ProposeError::Exists {
             id: agreement.id.clone(),
             version: agreement.version,
         });
     }
-    let payload = serde_json::to_vec(agreement)?;
     let mut signed = SignedAgreement {
         payload: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&payload),
         signatures: Vec::new(),
@@ -87,13 +91,13 @@ pub async fn propose(node: &Node, agreement: &Agreement) -> Result<AgreementRow,
     let row = AgreementRow {
         id: agreement.id.clone(),
         version: agreement.version,
-        digest: Digest::of(&payload),
+        digest,
         signed,
         state: AgreementState::Proposed,
         changed_at: now,
     };
     let mut writes = vec![Write::Agreement(Box::new(row.clone()))];
-    writes.extend(to_other_parties(node, agreement, &proposal(agreement), now));
+    writes.extend(to_other_parties(node, agreement, &proposal(&row), now));
     node.store.commit("propose-agreement", writes).await?;
     Ok(row)
 }

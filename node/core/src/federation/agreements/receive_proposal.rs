@@ -1,13 +1,14 @@
 //! A proposal from another party, over the federation listener or in a file: signatures given so far, checked and merged.
 //!
 //! It proves itself: whoever brings it does not matter. Refuses a proposal of which this node is no party, contents that do not
-//! hold, a signature that does not verify, and another text of a version that is here already.
+//! hold, a signature that does not verify, another text of a version that was adopted, and more than one county's share of waiting texts.
 
 use comity_spec::agreement::SignedAgreement;
-use comity_spec::ids::{AgreementId, Digest};
+use comity_spec::ids::{AgreementId, Digest, EntityId};
 use comity_verifier::agreement::{AgreementError, Proposal, inspect_proposal, verify_bytes, verify_signed};
 
-use super::{SuccessionError, adoption, check_succession, row};
+use super::discard::{expired, has_expired};
+use super::{SuccessionError, Texts, adoption, check_succession, has_signed};
 use crate::federation::load_view::reload_agreements;
 use crate::federation::stored;
 use crate::node::Node;
@@ -16,6 +17,8 @@ use crate::ports::store::{StoreError, Write};
 
 /// Proposals that may wait here for signatures: a peer must not fill the store with texts.
 const MAX_WAITING: usize = 64;
+/// Of these, the proposals that one county alone may have waiting: it must not take the places of all others.
+const MAX_WAITING_OF_ONE: usize = 4;
 
 /// What became of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,9 @@ pub enum ReceiveError {
     /// Too many proposals wait here: this node's officers are to decide on some first.
     #[error("待处理提案过多 / {MAX_WAITING} proposals wait here already")]
     TooMany,
+    /// Too many proposals of the counties that signed this one wait here.
+    #[error("该县待处理提案已达上限 / {MAX_WAITING_OF_ONE} proposals of this county wait here already")]
+    TooManyOfOne,
     /// The store: our own.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -88,24 +94,27 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
     // It was read strictly and verified, so it has this shape.
     let mut signed: SignedAgreement =
         serde_json::from_slice(object).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    let held = row(node, &offered.agreement.id, offered.agreement.version).await?;
-    let before = held.as_ref().map_or(0, |row| row.signed.signatures.len());
-    match &held {
-        Some(row) if row.digest != offered.digest => {
-            return Err(other_text(node, row, object, &offered).await?);
+    let texts = Texts::of(node, &offered.agreement.id, offered.agreement.version).await?;
+    if let Some(settled) = &texts.settled {
+        if settled.digest != offered.digest {
+            return Err(other_text(node, settled, object, &offered).await?);
         }
-        Some(row) if row.state != AgreementState::Proposed => return Ok(ProposalTaken::Unchanged),
+        return Ok(ProposalTaken::Unchanged);
+    }
+    // A county signs one text of a version; somebody else's waits beside it.
+    let signs_another = |row: &&AgreementRow| {
+        row.digest != offered.digest && offered.signed.iter().any(|one| has_signed(row, &one.party))
+    };
+    if let Some(row) = texts.waiting.iter().find(signs_another) {
+        return Err(other_text(node, row, object, &offered).await?);
+    }
+    let held = texts.waiting.iter().find(|row| row.digest == offered.digest);
+    let before = held.map_or(0, |row| row.signed.signatures.len());
+    let mut writes = Vec::new();
+    match held {
         Some(row) => signed = merged(&row.signed, &signed),
         None => {
-            let waiting = node.store.agreements().await?;
-            if waiting
-                .iter()
-                .filter(|row| row.state == AgreementState::Proposed)
-                .count()
-                >= MAX_WAITING
-            {
-                return Err(ReceiveError::TooMany);
-            }
+            writes = room(node, &offered).await?;
             check_succession(node, &offered.agreement).await??;
         }
     }
@@ -121,9 +130,8 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
         changed_at: now,
     };
     if row.signed.signatures.len() < offered.agreement.parties.len() {
-        node.store
-            .commit("receive-proposal", vec![Write::Agreement(Box::new(row))])
-            .await?;
+        writes.push(Write::Agreement(Box::new(row)));
+        node.store.commit("receive-proposal", writes).await?;
         return Ok(ProposalTaken::Waiting);
     }
     let verified = verify_signed(&row.signed, &trust, now)?;
@@ -131,6 +139,26 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
     node.store.commit("adopt-agreement", writes).await?;
     reload_agreements(node).await?;
     Ok(ProposalTaken::Adopted)
+}
+
+/// Whether another proposal may wait here; with the writes that forget those that waited too long.
+async fn room(node: &Node, offered: &Proposal) -> Result<Vec<Write>, ReceiveError> {
+    let (now, rows) = (node.now(), node.store.agreements().await?);
+    // What this county signed waits for the others, and takes nobody's place.
+    let waiting: Vec<_> = rows
+        .iter()
+        .filter(|row| row.state == AgreementState::Proposed && !has_expired(node, row, now))
+        .filter(|row| !has_signed(row, &node.identity.entity))
+        .collect();
+    if waiting.len() >= MAX_WAITING {
+        return Err(ReceiveError::TooMany);
+    }
+    let of = |county: &EntityId| waiting.iter().filter(|row| has_signed(row, county)).count();
+    let mut signers = offered.signed.iter().map(|signer| &signer.party);
+    if signers.all(|county| of(county) >= MAX_WAITING_OF_ONE) {
+        return Err(ReceiveError::TooManyOfOne);
+    }
+    Ok(expired(node, &rows, now))
 }
 
 /// The signatures of both; of one key the one that is here.
@@ -148,7 +176,7 @@ fn merged(held: &SignedAgreement, offered: &SignedAgreement) -> SignedAgreement 
     merged
 }
 
-/// Another text of a version that is here. Refused; and when all signed both, neither holds any more.
+/// Another text of a version that was adopted, is void, or bears a signature of the same county. Refused; and when all signed both, neither holds any more.
 async fn other_text(
     node: &Node,
     row: &AgreementRow,

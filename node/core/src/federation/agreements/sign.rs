@@ -8,7 +8,7 @@ use comity_spec::jose::KeyPurpose;
 use comity_verifier::agreement::{AgreementError, inspect_proposal, verify_signed};
 
 use super::{
-    SuccessionError, add_own_signature, adoption, check_succession, proposal, row, to_other_parties,
+    SuccessionError, Texts, add_own_signature, adoption, check_succession, proposal, to_other_parties,
 };
 use crate::federation::load_view::{as_json, reload_agreements};
 use crate::node::Node;
@@ -36,6 +36,11 @@ pub enum SignError {
     /// Signed already.
     #[error("本节点已签署 / this node signed it already")]
     SignedAlready,
+    /// Another text of this version bears our signature: were both completed, neither would count.
+    #[error(
+        "本节点已签署该版本的另一文本,两者签齐则均不生效 / this node signed another text of this version: completed, both would be void"
+    )]
+    SignedAnother,
     /// Our own federation key is not pinned.
     #[error("协议未列明本节点当前的联邦密钥 / this node's federation key is not among those pinned for it")]
     OwnKeyNotPinned,
@@ -69,12 +74,22 @@ pub async fn sign(
         id: id.clone(),
         version,
     };
-    let mut row = row(node, id, version).await?.ok_or_else(unknown)?;
-    if row.digest != *digest {
-        return Err(SignError::OtherText);
+    let texts = Texts::of(node, id, version).await?;
+    if let Some(settled) = &texts.settled {
+        return Err(if settled.digest == *digest {
+            SignError::State(settled.state)
+        } else {
+            SignError::OtherText
+        });
     }
-    if row.state != AgreementState::Proposed {
-        return Err(SignError::State(row.state));
+    let row = texts.waiting.iter().find(|row| row.digest == *digest);
+    let mut row = match row {
+        Some(row) => row.clone(),
+        None if texts.waiting.is_empty() => return Err(unknown()),
+        None => return Err(SignError::OtherText),
+    };
+    if texts.signed_here(node, digest) {
+        return Err(SignError::SignedAnother);
     }
     let trust = node.view().trust.clone();
     let inspected = inspect_proposal(as_json(&row.signed).as_bytes(), &trust, now)?;
@@ -109,12 +124,7 @@ pub async fn sign(
     } else {
         vec![Write::Agreement(Box::new(row.clone()))]
     };
-    writes.extend(to_other_parties(
-        node,
-        &inspected.agreement,
-        &proposal(&inspected.agreement),
-        now,
-    ));
+    writes.extend(to_other_parties(node, &inspected.agreement, &proposal(&row), now));
     node.store.commit("sign-agreement", writes).await?;
     if last {
         reload_agreements(node).await?;

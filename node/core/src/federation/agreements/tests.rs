@@ -10,6 +10,7 @@ use comity_verifier::agreement::{AgreementError, Coverage, WithdrawalError, defe
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::exchange::{Parties, verify_hint};
 use comity_verifier::testing::{self, sign_agreement};
+use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::federation::deliver::{DeliveryResult, deliver};
@@ -27,7 +28,10 @@ struct Two {
 }
 
 async fn two() -> Two {
-    let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    on(World::new(UnixSeconds::new(NOW).unwrap()).await).await
+}
+
+async fn on(world: World) -> Two {
     let (yushan, changshan) = (world.ready("361123").await, world.ready("330822").await);
     world.peers.answer(Ok(PeerAnswer {
         status: 202,
@@ -416,4 +420,145 @@ async fn a_stranger_does_not_put_a_proposal_on_our_desk() {
     let refused = receive_proposal(&two.changshan.node, &serde_json::to_vec(&forged).unwrap()).await;
     assert!(matches!(refused, Err(ReceiveError::Agreement(_))), "{refused:?}");
     assert!(list(&two.changshan.node).await.unwrap().is_empty());
+}
+
+/// A third county, of which Changshan knows, and its key.
+async fn with_third() -> (Two, SigningKey) {
+    let mut world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    world.federation.add_county("361124", "铅山县(示例)", 0);
+    let third = world.federation.county("361124").clone();
+    world.enrol(&third).await;
+    world.serve();
+    let two = on(world).await;
+    let key = third.key(KeyPurpose::Federation);
+    (two, key)
+}
+
+/// A text between the third county and Changshan.
+fn of_third(two: &Two, key: &SigningKey, id: &str) -> Agreement {
+    let third = two.world.federation.county("361124");
+    let party = Party {
+        entity: third.entity.clone(),
+        region: third.region,
+        federation_keys: vec![testing::thumbprint(key)],
+        ..party(&two.yushan)
+    };
+    Agreement {
+        id: id.parse().unwrap(),
+        ..demo_agreement(
+            &party,
+            &self::party(&two.changshan),
+            Environment::Sandbox,
+            two.today(),
+        )
+    }
+}
+
+async fn offer(two: &Two, text: &Agreement, key: &SigningKey) -> Result<ProposalTaken, ReceiveError> {
+    let payload = serde_json::to_value(text).unwrap();
+    let signed = sign_agreement(&payload, std::slice::from_ref(key), two.yushan.node.now());
+    receive_proposal(&two.changshan.node, &serde_json::to_vec(&signed).unwrap()).await
+}
+
+#[tokio::test]
+async fn who_proposes_first_under_an_id_does_not_block_anybody() {
+    let (two, key) = with_third().await;
+    let squat = of_third(&two, &key, "AGR-EXAMPLE");
+    assert_eq!(offer(&two, &squat, &key).await.unwrap(), ProposalTaken::Waiting);
+    // The honest text of the same id and version: proposed, signed, adopted.
+    two.adopt(&two.draft()).await;
+    assert_eq!(two.coverage(&two.changshan, two.today()), Some(1));
+    let left = list(&two.changshan.node).await.unwrap();
+    assert_eq!(left.len(), 1, "what can never be adopted any more is gone");
+    let late = offer(&two, &squat, &key).await;
+    assert!(matches!(late, Err(ReceiveError::OtherText { .. })), "{late:?}");
+    assert_eq!(two.coverage(&two.changshan, two.today()), Some(1));
+}
+
+#[tokio::test]
+async fn one_county_has_four_places_and_they_are_given_back() {
+    let (two, key) = with_third().await;
+    let ids: Vec<_> = (0..5).map(|n| format!("AGR-SQUAT-{n}")).collect();
+    for id in &ids[..4] {
+        let taken = offer(&two, &of_third(&two, &key, id), &key).await.unwrap();
+        assert_eq!(taken, ProposalTaken::Waiting);
+    }
+    let fifth = of_third(&two, &key, &ids[4]);
+    let refused = offer(&two, &fifth, &key).await;
+    assert!(matches!(refused, Err(ReceiveError::TooManyOfOne)), "{refused:?}");
+    propose(&two.yushan.node, &two.draft()).await.unwrap();
+    let body = two.sent(&two.yushan).await;
+    assert_eq!(
+        receive_proposal(&two.changshan.node, &body).await.unwrap(),
+        ProposalTaken::Waiting,
+        "another county has its own places"
+    );
+    // Discarded by an officer: there is room again.
+    let one = list(&two.changshan.node).await.unwrap().pop().unwrap().row;
+    assert_eq!(one.id.to_string(), ids[3]);
+    discard(&two.changshan.node, &one.id, 1, &one.digest)
+        .await
+        .unwrap();
+    assert!(matches!(
+        discard(&two.changshan.node, &one.id, 1, &one.digest).await,
+        Err(DiscardError::Unknown { .. })
+    ));
+    assert_eq!(offer(&two, &fifth, &key).await.unwrap(), ProposalTaken::Waiting);
+    // What this county signed itself neither goes nor expires.
+    let own = list(&two.yushan.node).await.unwrap().remove(0).row;
+    assert!(matches!(
+        discard(&two.yushan.node, &own.id, 1, &own.digest).await,
+        Err(DiscardError::SignedHere)
+    ));
+    two.world.clock.advance(WAITING_SECONDS);
+    assert_eq!(expire_proposals(&two.changshan.node).await.unwrap(), 0);
+    two.world.clock.advance(1);
+    assert_eq!(expire_proposals(&two.changshan.node).await.unwrap(), 5);
+    assert_eq!(expire_proposals(&two.yushan.node).await.unwrap(), 0);
+    assert!(list(&two.changshan.node).await.unwrap().is_empty());
+    assert_eq!(list(&two.yushan.node).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_county_signs_one_text_of_a_version() {
+    let (two, key) = with_third().await;
+    let own = propose(&two.changshan.node, &two.draft()).await.unwrap();
+    let other = of_third(&two, &key, "AGR-EXAMPLE");
+    assert_eq!(offer(&two, &other, &key).await.unwrap(), ProposalTaken::Waiting);
+    let waiting = list(&two.changshan.node).await.unwrap();
+    let other = waiting.iter().find(|one| one.row.digest != own.digest).unwrap();
+    assert!(matches!(
+        sign(&two.changshan.node, &own.id, 1, &other.row.digest).await,
+        Err(SignError::SignedAnother)
+    ));
+    let mut third = two.draft();
+    third.continuation.zh = "另一文本(示例)".into();
+    assert!(matches!(
+        propose(&two.changshan.node, &third).await,
+        Err(ProposeError::Exists { .. })
+    ));
+}
+
+#[tokio::test]
+async fn an_officer_is_told_which_pinned_keys_are_new() {
+    let two = two().await;
+    let mut text = two.draft();
+    let new = |pins: &[PinnedKey]| pins.iter().filter(|pin| pin.new).cloned().collect::<Vec<_>>();
+    let node = &two.changshan.node;
+    let first = pinned_keys(node, &text).await.unwrap();
+    assert_eq!((first.len(), new(&first).len()), (2, 2));
+    two.adopt(&text).await;
+    (text.version, text.prev) = (2, Some(Digest::of("the first")));
+    assert_eq!(new(&pinned_keys(node, &text).await.unwrap()), []);
+    let another = testing::thumbprint(&testing::key("another"));
+    text.parties[0].federation_keys.push(another);
+    let found = new(&pinned_keys(node, &text).await.unwrap());
+    assert_eq!(
+        found,
+        [PinnedKey {
+            party: two.yushan.node.identity.entity.clone(),
+            key: another,
+            new: true,
+        }]
+    );
 }

@@ -145,6 +145,7 @@ async fn a_proposal_that_is_not_here_any_more_is_dropped() {
     let (world, test) = with_hint(Message::Proposal {
         id: "AGR-GONE".into(),
         version: 1,
+        digest: None,
     })
     .await;
     assert!(matches!(
