@@ -89,7 +89,7 @@ impl Agreements {
             }
         }
         for one in &set.withdrawals {
-            let from = one.withdrawal().effective_from;
+            let from = one.ends_from();
             let day = set
                 .withdrawn
                 .entry(one.withdrawal().agreement.digest)

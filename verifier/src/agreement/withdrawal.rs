@@ -79,6 +79,7 @@ pub struct VerifiedWithdrawal {
     withdrawal: Withdrawal,
     received: String,
     key: Jwk,
+    ends_from: LocalDate,
 }
 
 impl VerifiedWithdrawal {
@@ -86,6 +87,21 @@ impl VerifiedWithdrawal {
     #[must_use]
     pub const fn withdrawal(&self) -> &Withdrawal {
         &self.withdrawal
+    }
+
+    /// First day on which it ends the agreement: `effective_from`, or later where it was seen late ([`Self::first_seen`]).
+    #[must_use]
+    pub const fn ends_from(&self) -> LocalDate {
+        self.ends_from
+    }
+
+    /// Counts the notice from when a node first saw it, where that is later than its `iat` (AGR-22): what it says of its own age is
+    /// its signer's word alone.
+    #[must_use]
+    pub fn first_seen(mut self, at: UnixSeconds, agreement: &VerifiedAgreement) -> Self {
+        let counted = at.plus_saturating(-SKEW).max(self.withdrawal.iat);
+        self.ends_from = self.withdrawal.effective_from.max(earliest(agreement, counted));
+        self
     }
 
     /// The object as received.
@@ -176,16 +192,20 @@ pub(super) fn check(
     if withdrawal.iat.since(now) > SKEW {
         return Err(WithdrawalError::ClockDoubt { iat: withdrawal.iat });
     }
-    let notice = i64::from(agreement.agreement().notice_days);
-    let earliest = LocalDate::of(withdrawal.iat)
-        .plus_days(notice)
-        .unwrap_or(LocalDate::MAX);
+    let earliest = earliest(agreement, withdrawal.iat);
     if withdrawal.effective_from < earliest && !mutant!("AGR-18") {
         return Err(WithdrawalError::NoticeTooShort { earliest });
     }
     Ok(VerifiedWithdrawal {
+        ends_from: withdrawal.effective_from,
         withdrawal,
         received: token.to_owned(),
         key: Jwk::ed25519(&public),
     })
+}
+
+/// First day on which a notice given at `iat` can take effect.
+fn earliest(agreement: &VerifiedAgreement, iat: UnixSeconds) -> LocalDate {
+    let notice = i64::from(agreement.agreement().notice_days);
+    LocalDate::of(iat).plus_days(notice).unwrap_or(LocalDate::MAX)
 }

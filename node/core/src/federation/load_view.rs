@@ -149,6 +149,7 @@ fn accepted(
         key,
     }
     .accepted(agreement)
+    .map(|withdrawal| withdrawal.first_seen(row.seen_at, agreement))
 }
 
 async fn status(

@@ -44,6 +44,8 @@ pub struct WithdrawalRow {
     pub iss: EntityId,
     /// Issued at.
     pub iat: UnixSeconds,
+    /// When it was first seen here: the notice counts from then (AGR-22). Of a row that is stored already the earlier one stands.
+    pub seen_at: UnixSeconds,
     /// Compact JWS.
     pub jws: String,
 }

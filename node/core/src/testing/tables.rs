@@ -73,7 +73,15 @@ impl Tables {
                 Ok(())
             }
             Write::Withdrawal(row) => {
-                Arc::make_mut(&mut self.withdrawals).insert((row.id.clone(), row.iss.clone()), row);
+                Arc::make_mut(&mut self.withdrawals)
+                    .entry((row.id.clone(), row.iss.clone()))
+                    .and_modify(|kept| {
+                        // The same one again: when it was first seen stands.
+                        if kept.jws != row.jws {
+                            *kept = row.clone();
+                        }
+                    })
+                    .or_insert(row);
                 Ok(())
             }
             Write::Answer(answer) => self.answer(answer),

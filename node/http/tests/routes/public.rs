@@ -192,6 +192,7 @@ async fn adopted_agreements_are_shown_as_signed_and_nothing_else_is() {
         id: adopted[0].id.clone(),
         iss: leaving.entity.clone(),
         iat: now(),
+        seen_at: now(),
         jws: sign(
             &leaving.key(KeyPurpose::Federation),
             Typ::Withdrawal,

@@ -79,13 +79,14 @@ pub(super) async fn discard(
 /// A withdrawal. The same one may arrive twice; another of the same party and second is a conflict.
 pub(super) async fn withdrawal(conn: &mut Conn, row: &WithdrawalRow) -> Result<(), Fault> {
     let done = sqlx::query(
-        "INSERT INTO withdrawal (id, iss, iat, jws) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO withdrawal (id, iss, iat, jws, seen_at) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (id, iss, iat) DO UPDATE SET jws = excluded.jws WHERE withdrawal.jws = excluded.jws",
     )
     .bind(row.id.as_str())
     .bind(row.iss.as_str())
     .bind(row.iat.get())
     .bind(&row.jws)
+    .bind(row.seen_at.get())
     .execute(conn)
     .await?;
     if done.rows_affected() == 0 {
@@ -129,17 +130,18 @@ impl AgreementReads for Store {
 
     async fn withdrawals(&self) -> Result<Vec<WithdrawalRow>, StoreError> {
         let mut conn = self.reader().await?;
-        let rows: Vec<(String, String, i64, String)> =
-            sqlx::query_as("SELECT id, iss, iat, jws FROM withdrawal ORDER BY id, iss, iat")
+        let rows: Vec<(String, String, i64, String, Option<i64>)> =
+            sqlx::query_as("SELECT id, iss, iat, jws, seen_at FROM withdrawal ORDER BY id, iss, iat")
                 .fetch_all(&mut *conn)
                 .await
                 .map_err(Fault::from)?;
         rows.into_iter()
-            .map(|(id, iss, iat, jws)| {
+            .map(|(id, iss, iat, jws, seen_at)| {
                 Ok(WithdrawalRow {
                     id: WITHDRAWAL.parse(&id)?,
                     iss: WITHDRAWAL.parse(&iss)?,
                     iat: WITHDRAWAL.seconds(iat)?,
+                    seen_at: WITHDRAWAL.seconds(seen_at.unwrap_or(iat))?,
                     jws,
                 })
             })

@@ -187,11 +187,17 @@ async fn withdrawal_is_kept_as_signed(store: &dyn Store) {
         id: "AGR-2020-08-DEMO".parse().unwrap(),
         iss: entity(iss),
         iat: now(),
+        seen_at: now(),
         jws: format!("jws-{iss}"),
     };
     for iss in ["yushan", "changshan", "yushan"] {
         done(store, vec![Write::Withdrawal(row(iss))]).await;
     }
+    let again = WithdrawalRow {
+        seen_at: at(NOW + 9),
+        ..row("yushan")
+    };
+    done(store, vec![Write::Withdrawal(again)]).await;
     assert_eq!(
         store.withdrawals().await.unwrap(),
         [row("changshan"), row("yushan")]

@@ -1,8 +1,9 @@
 //! What agreements there are, for the pages and the command line.
 
-use comity_spec::agreement::{Agreement, Withdrawal};
+use comity_spec::agreement::Agreement;
 use comity_spec::ids::EntityId;
 use comity_spec::time::LocalDate;
+use comity_verifier::agreement::VerifiedWithdrawal;
 
 use super::contents;
 use crate::federation::stored;
@@ -35,12 +36,7 @@ pub async fn list(node: &Node) -> Result<Vec<AgreementSummary>, StoreError> {
     let today = LocalDate::of(node.now());
     let view = node.view();
     let me = &node.identity.entity;
-    let withdrawals: Vec<Withdrawal> = view
-        .agreements
-        .withdrawals()
-        .iter()
-        .map(|one| one.withdrawal().clone())
-        .collect();
+    let withdrawals = view.agreements.withdrawals();
     let mut summaries = Vec::new();
     for row in node.store.agreements().await? {
         let agreement = contents(&row).ok_or_else(|| StoreError::Corrupt {
@@ -69,7 +65,7 @@ pub async fn list(node: &Node) -> Result<Vec<AgreementSummary>, StoreError> {
             });
         let ending = withdrawals
             .iter()
-            .filter(|one| one.agreement.digest == row.digest);
+            .filter(|one| one.withdrawal().agreement.digest == row.digest);
         let entities = |parties: Vec<&comity_spec::agreement::Party>| -> Vec<EntityId> {
             parties.into_iter().map(|party| party.entity.clone()).collect()
         };
@@ -77,7 +73,7 @@ pub async fn list(node: &Node) -> Result<Vec<AgreementSummary>, StoreError> {
             signed: entities(signed),
             missing: entities(missing),
             in_force,
-            withdrawn_from: ending.map(|one| one.effective_from).min(),
+            withdrawn_from: ending.map(VerifiedWithdrawal::ends_from).min(),
             agreement,
             row,
         });

@@ -33,11 +33,12 @@ pub enum ReceiveWithdrawalError {
 /// [`ReceiveWithdrawalError`]; nothing was changed.
 pub async fn receive_withdrawal(node: &Node, jws: &str) -> Result<bool, ReceiveWithdrawalError> {
     let _turn = node.rebuilding.lock().await;
+    let now = node.now();
     let view = node.view();
     let named: Withdrawal = stored::claims(jws).ok_or(ReceiveWithdrawalError::Form)?;
     let agreement = view.agreements.by_digest(&named.agreement.digest);
     let agreement = agreement.ok_or(ReceiveWithdrawalError::NotHeld(named.agreement))?;
-    let verified = verify_withdrawal(jws, agreement, &view.trust, node.now())?;
+    let verified = verify_withdrawal(jws, agreement, &view.trust, now)?;
     let withdrawal = verified.withdrawal();
     let known = view
         .agreements
@@ -58,6 +59,7 @@ pub async fn receive_withdrawal(node: &Node, jws: &str) -> Result<bool, ReceiveW
         id: withdrawal.agreement.id.clone(),
         iss: withdrawal.iss.clone(),
         iat: withdrawal.iat,
+        seen_at: now,
         jws: jws.to_owned(),
     }));
     node.store.commit("receive-withdrawal", writes).await?;

@@ -562,3 +562,35 @@ async fn an_officer_is_told_which_pinned_keys_are_new() {
         }]
     );
 }
+
+// AGR-22
+#[tokio::test]
+async fn a_back_dated_withdrawal_gives_its_whole_notice_all_the_same() {
+    let two = two().await;
+    let digest = two.adopt(&two.draft()).await;
+    let day = |days| two.today().plus_days(days).unwrap();
+    let withdrawal = comity_spec::agreement::Withdrawal {
+        iss: two.yushan.node.identity.entity.clone(),
+        iat: two.yushan.node.now().plus_saturating(-30 * 86_400),
+        agreement: comity_spec::agreement::AgreementRef {
+            id: two.draft().id,
+            version: 1,
+            digest,
+        },
+        effective_from: day(1),
+        reason: reason(),
+    };
+    let jws = crate::signing::compact(&two.yushan.node.signers, Typ::Withdrawal, &withdrawal)
+        .await
+        .unwrap();
+    let node = &two.changshan.node;
+    assert!(receive_withdrawal(node, &jws).await.unwrap());
+    two.world.clock.advance(3_600);
+    assert!(!receive_withdrawal(node, &jws).await.unwrap(), "the same again");
+    for start in ["as it was received", "after a start"] {
+        assert_eq!(two.coverage(&two.changshan, day(29)), Some(1), "{start}");
+        assert_eq!(two.coverage(&two.changshan, day(30)), None, "{start}");
+        assert_eq!(list(node).await.unwrap()[0].withdrawn_from, Some(day(30)));
+        load_view(node).await.unwrap();
+    }
+}

@@ -83,6 +83,7 @@ pub async fn withdraw(
         id: id.clone(),
         iss: me.clone(),
         iat: now,
+        seen_at: now,
         jws: jws.clone(),
     };
     let mut keys = PartyKeys::read(node.store.as_ref()).await?;
