@@ -365,6 +365,16 @@ impl StatusView {
         self.lists.values()
     }
 
+    /// The addresses of lists that are or were held: of some nothing is left but tombstones.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        let held = self.lists.keys();
+        let gone = self
+            .tombstones
+            .keys()
+            .filter(|uri| !self.lists.contains_key(*uri));
+        held.chain(gone).map(AsRef::as_ref)
+    }
+
     /// The list held under an address, ended or not.
     #[must_use]
     pub fn list(&self, uri: &str) -> Option<&VerifiedStatusList> {

@@ -5,6 +5,7 @@
 
 use crate::exchange::in_flight::InFlight;
 use crate::exchange::peer_misses::PeerMisses;
+use crate::federation::receive_hint::HintedChains;
 use crate::recognition::chain_refresh::ChainRefreshes;
 use crate::recognition::challenges::Challenges;
 use crate::recognition::misses::Misses;
@@ -18,6 +19,8 @@ pub struct Live {
     pub misses: Misses,
     /// Look-ups of each peer that found nobody, and those under way.
     pub peer_misses: PeerMisses,
+    /// Chains that were fetched at a peer's word.
+    pub hinted_chains: HintedChains,
     /// Nonces that windows gave to holders' wallets.
     pub challenges: Challenges,
     /// Chains that were fetched on account of a presentation.

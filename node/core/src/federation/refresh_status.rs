@@ -9,7 +9,7 @@
 //! code that is first presented when its list has ended and the issuer is cut off must still come out red. What was written for
 //! the list before is not written again, so a refresh costs the entries that changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comity_spec::ids::EntityId;
 use comity_verifier::status_view::{
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::load_view::reload_status;
 use super::stored::Stored;
-use crate::node::Node;
+use crate::node::{Node, View};
 use crate::ports::peers::{FetchError, Fetched, MAX_OBJECT};
 use crate::ports::store::{Conflict, StoreError, Write};
 use crate::ports::trust::{PeerStatusRow, Tombstone};
@@ -31,7 +31,8 @@ mod tests;
 
 /// Path of the aggregation document under a county's public base URL.
 pub const AGGREGATION_PATH: &str = "/status-lists";
-/// Lists of one county that are fetched: 256 lists of 131,072 entries are thirty million permits.
+/// Lists of one county that are fetched, and that are ever kept: 256 lists of 131,072 entries are thirty million permits. Without it a
+/// county could name new lists for ever, and fill this node's store with what is permanent in them.
 pub const MAX_LISTS: usize = 256;
 /// Lists that are fetched at one time.
 const AT_ONCE: usize = 8;
@@ -83,6 +84,8 @@ pub enum ListResult {
     RolledBack,
     /// Another one of the same second: an alarm.
     Fork,
+    /// As many lists of its issuer are known already as may be ([`MAX_LISTS`]): an alarm.
+    TooMany,
     /// Not under the issuer's public base URL, or a token of another address or county.
     OtherAddress,
     /// The issuer is no active county now: nothing of it is fetched.
@@ -168,21 +171,22 @@ pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport
 }
 
 /// A token offered to this node, with what it should be where that is known.
-pub(super) struct Offered {
-    pub(super) issuer: Option<EntityId>,
-    pub(super) uri: Option<String>,
-    pub(super) token: Vec<u8>,
-    pub(super) etag: Option<String>,
+pub(crate) struct Offered {
+    pub(crate) issuer: Option<EntityId>,
+    pub(crate) uri: Option<String>,
+    pub(crate) token: Vec<u8>,
+    pub(crate) etag: Option<String>,
 }
 
-/// Verifies, compares and stores tokens, from the network and from bundles alike.
-pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListReport>, StoreError> {
+/// Verifies, compares and stores tokens: those that a refresh fetched, those that a case needed, and those of bundles alike.
+pub(crate) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListReport>, StoreError> {
     let _turn = node.rebuilding.lock().await;
     let began = node.now();
     let view = node.view();
     let held = node.store.peer_status().await?;
     let mut stored = Stored::read(node.store.as_ref()).await?;
     let mut reports = Vec::new();
+    let mut known = BTreeMap::new();
     for offer in offers {
         let Offered {
             issuer,
@@ -209,8 +213,10 @@ pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
             });
             continue;
         }
-        let result = match against_row(held.iter().find(|row| row.uri == list.uri()), &list, &token) {
+        let kept = held.iter().find(|row| row.uri == list.uri());
+        let result = match against_row(kept, &list, &token) {
             Some(result) => result,
+            None if !has_room(&mut known, &view, &list) => ListResult::TooMany,
             None => store(node, &view.status, &mut stored, &list, token, etag).await?,
         };
         reports.push(ListReport {
@@ -235,11 +241,35 @@ pub(super) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
         }
     }
     for report in &reports {
+        if let ListResult::TooMany = report.result {
+            tracing::error!(list = %report.uri, most = MAX_LISTS, "a county names more status lists than are kept of one");
+        }
         if let ListResult::Fork | ListResult::Stored { resurrected: 1.., .. } = report.result {
             tracing::error!(list = %report.uri, result = ?report.result, "a status list contradicts itself: raise the alarm");
         }
     }
     Ok(reports)
+}
+
+/// Whether another list of its issuer may be kept; if so, it counts as known. What was ever kept counts, as long as a tombstone of it
+/// is left.
+fn has_room(
+    known: &mut BTreeMap<EntityId, BTreeSet<String>>,
+    view: &View,
+    list: &VerifiedStatusList,
+) -> bool {
+    let of_issuer = known.entry(list.iss().clone()).or_insert_with(|| {
+        let base = view.trust.county(list.iss()).map(|county| county.public.as_str());
+        let own = |uri: &&str| {
+            let path = base.and_then(|base| uri.strip_prefix(base));
+            path.is_some_and(|path| path.starts_with('/'))
+        };
+        view.status.known().filter(own).map(str::to_owned).collect()
+    });
+    if of_issuer.contains(list.uri()) {
+        return true;
+    }
+    of_issuer.len() < MAX_LISTS && of_issuer.insert(list.uri().to_owned())
 }
 
 /// The durable floor: what is kept counts, whether or not it can still be read.

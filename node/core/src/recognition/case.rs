@@ -169,7 +169,7 @@ impl Case<'_> {
         match wanted {
             Wanted::StatusList { issuer, reference } => {
                 gathered.refreshed = true;
-                match status_refresh(self.node, &self.view, &issuer, &reference.uri).await {
+                match status_refresh(self.node, &issuer, &reference.uri).await {
                     Ok(status) => gathered.status = status,
                     Err(error) => tracing::warn!(%issuer, %error, "status list not refreshed"),
                 }

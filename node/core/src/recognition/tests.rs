@@ -28,7 +28,7 @@ use crate::ports::permits::Permit;
 use crate::ports::recognitions::RecognitionReads as _;
 use crate::ports::record::RecordReads as _;
 use crate::ports::store::{Store as _, Write};
-use crate::ports::trust::{MemberListRow, StatementRow, TrustReads as _};
+use crate::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, TrustReads as _};
 use crate::staff::Acting;
 use crate::staff::idempotency::{IdempotencyError, Keyed};
 use crate::testing::Pair;
@@ -895,4 +895,57 @@ async fn what_a_supervisor_settled_stays_in_sight_of_both() {
         show(&pair.changshan, &acting("clerk-02", Role::Clerk), &view.trace).await,
         Err(SettleError::NotFound)
     ));
+}
+
+#[tokio::test]
+async fn a_list_fetched_for_one_case_is_held_against_what_was_ever_kept() {
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let token = pair.card(&permit).await;
+    let before = pair.changshan.view();
+    let list = before.status.lists().next().unwrap().clone();
+    // Another list of the same address and second was kept, which this process does not hold.
+    let other = PeerStatusRow {
+        uri: list.uri().to_owned(),
+        iss: list.iss().clone(),
+        iat: list.iat(),
+        exp: list.exp(),
+        etag: None,
+        token: "e30.e30.AA".to_owned(),
+    };
+    pair.changshan_store
+        .commit("test", vec![Write::PeerStatus(other.clone())])
+        .await
+        .unwrap();
+    let without = || {
+        let mut view = View::clone(&before);
+        view.status = Arc::default();
+        Arc::new(view)
+    };
+    pair.changshan.view.store(without());
+    let view = shown(&pair, &scan(&token)).await;
+    assert_ne!(
+        view.decision.outcome,
+        Outcome::Recognised,
+        "two lists of one second"
+    );
+    assert_eq!(pair.changshan_store.peer_status().await.unwrap(), [other]);
+
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let token = pair.card(&permit).await;
+    pair.changshan.view.store(Arc::new(View {
+        status: Arc::default(),
+        ..View::clone(&pair.changshan.view())
+    }));
+    assert_eq!(
+        shown(&pair, &scan(&token)).await.decision.outcome,
+        Outcome::Recognised
+    );
+    let floor = pair.changshan_store.setting("clock_floor").await.unwrap();
+    assert_eq!(
+        floor,
+        Some(list.iat().to_string()),
+        "the clock may not fall behind it"
+    );
 }

@@ -269,3 +269,57 @@ async fn a_node_lists_what_it_published_and_nothing_else() {
     let lists = own_aggregation(node).await.unwrap().status_lists;
     assert_eq!(lists, vec![node.identity.entity.join("/status-lists/1")]);
 }
+
+#[tokio::test]
+async fn a_county_cannot_name_lists_for_ever() {
+    let mut f = fixture().await;
+    assert!(matches!(
+        f.serve(NOW, &CANCELLED).await,
+        ListResult::Stored { tombstones: 1, .. }
+    ));
+    let public = f
+        .test
+        .node
+        .view()
+        .trust
+        .county(&f.county.entity)
+        .unwrap()
+        .public
+        .clone();
+    let others: Vec<_> = (1..MAX_LISTS)
+        .map(|n| public.join(&format!("/other/{n}")))
+        .collect();
+    let stones = others.iter().map(|uri| {
+        Write::Tombstone(Tombstone {
+            uri: uri.clone(),
+            index: 0,
+            status: StatusValue::Cancelled,
+            seen_at: f.test.node.now(),
+        })
+    });
+    f.test.node.store.commit("test", stones.collect()).await.unwrap();
+    reload_status(&f.test.node).await.unwrap();
+    let mut claims = f.world.federation.status_claims(&f.county, &CANCELLED);
+    let more = public.join("/one/more");
+    claims["sub"] = serde_json::json!(more);
+    let key = f.county.key(comity_spec::jose::KeyPurpose::Status);
+    let token = comity_verifier::testing::sign(&key, comity_spec::jose::Typ::StatusList, &claims);
+    f.world.peers.serve(more.clone(), token);
+    let lists = Lists::Of {
+        issuer: f.county.entity.clone(),
+        uris: vec![more.clone()],
+    };
+    let reports = refresh_status(&f.test.node, &lists).await.unwrap();
+    assert_eq!(reports[0].result, ListResult::TooMany);
+    let kept = f.test.node.store.tombstones().await.unwrap();
+    assert!(kept.iter().all(|stone| stone.uri != more));
+    // A list that is known goes on.
+    assert!(matches!(
+        f.serve(
+            NOW + 60,
+            &[(7, StatusValue::Cancelled), (8, StatusValue::Cancelled)]
+        )
+        .await,
+        ListResult::Stored { tombstones: 1, .. }
+    ));
+}
