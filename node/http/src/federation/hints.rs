@@ -85,26 +85,15 @@ fn verified(node: &Node, received: &Received) -> Result<Verified<Hint>, Response
 }
 
 /// The work that a hint leads to, holding the peer's turn.
-///
-/// On a thread of its own: the compiler cannot see that this future may move between threads ("implementation of `Send` is not
-/// general enough", rust-lang/rust#110338), and a future that is driven where it was made need not.
 fn looked_into(
     node: Arc<Node>,
     hint: Verified<Hint>,
     turn: Turn,
 ) -> BoxFuture<'static, Result<HintTaken, StoreError>> {
     Box::pin(async move {
-        let runtime = tokio::runtime::Handle::current();
-        let work = tokio::task::spawn_blocking(move || {
-            let taken = runtime.block_on(receive_hint(&node, &hint));
-            drop(turn);
-            taken
-        });
-        match work.await {
-            Ok(taken) => taken,
-            // Nobody aborts it, so it panicked: that is this task's own end too.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
+        let taken = receive_hint(&node, &hint).await;
+        drop(turn);
+        taken
     })
 }
 

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 
 use crate::support::{
     CHANGSHAN, Certificate, GET_WHO, Running, SHORT, YUSHAN, ask, clock, connect, connect_as, counted_routes,
-    federation_server, limits, listed, plain_server, refused, tls_refused, trusting_client, until_closed,
+    federation_server, limits, listed, plain_server, refused, tls_refused, tls_refused_at_all,
+    trusting_client, until_closed,
 };
 
 /// Starts a federation listener that lists `certificate` as Yushan's and asks it something with that certificate.
@@ -48,7 +49,7 @@ async fn a_listed_certificate_is_let_in_under_its_owners_name() {
         ask_with("fed-listed", &yushan, pins).await,
         (Some(YUSHAN.to_owned()), 1)
     );
-    assert_eq!(tls_refused("fed-listed", ""), 0);
+    assert_eq!(tls_refused_at_all("fed-listed"), 0);
 }
 
 #[tokio::test]
@@ -71,6 +72,7 @@ async fn an_unlisted_certificate_is_refused_whatever_its_name_says() {
         (None, 0)
     );
     assert_eq!(tls_refused("fed-unlisted", "unlisted_pin"), 1);
+    assert_eq!(tls_refused_at_all("fed-unlisted"), 1);
 }
 
 #[tokio::test]

@@ -363,19 +363,29 @@ fn recorder() -> &'static PrometheusHandle {
 
 /// The value of a counter; the listener's name keeps tests of one process apart.
 pub(crate) fn counter(name: &str, listener: &str, label: &str, value: &str) -> u64 {
-    let listener = format!("listener=\"{listener}\"");
     let label = format!("{label}=\"{value}\"");
+    sum(name, listener, |line| line.contains(&label))
+}
+
+/// The sum of the series of a counter for which `counts` holds.
+fn sum(name: &str, listener: &str, counts: impl Fn(&str) -> bool) -> u64 {
+    let listener = format!("listener=\"{listener}\"");
     recorder()
         .render()
         .lines()
         .filter(|line| line.starts_with(&format!("{name}{{")))
-        .filter(|line| line.contains(&listener) && line.contains(&label))
+        .filter(|line| line.contains(&listener) && counts(line))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
 }
 
 pub(crate) fn tls_refused(listener: &str, reason: &str) -> u64 {
     counter("comity_tls_refused_total", listener, "reason", reason)
+}
+
+/// Refused for whatever reason.
+pub(crate) fn tls_refused_at_all(listener: &str) -> u64 {
+    sum("comity_tls_refused_total", listener, |_| true)
 }
 
 pub(crate) fn refused(listener: &str, reason: &str) -> u64 {
