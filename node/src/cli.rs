@@ -349,15 +349,20 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_is_named_by_id_and_version() {
+    fn an_agreement_is_signed_by_id_version_and_the_digest_that_was_read() {
         let read = |words: &[&str]| Cli::try_parse_from([&["comity", "agreement"], words].concat());
+        let digest = Digest::of("the text that was read").to_string();
         assert!(matches!(
-            read(&["sign", "AGR-EXAMPLE", "2"]).unwrap().command,
+            read(&["sign", "AGR-EXAMPLE", "2", "--digest", &digest])
+                .unwrap()
+                .command,
             Command::Agreement {
                 command: AgreementCommand::Sign { version: 2, .. },
                 ..
             }
         ));
-        assert!(read(&["sign", "AGR-EXAMPLE"]).is_err());
+        assert!(read(&["sign", "AGR-EXAMPLE", "--digest", &digest]).is_err());
+        assert!(read(&["sign", "AGR-EXAMPLE", "2"]).is_err());
+        assert!(read(&["sign", "AGR-EXAMPLE", "2", "--digest", "2"]).is_err());
     }
 }
