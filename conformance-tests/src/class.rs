@@ -41,11 +41,11 @@ impl Class {
         self == other || (self == Self::Node && matches!(other, Self::Issuer | Self::Recogniser))
     }
 
-    /// Whether vectors of this kind bind the class. Chapter 7, requests, answers and hints, does not bind an off-line verifier;
+    /// Whether vectors of this kind bind the class. Chapters 7 and 10, requests, answers, hints and problems, bind no off-line verifier;
     /// the vectors are asked of off-line verifiers alone.
     pub(crate) fn is_bound_by(self, kind: &str) -> bool {
         match self {
-            Self::Offline => !matches!(kind, "request" | "response" | "hint"),
+            Self::Offline => !matches!(kind, "request" | "response" | "hint" | "problem"),
             Self::Issuer | Self::Recogniser | Self::Node | Self::Authority => false,
         }
     }

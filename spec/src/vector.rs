@@ -50,6 +50,12 @@ pub enum Vector {
     Endorsement(Of<EndorsementInput>),
     /// The digits of a code (chapter 5).
     Symbol(Of<SymbolInput>),
+    /// A bundle, opened against an anchor (chapter 3).
+    Bundle(Of<BundleInput>),
+    /// An outcome's code as somebody else reports it, and how it is shown (chapter 8).
+    Outcome(Of<OutcomeInput>),
+    /// A problem document as received (chapter 10).
+    Problem(Of<ProblemInput>),
 }
 
 /// What every vector has.
@@ -425,4 +431,34 @@ pub struct EndorsementInput {
 pub struct SymbolInput {
     /// What the scanner typed.
     pub typed: String,
+}
+
+/// Input of kind `bundle`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleInput {
+    /// Name of a file in `federations/`, whose anchor was given by hand.
+    pub federation: String,
+    /// The bundle, as text.
+    pub bundle: String,
+    /// When it is opened.
+    pub now: i64,
+}
+
+/// Input of kind `outcome`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeInput {
+    /// The code as received.
+    pub code: String,
+}
+
+/// Input of kind `problem`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProblemInput {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// Its body, `application/problem+json`.
+    pub body: String,
 }

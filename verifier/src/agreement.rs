@@ -220,7 +220,9 @@ impl VerifiedAgreement {
         let pinned = self
             .party(&county.entity)
             .map(|party| party.federation_keys.as_slice());
-        pinned.is_some_and(|pinned| county.counting_keys(pinned).contains(&county.signed_by))
+        pinned.is_some_and(|pinned| {
+            county.counting_keys(pinned).contains(&county.signed_by) || mutant!("AGR-12")
+        })
     }
 
     /// The federation keys of a party that count under this agreement today: of the chain, and pinned or vouched for.

@@ -6,6 +6,7 @@
 //! refused here, though a node that adopted it in its day still holds it.
 
 use comity_spec::bundle::{MAX_BYTES, VERSION};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -159,7 +160,7 @@ pub fn open(
         return Err(BundleError::TooLarge);
     }
     let wire: Wire<'_> = json::read(bytes, Numbers::Integers, &mut Budget::new(Limits::BUNDLE))?;
-    if wire.version != VERSION {
+    if wire.version != VERSION && !mutant!("TRU-31") {
         return Err(BundleError::Version { found: wire.version });
     }
     let summary = Summary {
@@ -188,6 +189,10 @@ pub fn open(
     let mut lists = Vec::new();
     for (at, token) in wire.status_lists.iter().enumerate() {
         match verify_held_status_token(token.as_bytes(), &trust, now) {
+            Err(error) if mutant!("TRU-30") => {
+                lists.clear();
+                findings.push(finding(Kind::StatusList, format!("#{at}"), error.rule(), &error));
+            }
             Ok(list) => {
                 if now >= list.exp() {
                     let ended = StatusTokenError::Expired { exp: list.exp() };
@@ -219,6 +224,8 @@ fn read_agreements(
     for (at, object) in wire.agreements.iter().enumerate() {
         match verify_bytes(object.get().as_bytes(), trust, now) {
             Ok(one) => agreements.push(one),
+            Err(_) if mutant!("TRU-30/spoilt") => agreements.clear(),
+            Err(_) if mutant!("TRU-30/unnamed") => {}
             Err(error) => findings.push(finding(Kind::Agreement, format!("#{at}"), error.rule(), &error)),
         }
     }

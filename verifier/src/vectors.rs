@@ -18,10 +18,13 @@ use crate::testing::{Draft, Federation};
 
 mod agreement;
 mod attestation;
+mod bundle;
 mod decision;
 mod exchange;
 mod identifiers;
 mod jws;
+mod outcome;
+mod problem;
 mod receipt;
 mod sd_jwt;
 mod status;
@@ -125,6 +128,8 @@ fn files() -> BTreeMap<String, String> {
             "yushan-removed",
             handed_over(&demo(), stand(YUSHAN_ID, "removed")),
         ),
+        ("yushan-rotated", rotated(true)),
+        ("yushan-replanted", rotated(false)),
     ] {
         files.insert(format!("federations/{name}.json"), pretty(&federation));
     }
@@ -139,6 +144,9 @@ fn files() -> BTreeMap<String, String> {
     all.extend(decision::all());
     all.extend(exchange::all());
     all.extend(receipt::all());
+    all.extend(bundle::all());
+    all.extend(outcome::all());
+    all.extend(problem::all());
     for vector in all {
         let value = serde_json::to_value(&vector).expect("a vector serialises");
         let name = value["name"].as_str().expect("a vector has a name").to_owned();
@@ -146,6 +154,36 @@ fn files() -> BTreeMap<String, String> {
         assert!(other.is_none(), "two vectors are called {name}");
     }
     files
+}
+
+/// 玉山 has a new federation key, for which its old one vouched; or nobody but the province did.
+fn rotated(vouched: bool) -> vector::Federation {
+    let federation = demo();
+    let county = federation.county(YUSHAN);
+    let (old, new) = (
+        county.key(comity_spec::jose::KeyPurpose::Federation),
+        crate::testing::key("361123/federation, the next"),
+    );
+    let mut before = None;
+    let mut handed = handed_over(&federation, |drafts| {
+        for ((iss, sub), draft) in drafts.iter_mut() {
+            if sub.as_str() != YUSHAN_ID {
+                continue;
+            }
+            draft.claims["jwks"] = json!({ "keys": [crate::testing::jwk(&new)] });
+            if iss == sub {
+                let mut own = draft.clone();
+                own.claims["iat"] = json!(NOW - 10 * DAY);
+                own.claims["exp"] = json!(NOW - 5 * DAY);
+                own.claims["jwks"] =
+                    json!({ "keys": [crate::testing::jwk(&old), crate::testing::jwk(&new)] });
+                before = Some(own.sign());
+                draft.key = new.clone();
+            }
+        }
+    });
+    handed.statements.extend(before.filter(|_| vouched));
+    handed
 }
 
 fn stand(entity: &'static str, state: &'static str) -> impl FnOnce(&mut Drafts) {

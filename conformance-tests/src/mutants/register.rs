@@ -6,9 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::Failure;
+use crate::class::Class;
 use crate::coverage::NetworkedCase;
 use crate::requirements::Requirements;
 use crate::vectors::Cases;
@@ -51,17 +52,6 @@ pub(super) struct Equivalent {
     pub(super) name: String,
     /// Why.
     pub(super) reason: String,
-}
-
-/// A conformance class of chapter 0.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Class {
-    Issuer,
-    Recogniser,
-    Node,
-    Authority,
-    Offline,
 }
 
 impl Register {

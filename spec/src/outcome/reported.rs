@@ -3,6 +3,7 @@
 //! A code outside the closed list is neither dropped nor guessed at: it is kept as it came, bounded in length and
 //! alphabet because it will be shown on a page, and counts as NODE_NOT_READY.
 
+use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,6 +42,7 @@ impl ReportedOutcome {
     pub fn shown_as(&self) -> Outcome {
         match self {
             Self::Known(outcome) => *outcome,
+            Self::Unknown(_) if mutant!("DEC-7") => Outcome::UnknownIssuer,
             Self::Unknown(_) => Outcome::NodeNotReady,
         }
     }
@@ -49,6 +51,7 @@ impl ReportedOutcome {
     pub fn raw_code(&self) -> Option<&str> {
         match self {
             Self::Known(_) => None,
+            Self::Unknown(_) if mutant!("DEC-7/small-print") => None,
             Self::Unknown(code) => Some(code.as_str()),
         }
     }

@@ -1,6 +1,7 @@
 //! The document itself: one type for writing, with a known type and no reserved names in its extensions, and one for
 //! reading, which takes what any peer of any version sends.
 
+use crate::mutant;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -146,7 +147,14 @@ pub struct ReportedProblem {
 impl ReportedProblem {
     /// The type, when it is in the registry.
     pub fn kind(&self) -> Option<ProblemType> {
-        ProblemType::from_uri(&self.uri)
+        let assumed = Some(ProblemType::Internal).filter(|_| mutant!("ERR-5"));
+        ProblemType::from_uri(&self.uri).or(assumed)
+    }
+
+    /// Whether the same call may succeed later: by its type or, where that is not known, by the status of the answer.
+    pub fn may_retry(&self, status: u16) -> bool {
+        self.kind()
+            .map_or(matches!(status, 429 | 503), ProblemType::may_retry)
     }
 }
 
@@ -169,5 +177,8 @@ impl From<BTreeMap<String, Value>> for ReportedProblem {
 fn take<T: serde::de::DeserializeOwned>(members: &mut BTreeMap<String, Value>, name: &str) -> Option<T> {
     members
         .remove(name)
-        .and_then(|value| serde_json::from_value(value).ok())
+        .and_then(|value| match serde_json::from_value(value) {
+            Err(_) if mutant!("ERR-5/wrong-type") => serde_json::from_value("unreadable".into()).ok(),
+            value => value.ok(),
+        })
 }

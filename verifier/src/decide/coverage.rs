@@ -161,7 +161,19 @@ fn in_one<'a>(
 ) -> Result<Covered<'a>, Verdict> {
     // Under the agreement only the pinned keys, and those they vouched for, speak for the issuer (protocol §5): a chain that
     // leads to others may be somebody above the county speaking in its name.
-    if !agreement.speaks_for(issuer) {
+    let in_chain = |key| {
+        issuer
+            .federation_keys
+            .entries()
+            .iter()
+            .any(|e| e.key.thumbprint() == key)
+    };
+    let signers = agreement
+        .signers()
+        .iter()
+        .filter(|signer| signer.party == issuer.entity);
+    let signed_by_chain = signers.map(|signer| &signer.key).all(in_chain) || !mutant!("AGR-13");
+    if !agreement.speaks_for(issuer) || !signed_by_chain {
         return Err(
             Verdict::because(Outcome::IssuerSuspended, "agreement.keys-not-vouched").under(agreement),
         );

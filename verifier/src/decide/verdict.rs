@@ -130,7 +130,12 @@ impl Verdict {
     fn into_decision(self, input: &DecideInput<'_>) -> Decision {
         let issuer_region = input.issuing_county().map(|county| county.region);
         let advisories = self.advisories(input);
-        let text = self.text();
+        let mut text = self.text();
+        if mutant!("DEC-13")
+            && let Source::Typed { subject, .. } = input.evidence.source
+        {
+            text.zh.push_str(&subject.name);
+        }
         let next_step = self.next_step(input);
         Decision {
             outcome: self.outcome,
@@ -174,6 +179,9 @@ impl Verdict {
             }
             _ => None,
         };
+        if mutant!("DEC-6") && self.outcome == Outcome::IssuerUnreachable {
+            return Outcome::Revoked.text().into();
+        }
         let general = || Bilingual::from(self.outcome.text());
         let text = particular.map_or_else(general, |particular| self.outcome.text_with(particular));
         match (self.outcome, self.not_in_force) {

@@ -71,7 +71,7 @@ impl County {
         loop {
             let before = counting.len();
             for vouch in &self.vouches {
-                if counting.contains(&vouch.signer) {
+                if counting.contains(&vouch.signer) && !mutant!("TRU-29") {
                     counting.extend(vouch.keys.iter().copied());
                 }
             }

@@ -113,6 +113,7 @@ pub(super) fn all() -> Vec<Vector> {
     all.extend(questions());
     all.extend(conditions());
     all.extend(people());
+    all.extend(words_and_keys());
     all.into_iter()
         .map(|mut vector| {
             // Whatever the outcome: each differs from the green one in one thing.
@@ -126,6 +127,53 @@ pub(super) fn all() -> Vec<Vector> {
 
 fn to(name: &str, ids: &str, about: &str, input: DecisionInput, read: Value) -> Of<DecisionInput> {
     accept(&format!("decision/{name}"), ids, about, input, read)
+}
+
+/// What the sentences say, and whom they do not name; who may speak for the issuer under the agreement.
+fn words_and_keys() -> Vec<Of<DecisionInput>> {
+    let says =
+        |outcome: &str, zh: &str, en: &str| json!({ "outcome": outcome, "text": { "zh": zh, "en": en } });
+    vec![
+        to(
+            "text-of-a-grey-outcome",
+            "DEC-6",
+            "the sentence of the table; nobody is refused",
+            with(|w| w.status_lists = Vec::new()),
+            says(
+                "ISSUER_UNREACHABLE",
+                "暂时连不上签发地，且本地无可用状态数据。",
+                "The issuing county cannot be reached, and there is no usable status data here.",
+            ),
+        ),
+        to(
+            "text-names-nobody",
+            "DEC-13 DEC-6",
+            "the sentence for a number and a name that were not found",
+            with(|w| {
+                typed(w);
+                w.lookup = answered(json!({ "result": "no_match", "permit_state": null, "claims": null }));
+            }),
+            says(
+                "NO_MATCH",
+                "未查到与所填号码和姓名一致的记录。",
+                "No record matches this number and name.",
+            ),
+        ),
+        to(
+            "key-that-the-pinned-one-vouched-for",
+            "AGR-12 AGR-13 TRU-29",
+            "the issuer's new key, named in a configuration that the pinned key signed before it was retired",
+            with(|w| w.federation = "yushan-rotated".into()),
+            gives("RECOGNISED"),
+        ),
+        to(
+            "key-that-only-the-province-vouches-for",
+            "AGR-12",
+            "the chain holds, and no pinned key vouched for the new one",
+            with(|w| w.federation = "yushan-replanted".into()),
+            because("ISSUER_SUSPENDED", "agreement.keys-not-vouched"),
+        ),
+    ]
 }
 
 fn office(what: &str) -> DecisionInput {

@@ -450,9 +450,14 @@ fn answers() -> Vec<Of<ResponseInput>> {
         request["claims"] = json!(["name", "tier"]);
         request
     };
-    let about = |claims: Value| ResponseInput {
-        request: sign_request(&by_permit),
-        ..at(answer(&by_permit, json!({ "claims": claims })))
+    let alike = {
+        let mut request = by_permit.clone();
+        request["subject"]["name"] = json!("示例·甲");
+        let claims = json!({ "name": "示例•甲", "tier": "ORDINARY" });
+        ResponseInput {
+            request: sign_request(&request),
+            ..at(answer(&request, json!({ "claims": claims })))
+        }
     };
     vec![
         accept(
@@ -494,7 +499,7 @@ fn answers() -> Vec<Of<ResponseInput>> {
             "exchange/valid-match-alike-name",
             "VER-13 ATT-16",
             "the record has another separator",
-            about(json!({ "name": "示例甲", "tier": "ORDINARY" })),
+            alike,
             json!({ "result": "match" }),
         ),
         no(

@@ -78,9 +78,9 @@ impl Files {
 #[test]
 fn an_ordinary_build_makes_no_mistake_on_request() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_comity-verify")).unwrap();
-    let contains = |text: &[u8]| program.windows(text.len()).any(|window| window == text);
-    assert!(contains(b"jws.unknown-key"), "texts can be found at all");
-    assert!(!contains(b"COMITY_MUTANT") && !contains(b"JWS-1/es256"));
+    let program = String::from_utf8_lossy(&program);
+    assert!(program.contains("jws.unknown-key"), "texts can be found at all");
+    assert!(!program.contains("COMITY_MUTANT") && !program.contains("JWS-1/es256"));
     let version = || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_comity-verify"));
         program

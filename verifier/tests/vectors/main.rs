@@ -92,6 +92,9 @@ const fn expected(vector: &Vector) -> &Expect {
         Vector::Identifier(v) => &v.expect,
         Vector::Endorsement(v) => &v.expect,
         Vector::Symbol(v) => &v.expect,
+        Vector::Bundle(v) => &v.expect,
+        Vector::Outcome(v) => &v.expect,
+        Vector::Problem(v) => &v.expect,
     }
 }
 

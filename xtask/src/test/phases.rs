@@ -79,6 +79,11 @@ pub(super) const PHASES: &[Phase] = &[
         run: reference,
     },
     Phase {
+        name: "mutants",
+        does: "the suite notices every deliberate mistake in our code, and no ordinary build makes one",
+        run: mutants,
+    },
+    Phase {
         name: "audit",
         does: "licences, banned crates, sources, advisories",
         run: audit::run,
@@ -324,6 +329,37 @@ fn reference(machine: &mut Machine) -> Outcome<Ending> {
     result?;
     let summary = lines.iter().rev().find(|line| line.starts_with("reference: "));
     Ok(Ending::Passed(summary.cloned().unwrap_or_default()))
+}
+
+/// Our verifier with deliberate mistakes, one at a time, against the cases that must notice them.
+fn mutants(machine: &mut Machine) -> Outcome<Ending> {
+    let judge = machine.built("comity-conformance")?;
+    for ordinary in ["comity-verify", "comity"] {
+        if speaks_of_mutants(&judge.with_file_name(ordinary))? {
+            return Err(format!(
+                "an ordinary build of `{ordinary}` reads {MUTANT_VARIABLE}"
+            ));
+        }
+    }
+    let target = machine.built_with_mistakes("comity-verify", "cli")?;
+    if !speaks_of_mutants(&target)? {
+        return Err(format!("{} was built without mistakes", target.display()));
+    }
+    let mut run = std::process::Command::new(judge);
+    run.current_dir(&machine.root)
+        .args(["mutants", "--timeout", "60", "--adapter"])
+        .arg(format!("'{}' adapter", target.display()));
+    let (result, lines) = process::run_read(&mut run, machine.deadline);
+    result?;
+    Ok(Ending::Passed(lines.last().cloned().unwrap_or_default()))
+}
+
+/// Where a program that is built with mistakes reads which one to make.
+const MUTANT_VARIABLE: &str = "COMITY_MUTANT";
+
+fn speaks_of_mutants(program: &Path) -> Outcome<bool> {
+    let bytes = std::fs::read(program).map_err(|error| format!("{}: {error}", program.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).contains(MUTANT_VARIABLE))
 }
 
 #[cfg(test)]

@@ -213,5 +213,6 @@ fn told(step: &Step) -> Value {
         "tier": decision.tier.as_ref().and_then(|tier| tier.local.as_ref()),
         "missing": missing.collect::<Vec<_>>(),
         "advisories": advisories,
+        "text": decision.text,
     })
 }

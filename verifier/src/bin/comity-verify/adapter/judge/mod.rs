@@ -19,6 +19,7 @@ use comity_verifier::agreement::{
     verify_withdrawal,
 };
 use comity_verifier::budget::{Budget, Limits};
+use comity_verifier::bundle::open;
 use comity_verifier::exchange::{Parties, RequestError, verify_hint, verify_request};
 use comity_verifier::jwk::{Ed25519Key, KeySet, PublicKey};
 use comity_verifier::jws::{Profile, Unverified, Verified};
@@ -78,6 +79,9 @@ pub(crate) fn judge(kind: &str, input: &Value, federations: &Federations) -> Jud
         "identifier" => plain::identifier(&read(input)?),
         "endorsement" => plain::endorsement(&read(input)?),
         "symbol" => plain::symbol(&read(input)?),
+        "bundle" => bundle(&read(input)?, federations),
+        "outcome" => plain::outcome(&read(input)?),
+        "problem" => plain::problem(&read(input)?),
         other => Err(Stop::Unsupported(format!("no kind is called {other} here"))),
     }
 }
@@ -410,5 +414,29 @@ fn receipt(input: &vector::ReceiptInput, federations: &Federations) -> Judged {
             HolderCheck::Different => "different",
             HolderCheck::CannotTell => "cannot-tell",
         },
+    }))
+}
+
+/// What of a bundle holds: active counties, agreements, lists; and the rules that refused the rest.
+fn bundle(input: &vector::BundleInput, federations: &Federations) -> Judged {
+    let federation = federations
+        .get(&input.federation)
+        .ok_or_else(|| unaskable("a federation that was not handed over", &input.federation))?;
+    let anchor = Anchor::parse(federation.anchor.to_string().as_bytes()).map_err(|e| rule(e.rule()))?;
+    let opened = open(
+        input.bundle.as_bytes(),
+        &anchor,
+        &Floors::default(),
+        at(input.now)?,
+    )
+    .map_err(|e| rule(e.rule()))?;
+    let mut refused: Vec<&str> = opened.findings.iter().map(|finding| finding.rule).collect();
+    refused.sort_unstable();
+    Ok(json!({
+        "counties": opened.trust.counties().count(),
+        "agreements": opened.agreements.all().len(),
+        "withdrawals": opened.agreements.withdrawals().len(),
+        "status_lists": opened.status.lists().count(),
+        "refused": refused,
     }))
 }

@@ -4,6 +4,9 @@ use comity_spec::ids::{
     AgreementId, CitizenNumber, Digest, EntityId, Jti, OfficerId, PermitNumber, ProviderId, Region,
     RegionPrefix, ServiceCode, TraceNumber,
 };
+use comity_spec::outcome::ReportedOutcome;
+use comity_spec::problem::{ProblemType, ReportedProblem};
+use comity_spec::text::Bilingual;
 use comity_spec::time::endorsement::{EndorsementProfile, EndorsementRefusal, endorse};
 use comity_spec::time::{LocalDate, UnixSeconds};
 use comity_spec::vector;
@@ -75,4 +78,35 @@ pub(super) fn symbol(input: &vector::SymbolInput) -> Judged {
     symbol::decode(&input.typed)
         .map(|token| json!({ "token": token }))
         .map_err(|error| rule(PresentationError::from(error).rule()))
+}
+
+/// An outcome as somebody else reports it: what is shown and acted on, and what stands beside it in small print.
+pub(super) fn outcome(input: &vector::OutcomeInput) -> Judged {
+    let reported: ReportedOutcome = input.code.parse().map_err(|_| rule("outcome.unreadable"))?;
+    let shown = reported.shown_as();
+    let class = shown.class();
+    Ok(json!({
+        "code": reported.code(),
+        "shown_as": shown,
+        "small_print": reported.raw_code(),
+        "class": class,
+        "icon": class.icon(),
+        "word": Bilingual::from(class.word()),
+        "exit_code": shown.exit_code(),
+        "text": Bilingual::from(shown.text()),
+        "next_step": Bilingual::from(shown.next_step()),
+    }))
+}
+
+/// A problem document as a client reads it.
+pub(super) fn problem(input: &vector::ProblemInput) -> Judged {
+    let read: ReportedProblem = serde_json::from_str(&input.body).map_err(|_| rule("problem.malformed"))?;
+    Ok(json!({
+        "type": read.kind().map(ProblemType::slug),
+        "may_retry": read.may_retry(input.status),
+        "detail": read.detail,
+        "trace": read.trace,
+        "next_step": read.next_step,
+        "extensions": read.extensions,
+    }))
 }
