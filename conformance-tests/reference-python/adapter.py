@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from comity_reference import (
     agreement,
     attestation,
+    catalogue,
     decide,
     exchange,
     identifiers,
@@ -25,7 +27,7 @@ from comity_reference import (
     trust,
 )
 from comity_reference.keys import KeyRing
-from comity_reference.strict import Refused
+from comity_reference.strict import Refused, parse
 
 Answer = dict[str, Any]
 
@@ -51,6 +53,11 @@ class Question:
         if (name, now) not in self._pictures:
             self._pictures[name, now] = picture(self._federations[name], now)
         return self._pictures[name, now]
+
+    def handed(self) -> dict[str, Any]:
+        """The federation as it was handed over."""
+        handed: dict[str, Any] = self._federations[self["federation"]]
+        return handed
 
     def challenge(self) -> sdjwt.Challenge | None:
         asked = self.get("challenge")
@@ -177,7 +184,7 @@ def of_decision(asked: Question) -> Answer:
     read = decided.decision
     told: Answer = {"step": decided.step}
     if read:
-        told |= {name: read.get(name) for name in ("outcome", "cause", "channel", "confirmation")}
+        told |= {name: read.get(name) for name in ("outcome", "cause", "channel", "confirmation", "text")}
         told["missing"] = [f"{one['code']}:{one['truth']}" for one in read["missing"]]
         told["advisories"] = sorted(one["code"] for one in read["advisories"])
         told["tier"] = read.get("tier", {}).get("local")
@@ -228,6 +235,113 @@ def of_symbol(asked: Question) -> Answer:
     return {"token": symbol.decode(asked["typed"])}
 
 
+# Chapter 8.1: icon, word and exit code of a class.
+CLASSES = {
+    "GREEN": ("✓", catalogue.bilingual("予以互认", "Recognised"), 0),
+    "AMBER": ("!", catalogue.bilingual("需处理", "Action needed"), 10),
+    "RED": ("✕", catalogue.bilingual("不予互认", "Not recognised"), 20),
+    "GREY": ("?", catalogue.bilingual("无法判断（不是持证人的原因）", "Cannot tell (not the holder's doing)"), 30),
+}
+
+
+def of_outcome(asked: Question) -> Answer:
+    """DEC-7: a code that is not known is kept, and shown and acted on as NODE_NOT_READY."""
+    code = asked["code"]
+    if not re.fullmatch(r"[A-Z0-9_]{1,64}", code):
+        raise Refused("outcome.unreadable")
+    known = catalogue.outcomes().get(code)
+    shown = known or catalogue.outcomes()["NODE_NOT_READY"]
+    icon, word, exit_code = CLASSES[shown.outcome_class]
+    return {
+        "code": code,
+        "shown_as": shown.code,
+        "small_print": None if known else code,
+        "class": shown.outcome_class,
+        "icon": icon,
+        "word": word,
+        "exit_code": exit_code,
+        "text": shown.text,
+        "next_step": shown.next_step,
+    }
+
+
+def of_problem(asked: Question) -> Answer:
+    """ERR-5: what is not known or has the wrong type is as good as absent; then the status of the answer counts."""
+    try:
+        body = json.loads(asked["body"])
+    except ValueError as error:
+        raise Refused("problem.malformed") from error
+    if not isinstance(body, dict):
+        raise Refused("problem.malformed")
+
+    def text(name: str) -> str | None:
+        return body[name] if isinstance(body.get(name), str) else None
+
+    uri, step = text("type") or "about:blank", body.get("next_step")
+    known = catalogue.problems().get(uri.removeprefix("urn:comity:problem:"))
+    two = isinstance(step, dict) and step.keys() == {"zh", "en"} and all(isinstance(s, str) for s in step.values())
+    meant = {"type", "title", "status", "detail", "instance", "trace", "next_step"}
+    return {
+        "type": known.slug if known else None,
+        "may_retry": (known.status if known else asked["status"]) in (429, 503),
+        "detail": text("detail"),
+        "trace": text("trace"),
+        "next_step": step if two else None,
+        "extensions": {name: value for name, value in body.items() if name not in meant},
+    }
+
+
+BUNDLE = ("statements", "member_lists", "agreements", "withdrawals", "status_lists")
+
+
+def of_bundle(asked: Question) -> Answer:
+    """TRU-30, TRU-31: what does not hold is left out and named."""
+    if len(asked["bundle"].encode("utf-8")) > 64 << 20:
+        raise Refused("bundle.too-large")
+    try:
+        read = parse(asked["bundle"].encode("utf-8"), "json")
+    except Refused as error:
+        raise Refused("json.syntax" if error.rule == "json.json" else error.rule) from error
+    whole = isinstance(read, dict) and {"version", "created"} <= read.keys() <= {"version", "created", *BUNDLE}
+    if not whole or not all(isinstance(read.get(name, []), list) for name in BUNDLE):
+        raise Refused("json.shape")
+    if read["version"] != 1:
+        raise Refused("bundle.version")
+    anchor = asked.handed()["anchor"]
+    handed = {"anchor": anchor, **{name: read.get(name, []) for name in BUNDLE}}
+    federation = picture(handed, asked["now"])
+    refused = [rule for _, _, rule in federation.refusals.noted]
+    adopted, withdrawals, lists = [], 0, 0
+    for document in handed["agreements"]:
+        try:
+            adopted.append(agreement.adopt(json.dumps(document, ensure_ascii=False), federation))
+        except Refused as error:
+            refused.append(error.rule)
+    for token in handed["withdrawals"]:
+        try:
+            named = jws.peek(token).get("agreement")
+            target = next((one for one in adopted if one.agreement.reference == named), None)
+            if target is None:
+                raise Refused("withdrawal.other-agreement")
+            agreement.read_withdrawal(token, target.agreement, federation)
+            withdrawals += 1
+        except Refused as error:
+            refused.append(error.rule)
+    for token in handed["status_lists"]:
+        try:
+            status.accept(token, federation, None, asked["now"])
+            lists += 1
+        except Refused as error:
+            refused.append(error.rule)
+    return {
+        "counties": len(federation.active()),
+        "agreements": len(adopted),
+        "withdrawals": withdrawals,
+        "status_lists": lists,
+        "refused": sorted(refused),
+    }
+
+
 KINDS: dict[str, Callable[[Question], Answer]] = {
     "jws": of_jws,
     "sd-jwt": of_sd_jwt,
@@ -246,6 +360,9 @@ KINDS: dict[str, Callable[[Question], Answer]] = {
     "identifier": of_identifier,
     "endorsement": of_endorsement,
     "symbol": of_symbol,
+    "bundle": of_bundle,
+    "outcome": of_outcome,
+    "problem": of_problem,
 }
 
 

@@ -301,7 +301,7 @@ def read_withdrawal(token: str, agreement: Agreement, federation: Federation) ->
     county = federation.county(claims["iss"])
     one.verify(KeyRing({"federation": county.federation_keys}), "federation")
     if not federation.vouched(county, frozenset(party["federation_keys"])):
-        raise Refused("agreement.not-vouched")
+        raise Refused("agreement.keys-not-vouched")
     if claims["iat"] > federation.now + jws.CLOCK_SKEW:
         raise Refused("withdrawal.clock-doubt")
     notice = datetime.timedelta(days=agreement.contents.get("notice_days", 30))

@@ -42,7 +42,7 @@ def outcome_of(rule: str) -> str:
     """The table of 7.1: to which outcome a refused presentation leads."""
     if rule in _UNKNOWN:
         return "UNKNOWN_ISSUER"
-    if rule in ("trust.suspended", "agreement.not-vouched"):
+    if rule in ("trust.suspended", "agreement.keys-not-vouched"):
         return "ISSUER_SUSPENDED"
     if rule == "jws.unknown-key":
         return "ISSUER_UNREACHABLE"
@@ -171,7 +171,7 @@ class _Walk:
         for found in in_force:
             party = found.party(self.issuer)
             if party is None or not case.federation.vouched(county, frozenset(party["federation_keys"])):
-                self.find("ISSUER_SUSPENDED", "agreement.not-vouched")
+                self.find("ISSUER_SUSPENDED", "agreement.keys-not-vouched")
                 return
             try:
                 self.row = agreements.covering_row(

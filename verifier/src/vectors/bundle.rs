@@ -56,12 +56,14 @@ pub(super) fn all() -> Vec<Vector> {
         beside(
             "one-agreement-that-does-not-hold",
             "TRU-30",
-            "a second agreement without a signature is left out and named",
+            "a second agreement that one party has not signed is left out and named",
             with(|b| {
                 let agreements = b["agreements"].as_array_mut().expect("agreements");
-                agreements.push(json!({ "payload": "e30", "signatures": [] }));
+                let mut half = agreements[0].clone();
+                half["signatures"].as_array_mut().expect("signatures").pop();
+                agreements.push(half);
             }),
-            holds(1, 2, &["jws.structure"]),
+            holds(1, 2, &["jws.signature-count"]),
         ),
         beside(
             "one-list-that-does-not-hold",
