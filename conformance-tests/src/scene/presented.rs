@@ -64,13 +64,23 @@ impl Scene {
 
     /// Types somebody's number and name for a plain service.
     pub(crate) async fn type_in(&mut self, partner: &Partner, person: &Person) -> Played<Verdict> {
+        self.type_in_for(partner, person, "BPS-2").await
+    }
+
+    /// Types somebody's number and name for this service.
+    pub(crate) async fn type_in_for(
+        &mut self,
+        partner: &Partner,
+        person: &Person,
+        service: &str,
+    ) -> Played<Verdict> {
         let number = serde_json::from_value(json!({ "id_number": person.id_number }));
         self.plays(person);
         self.ask(Act::LookUp(LookUp {
             issuer_region: partner.county().region.clone(),
             number: number.map_err(|error| Stop::Unknown(error.to_string()))?,
             name: person.name.clone(),
-            service: "BPS-2".to_owned(),
+            service: service.to_owned(),
             provider: None,
         }))
         .await

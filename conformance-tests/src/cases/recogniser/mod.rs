@@ -3,7 +3,20 @@
 use super::Case;
 
 mod coverage;
+mod look_up;
 mod presented;
+mod status;
 
 /// One line for each file.
-pub(super) const THEMES: &[&[Case]] = &[presented::CASES, presented::DEFECTS, coverage::CASES];
+pub(super) const THEMES: &[&[Case]] = &[
+    presented::CASES,
+    presented::DEFECTS,
+    coverage::CASES,
+    status::CASES,
+    status::LISTS,
+    status::SERVERS,
+    look_up::CASES,
+    look_up::ANSWERS,
+    look_up::REPLIES,
+    look_up::STATES,
+];
