@@ -25,10 +25,12 @@ use crate::world::county::County;
 use crate::world::person::Person;
 use crate::world::server::Site;
 
+pub(crate) use self::agreements::ON_ITS_WAY;
 pub(crate) use self::desk::{grease, line_of};
 #[allow(unused_imports, reason = "cases name it")]
 pub(crate) use self::look_up::Question;
 pub(crate) use self::presented::Shown;
+pub(crate) use self::register::place;
 pub(crate) use self::target::{Target, TargetError};
 
 /// How a case ends: as it must, or stopped.

@@ -169,8 +169,14 @@ impl County {
 
     /// The register tells the node what happened.
     pub(crate) async fn happened(&mut self, events: &[Event]) -> Result<Answer, Failure> {
+        let before = self.register.clone();
         let file = self.register.happened(events)?;
-        Ok(self.admin(&import(&file)).await?.map(|_| json!({})))
+        let taken = self.admin(&import(&file)).await?.map(|_| json!({}));
+        if matches!(taken, Answer::Refused { .. }) {
+            // What the node refused did not happen, and the next file has the same number: a gap would stop every import after it.
+            self.register = before;
+        }
+        Ok(taken)
     }
 
     /// The newest attestation of a permit, once the node has issued what is missing.

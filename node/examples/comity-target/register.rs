@@ -15,6 +15,7 @@ use crate::contract::{Event, What};
 const EVENT: &str = "source_event";
 
 /// The rows as the register has them now.
+#[derive(Clone)]
 pub(crate) struct Register {
     home: PathBuf,
     header: csv::StringRecord,
@@ -67,8 +68,8 @@ impl Register {
         Ok((this, file))
     }
 
-    /// Lets these things happen and writes the delta that tells the node. The register changes with it, whether or not the node takes
-    /// the file.
+    /// Lets these things happen and writes the delta that tells the node. The register changes with it; a caller whose file
+    /// is refused goes back to the register before.
     pub(crate) fn happened(&mut self, events: &[Event]) -> Result<File, Failure> {
         let mut changed: Vec<csv::StringRecord> = Vec::new();
         for event in events {

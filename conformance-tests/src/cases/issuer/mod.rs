@@ -4,8 +4,10 @@ use super::Case;
 
 mod attestations;
 mod look_up;
+mod public;
 mod replay;
 mod requests;
+mod status;
 mod transport;
 
 /// One line for each file.
@@ -15,4 +17,6 @@ pub(super) const THEMES: &[&[Case]] = &[
     replay::CASES,
     attestations::CASES,
     transport::CASES,
+    status::CASES,
+    public::CASES,
 ];
