@@ -91,7 +91,6 @@ def of_status_token(asked: Question) -> Answer:
     tombstones = {index: value for index, value in asked.get("tombstones", [])}
     if asked.get("held"):
         held = status.accept(asked["held"], federation, None, jws.peek(asked["held"])["iat"])
-        tombstones = {**held.permanent(), **tombstones}
     found = status.accept(asked["token"], federation, held, asked["received_at"])
     reading = status.read_entry(found, tombstones, asked["index"], asked["now"])
     return {"value": reading.value, "as_of": reading.as_of, "tombstone": reading.tombstone}

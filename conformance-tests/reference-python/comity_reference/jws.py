@@ -28,7 +28,7 @@ class Unverified:
     """A compact object that was read and not verified. Nothing in it counts, save to find the signer."""
 
     header: Header
-    payload: dict[str, Any]
+    payload: Any
     signed: bytes
     signature: bytes
 
@@ -36,6 +36,8 @@ class Unverified:
         key = ring.key(purpose, self.header.kid)
         if not key.verify(self.header.alg, self.signature, self.signed):
             raise Refused("jws.signature")
+        if not isinstance(self.payload, dict):
+            raise Refused("jws.claims")
         return self.payload
 
 
@@ -81,8 +83,6 @@ def read(token: str, typ: str, limit: int = MAX_COMPACT) -> Unverified:
     head, body, signature = split(token)
     header = read_header(head, typ)
     payload = strict.parse(unb64url(body))
-    if not isinstance(payload, dict):
-        raise Refused("jws.claims")
     return Unverified(header, payload, f"{head}.{body}".encode("ascii"), signature)
 
 

@@ -56,19 +56,19 @@ class PublicKey:
 def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",)) -> PublicKey:
     """A public JWK. Unknown members are ignored (the standard owns it), private ones refused."""
     if not isinstance(value, dict):
-        raise Refused("key.form")
+        raise Refused("key.malformed")
     if _PRIVATE & value.keys():
         raise Refused("key.private")
     kty, crv = value.get("kty"), value.get("crv")
     if crv not in curves or kty != ("EC" if crv == "P-256" else "OKP"):
-        raise Refused("key.type")
+        raise Refused("key.malformed")
     coordinates = []
     for name in ("x", "y") if kty == "EC" else ("x",):
         if not isinstance(value.get(name), str):
-            raise Refused("key.form")
-        coordinates.append(unb64url(value[name], "key.form"))
+            raise Refused("key.malformed")
+        coordinates.append(unb64url(value[name], "key.malformed"))
         if len(coordinates[-1]) != 32:
-            raise Refused("key.form")
+            raise Refused("key.malformed")
     kid = thumbprint(value)
     if value.get("kid") is not None and value["kid"] != kid:
         raise Refused("key.kid")

@@ -16,23 +16,7 @@ from .strict import Refused, b64url, unb64url
 TYP = "dc+sd-jwt"
 KEY_BINDING = "kb+jwt"
 OPEN_CLAIMS = frozenset(
-    [
-        "iss",
-        "sub",
-        "aud",
-        "iat",
-        "nbf",
-        "exp",
-        "jti",
-        "vct",
-        "vct#integrity",
-        "cnf",
-        "status",
-        "region",
-        "environment",
-        "source_as_of",
-        "log",
-    ]
+    "iss sub aud iat nbf exp jti vct vct#integrity cnf status region environment source_as_of log _sd_alg".split()
 )
 _BINDING = Shape({"iat": integer(0), "aud": text, "nonce": text, "sd_hash": text}, closed=False)
 
@@ -86,8 +70,6 @@ def open_presented(presented: str, ring: KeyRing, challenge: Challenge | None) -
 
 def disclose(payload: Mapping[str, Any], disclosures: Iterable[str]) -> Disclosed:
     """Puts the disclosures where their digests stand."""
-    if payload.get("_sd_alg") != "sha-256":
-        raise Refused("sd-jwt.sd-alg")
     given: dict[str, list[Any]] = {}
     for part in disclosures:
         try:
@@ -95,13 +77,15 @@ def disclose(payload: Mapping[str, Any], disclosures: Iterable[str]) -> Disclose
             value = strict.parse(unb64url(part)) if part else None
         except (Refused, UnicodeEncodeError):
             raise Refused("sd-jwt.disclosure") from None
-        if not isinstance(value, list):
+        if not part:
             raise Refused("sd-jwt.disclosure")
-        if len(value) not in (2, 3) or not isinstance(value[0], str):
+        if not isinstance(value, list) or len(value) not in (2, 3) or not isinstance(value[0], str):
             raise Refused("sd-jwt.arity")
         if name in given:
             raise Refused("sd-jwt.repeated-digest")
         given[name] = value
+    if payload.get("_sd_alg") != "sha-256":
+        raise Refused("sd-jwt.sd-alg")
     walk = _Walk(given)
     claims = walk.members({name: item for name, item in payload.items() if name != "_sd_alg"}, "")
     if len(walk.seen) != len(set(walk.seen)):

@@ -24,7 +24,12 @@ _INFLATED_CAP = 1024 * 1024
 
 _STANDARD = Shape({"sub": text, "iat": identifiers.seconds, "status_list": mapping}, closed=False)
 _OURS = Shape(
-    {"iss": identifiers.entity_id, "exp": identifiers.seconds, "ttl": integer(), "source_as_of": identifiers.seconds},
+    {
+        "iss?": identifiers.entity_id,
+        "exp?": identifiers.seconds,
+        "ttl?": integer(),
+        "source_as_of?": identifiers.seconds,
+    },
     closed=False,
 )
 _LIST = Shape({"bits": integer(0, 255), "lst": text}, closed=False)
@@ -72,8 +77,10 @@ class StatusList:
 def verify(token: str, ring: KeyRing) -> StatusList:
     """STA-4 and STA-7: the signature first, then the contents."""
     payload = jws.read(token, TYP, jws.MAX_STATUS_LIST).verify(ring, "status")
-    claims = _STANDARD.read(payload, "jws.claims") | _OURS.read(payload, "status-list.claims")
-    compressed = _LIST.read(claims["status_list"], "status-list.claims")
+    claims = _STANDARD.read(payload, "jws.claims") | _OURS.read(payload, "jws.claims")
+    if len(claims) < len(_STANDARD.members) + len(_OURS.members):
+        raise Refused("status-list.claims")
+    compressed = _LIST.read(claims["status_list"], "jws.claims")
     if compressed["bits"] != 2:
         raise Refused("status-list.bits")
     if claims["exp"] <= claims["iat"] or claims["ttl"] <= 0:
@@ -104,9 +111,13 @@ def inflate(compressed: bytes) -> bytes:
 
 def accept(token: str, federation: Federation, held: StatusList | None, received_at: int) -> StatusList:
     """A list as it arrives from an active county, against the one held before (STA-4 to STA-6, STA-9, STA-10)."""
-    iss = _STANDARD.read(jws.read(token, TYP, jws.MAX_STATUS_LIST).payload, "jws.claims") and jws.peek(token).get("iss")
+    unverified = jws.read(token, TYP, jws.MAX_STATUS_LIST)
+    _STANDARD.read(unverified.payload, "jws.claims")
+    iss = _OURS.read(unverified.payload, "jws.claims").get("iss")
+    if iss is None:
+        raise Refused("status-list.claims")
     try:
-        county = federation.county(identifiers.entity_id(iss))
+        county = federation.county(iss)
     except Refused:
         raise Refused("status.issuer-not-active") from None
     found = verify(token, county.ring)

@@ -7,6 +7,8 @@ import re
 from .strict import Refused
 
 MAX_DIGITS = 7089
+# White_Space of Unicode; `str.split` would drop the separators 1C to 1F as well.
+_WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _FULL_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 
 
@@ -17,7 +19,7 @@ def encode(token: str) -> str:
 
 def decode(typed: str) -> str:
     """SYM-2; nothing is repaired."""
-    digits = "".join(typed.split()).translate(_FULL_WIDTH)
+    digits = _WHITE_SPACE.sub("", typed).translate(_FULL_WIDTH)
     if not re.fullmatch(r"[0-9]*", digits):
         raise Refused("symbol.not-digits")
     if not 0 < len(digits) <= MAX_DIGITS:

@@ -266,6 +266,8 @@ class Federation:
         for token in tokens:
             try:
                 one = jws.read(token, STATEMENT)
+                if not isinstance(one.payload, dict):
+                    raise Refused("jws.claims")
                 identifiers.entity_id(one.payload.get("iss"))
                 identifiers.entity_id(one.payload.get("sub"))
             except Refused as error:
@@ -370,7 +372,7 @@ class Federation:
             iss = ""
             try:
                 one = jws.read(token, MEMBER_LIST)
-                iss = identifiers.entity_id(one.payload.get("iss"))
+                iss = identifiers.entity_id(jws.peek(token).get("iss"))
                 found = self._verify_list(token, iss, one)
                 accepted.setdefault(iss, []).append(found)
             except Refused as error:
@@ -446,15 +448,27 @@ class Federation:
         if len(vouching) > 1:
             raise Refused("trust.two-superiors")
         statement = by[(vouching or named)[0]]
-        links = [statement, configuration]
-        if statement.iss != self.anchor.entity:
-            links.append(self.provinces()[statement.iss])
+        links = [statement, configuration, *self._links(statement.iss)]
         if any(link.exp <= self.now for link in links):
             raise Refused("trust.chain-expired")
         newer = self._current(statement.iss)
         if newer and newer.iat > statement.iat and entity not in newer.members:
             raise Refused("trust.not-listed")
         return self._agreed(statement, configuration, min(link.exp for link in links))
+
+    def _links(self, authority: str) -> list[Statement]:
+        """TRU-22: what stands above a county: configurations of the authorities, and the anchor's word on the province."""
+        top = self.statements.get((self.anchor.entity, self.anchor.entity))
+        if top is None:
+            raise Refused(self.refusals.first(self.anchor.entity, self.anchor.entity) or "trust.incomplete")
+        if authority == self.anchor.entity:
+            return [top]
+        own = self.statements.get((authority, authority))
+        if own is None:
+            raise Refused(self.refusals.first(authority, authority) or "trust.incomplete")
+        if self.anchor.entity not in own.claims.get("authority_hints", []):
+            raise Refused("trust.authority-hints")
+        return [top, self.provinces()[authority], own]
 
     def _state(self, iss: str, statement: Statement) -> str:
         """TRU-18: the more restrictive of statement, list and the province's own standing."""
@@ -517,7 +531,13 @@ class Federation:
         if explained:
             return Refused(explained)
         if worst == "active":
-            return Refused("trust.incomplete")
+            return Refused("trust.no-path")
+        for iss in authorities:
+            try:
+                if any(link.exp <= self.now for link in self._links(iss)):
+                    return Refused("trust.member-list-expired")
+            except (Refused, KeyError) as error:
+                return error if isinstance(error, Refused) else Refused("trust.no-path")
         for iss, one in listed:
             if one is None:
                 refused = self.refusals.first(iss, MEMBER_LIST) or self.refusals.first(sub=iss)
