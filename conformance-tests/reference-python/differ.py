@@ -30,6 +30,7 @@ from comity_reference.keys import SigningKey  # noqa: E402
 
 NOW = 1763784000
 DAY = 86400
+LAST = identifiers.last_second(identifiers.day_of(NOW))
 ANCHOR, PROVINCE = "https://anchor.example", "https://jiangxi.example"
 COUNTIES = {"https://c361123.example": "361123", "https://c361102.example": "361102"}
 ONE, OTHER = COUNTIES
@@ -95,7 +96,7 @@ class World:
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
-        issued, life = NOW - 2 * DAY, 9 * DAY
+        issued, life = NOW - 5 * DAY, 9 * DAY
         times = {"iat": issued, "exp": issued + life}
         self.statements: list[tuple[str, dict[str, Any]]] = [
             (ANCHOR, self._stated(ANCHOR, ANCHOR, {**times, "exp": issued + 100 * DAY})),
@@ -394,7 +395,7 @@ def of_trust(draw: Draw) -> Question:
     asked = {
         "federation": world.handed(),
         "entity": draw.one(ONE, ONE, ONE, OTHER, PROVINCE, "https://c440103.example"),
-        "now": draw.one(NOW, NOW, NOW, NOW, NOW + 6 * DAY, NOW + 7 * DAY, NOW + 8 * DAY),
+        "now": draw.one(NOW, NOW, NOW, NOW, NOW + 4 * DAY - 1, NOW + 4 * DAY, NOW + 8 * DAY),
     }
     return {"kind": "trust", "input": asked}
 
@@ -428,11 +429,9 @@ def of_attestation(draw: Draw) -> Question:
 
 def of_decision(draw: Draw) -> Question:
     payload, hidden = attestation_payload(), dict(CARD)
-    payload["exp"] = draw.one(
-        1781107199, 1781107199, NOW - 1, NOW, NOW + 20 * DAY, identifiers.last_second(identifiers.day_of(NOW))
-    )
+    payload["exp"] = draw.one(1781107199, 1781107199, LAST - DAY, LAST, LAST + 20 * DAY, LAST + 40 * DAY)
     payload["nbf"] = draw.one(
-        payload["nbf"], payload["nbf"], payload["nbf"], NOW + 1 if payload["exp"] > NOW + 1 else payload["nbf"]
+        payload["nbf"], payload["nbf"], payload["nbf"], LAST + 1 if payload["exp"] > LAST else payload["nbf"]
     )
     if draw.random.random() < 0.3:
         hidden.pop(draw.one(*hidden))
@@ -445,7 +444,7 @@ def of_decision(draw: Draw) -> Question:
     hidden |= draw.one({}, {}, {}, *more)
     treaty = agreement_payload()
     treaty["effective_from"] = draw.one("2025-11-01", "2025-11-01", "2025-11-22", "2025-11-23")
-    treaty["effective_until"] = draw.one("2026-10-31", "2026-10-31", "2025-11-22", "2025-11-24")
+    treaty["effective_until"] = draw.one("2026-10-31", "2026-10-31", "2025-11-23", "2025-11-24")
     for row in treaty["services"]:
         row["amber_status"] = draw.one(True, False)
         row["conditions"] = draw.one([], [], row["conditions"], [draw_condition(draw, 2)], [draw_condition(draw, 3)])

@@ -26,11 +26,11 @@ from .trust import Federation
 NEED_LIST, NEED_LOOK_UP, NEED_HOLDER, FINAL = "need-status-list", "need-look-up", "need-holder", "decision"
 _WAITS = ("RECOGNISED", "RECOGNISED_CONDITIONAL", "REVIEW_REQUIRED")
 _OFFICE = {
-    "not-ready": ("NODE_NOT_READY", "node.not-ready"),
+    "not-ready": ("NODE_NOT_READY", "clock.behind"),
     "not-authorised": ("NOT_AUTHORISED", "actor.not-authorised"),
     "no-purpose": ("NOT_AUTHORISED", "actor.no-purpose"),
-    "consent-missing": ("LEGAL_BASIS_MISSING", "actor.consent-missing"),
-    "quota": ("RATE_LIMITED", "actor.quota"),
+    "consent-missing": ("LEGAL_BASIS_MISSING", "consent.missing"),
+    "quota": ("RATE_LIMITED", "quota.exceeded"),
 }
 _UNKNOWN = ("trust.not-a-member", "trust.not-listed", "trust.removed", "trust.authority", "attestation.environment")
 _UNSUPPORTED = ("attestation.vct", "jws.typ", "jws.alg")
@@ -158,7 +158,7 @@ class _Walk:
         if self.issuer is None or self.issuer_region is None or not self.own_region:
             return
         if self.issuer == case.recogniser:
-            self.find("NOT_IN_AGREEMENT", "agreement.own-county")
+            self.find("NOT_IN_AGREEMENT", "agreement.none")
             return
         try:
             in_force = case.book.between(self.issuer, case.recogniser, case.today)
@@ -192,7 +192,10 @@ class _Walk:
             self._presented(self.attestation)
 
     def _may_ask(self) -> bool:
-        return self.case.on_line and self.case.answer is None and not self.case.lookup_failed
+        """Whether the issuer can be asked about the person: on line, not yet asked, and a name and a number are known."""
+        shown = self.attestation.claims if self.attestation else None
+        named = shown is None or ("name" in shown and bool({"id_number", "permit_number"} & shown.keys()))
+        return self.case.on_line and self.case.answer is None and not self.case.lookup_failed and named
 
     def _age_class(self, as_of: int | None) -> str:
         assert self.agreement is not None
@@ -215,6 +218,10 @@ class _Walk:
         case = self.case
         self.claims = shown.claims
         self.endorsed_until = shown.endorsed_until
+        if case.now < shown.nbf and case.answer is None:
+            self.date = identifiers.day_of(shown.nbf)
+            self.find("NOT_YET_VALID", "permit.not-yet-valid")  # outranks whatever status would say (DEC-2)
+            return
         reading, refused = None, ""
         held = case.lists.get(shown.uri)
         try:
@@ -228,7 +235,10 @@ class _Walk:
         if case.answer is not None:
             self._answered(case.answer)
             return
-        if case.on_line and not case.status_refreshed and age != "fresh":
+        passed = self._passed(shown)
+        superseded = reading is not None and reading.value == status.SUPERSEDED  # said on data of any age (DEC-15)
+        settled_by_answer = superseded or (passed and reading is not None and self._may_ask())
+        if case.on_line and not case.status_refreshed and age != "fresh" and not settled_by_answer:
             raise _Ask(NEED_LIST)
         if reading is None:
             if refused == "status.ended":
@@ -236,22 +246,17 @@ class _Walk:
             else:
                 self.find("ISSUER_UNREACHABLE", refused)
             return
-        passed = self._passed(shown)
         if self._may_ask() and (passed or reading.value in (status.SUSPENDED, status.SUPERSEDED)):
             raise _Ask(NEED_LOOK_UP)
-        if case.now < shown.nbf:
-            self.date = identifiers.day_of(shown.nbf)
-            self.find("NOT_YET_VALID", "permit.not-yet-valid")
         if reading.value == status.SUPERSEDED:
             self.find("SUPERSEDED", "status.superseded")
-        elif reading.value == status.SUSPENDED:
-            if age == "fresh":
-                self.find("SUSPENDED", "status.suspended")
-            else:
-                self._stale("status.age-not-allowed")
+        elif reading.value == status.SUSPENDED and age == "fresh":
+            self.find("SUSPENDED", "status.suspended")
         elif passed:
             self.advisories.add("ENDORSEMENT_SEEN_PASSED")
             self._stale("permit.date-passed-unconfirmed")
+        elif reading.value == status.SUSPENDED:
+            self._stale("status.age-not-allowed")
         else:
             self._in_order(age)
 
@@ -316,6 +321,16 @@ class _Walk:
 
     # --- the holder and the conditions (24 to 27) ---
 
+    def map_tier(self) -> None:
+        """DEC-29; told of whoever may still be recognised."""
+        shown = self.claims.get("tier")
+        if self.findings or shown is None or self.agreement is None:
+            return
+        local = self.agreement.local_tier(self.issuer_region or "", self.own_region, shown)
+        self.tier = {"issuer": shown} | ({"local": local} if local else {})
+        if local not in (None, shown):
+            self.advisories.add("TIER_MAPPED")
+
     def holder(self) -> None:
         case, claims = self.case, self.claims
         told = [one for one in (case.typed_name, self._shown("name"), self._answer("name")) if one is not None]
@@ -328,9 +343,9 @@ class _Walk:
         if born is not None and number is not None and f"{born:%Y%m%d}" != number[6:14]:
             self.find("REVIEW_REQUIRED", "holder.birth-date-differs")
         if case.clerk == "review":
-            self.find("REVIEW_REQUIRED", "holder.review")
+            self.find("REVIEW_REQUIRED", "clerk.review")
         if case.clerk == "mismatch":
-            self.find("HOLDER_MISMATCH", "holder.mismatch")
+            self.find("HOLDER_MISMATCH", "clerk.mismatch")
 
     def _shown(self, name: str) -> Any:
         return self.attestation.claims.get(name) if self.attestation else None
@@ -342,14 +357,8 @@ class _Walk:
         assert self.row is not None and self.agreement is not None
         facts = conditions.Facts(self.case.today, self.claims, self.endorsed_until, self.case.provider)
         self.missing[:0] = conditions.missing_of(self.row, facts)
-        shown = self.claims.get("tier")
-        local = self.agreement.local_tier(self.issuer_region or "", self.own_region, shown) if shown else None
-        if shown:
-            self.tier = {"issuer": shown} | ({"local": local} if local else {})
-        if local is None and (shown or "tier" in self.row["claims"]):
+        if (self.tier or {}).get("local") is None and (self.tier or "tier" in self.row["claims"]):
             self.missing.append(conditions.missing("tier_mapping", conditions.UNKNOWN, self.row["owner"]))
-        elif local != shown:
-            self.advisories.add("TIER_MAPPED")
         self.find("RECOGNISED_CONDITIONAL" if self.missing else "RECOGNISED", "")
 
     # --- the result ---
@@ -361,10 +370,10 @@ class _Walk:
             self.coverage()
             if not self.findings:
                 self.standing()
-            if not self.findings:
-                self.holder()
+                self.map_tier()
             if not self.findings:
                 self.conditions()
+                self.holder()
         except _Ask as ask:
             return Decided(str(ask), {}, self.attestation, self.agreement, self.row)
         numbers = catalogue.outcomes()
@@ -385,7 +394,7 @@ class _Walk:
 
     def _members(self, outcome: str, cause: str) -> dict[str, Any]:
         case, texts = self.case, catalogue.outcomes()[outcome]
-        clerk = {"confirmed": "confirmed", "review": "confirmed", "mismatch": "mismatch"}.get(case.clerk, "pending")
+        clerk = {"confirmed": "confirmed", "mismatch": "mismatch"}.get(case.clerk, "pending")
         members: dict[str, Any] = {
             "outcome": outcome,
             "confirmation": clerk,
@@ -402,7 +411,7 @@ class _Walk:
             "date": self.date,
             "status_age_seconds": self.age,
             "cause": cause or None,
-            "missing": self.missing if outcome == "RECOGNISED_CONDITIONAL" else [],
+            "missing": self.missing if catalogue.outcomes()[outcome].number >= 24 else [],
             "advisories": [{"code": code, "text": catalogue.ADVISORIES[code]} for code in sorted(self.advisories)],
             "text": texts.text,
             "next_step": texts.next_step,

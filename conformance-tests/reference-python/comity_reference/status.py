@@ -163,7 +163,7 @@ def read_entry(found: StatusList | None, tombstones: Mapping[int, int], index: i
     if grave == CANCELLED or (grave == SUPERSEDED and listed != CANCELLED):
         if listed == grave and found is not None:
             return Reading(grave, found.as_of, False)
-        return Reading(grave, found.as_of if listed is not None and found else None, True)
+        return Reading(grave, None, True)
     if listed is None or found is None:
         raise refused
     return Reading(listed, found.as_of, False)
