@@ -51,7 +51,19 @@ pub(super) fn process(
 
 /// RFC 6901: `parent` extended by one member name.
 pub(super) fn pointer(parent: &str, name: &str) -> String {
-    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
+    let mut pointer = String::with_capacity(parent.len() + 1 + name.len());
+    pointer.push_str(parent);
+    pointer.push('/');
+    for part in name.split_inclusive(['~', '/']) {
+        match part.strip_suffix('~') {
+            Some(plain) => pointer.extend([plain, "~0"]),
+            None => match part.strip_suffix('/') {
+                Some(plain) => pointer.extend([plain, "~1"]),
+                None => pointer.push_str(part),
+            },
+        }
+    }
+    pointer
 }
 
 struct Walk<'b> {
@@ -75,7 +87,8 @@ impl Walk<'_> {
             return Err(SdJwtError::ReservedName);
         }
         let digests = object.remove("_sd");
-        for (name, value) in object.iter_mut() {
+        // In any other value nothing can be hidden.
+        for (name, value) in object.iter_mut().filter(|(_, value)| is_container(value)) {
             let sealing = depth == 0 && self.must_be_open(name);
             if sealing {
                 self.sealed = Some(name.clone());
@@ -121,10 +134,10 @@ impl Walk<'_> {
             if object.contains_key(&name) && !mutant!("ATT-10/collision") {
                 return Err(SdJwtError::Collision);
             }
-            self.below(&name, |walk| {
-                walk.disclosed.push(walk.path.clone());
-                walk.value(&mut value, depth + 1)
-            })?;
+            self.disclosed.push(pointer(&self.path, &name));
+            if is_container(&value) {
+                self.below(&name, |walk| walk.value(&mut value, depth + 1))?;
+            }
             object.insert(name, value);
         }
         Ok(())
@@ -145,7 +158,9 @@ impl Walk<'_> {
                 element = value;
                 self.disclosed.push(pointer(&self.path, &index));
             }
-            self.below(&index, |walk| walk.value(&mut element, depth + 1))?;
+            if is_container(&element) {
+                self.below(&index, |walk| walk.value(&mut element, depth + 1))?;
+            }
             kept.push(element);
         }
         *array = kept;
@@ -200,6 +215,10 @@ impl Walk<'_> {
         self.digests.push(digest);
         Ok(taken)
     }
+}
+
+const fn is_container(value: &Value) -> bool {
+    matches!(value, Value::Object(_) | Value::Array(_))
 }
 
 /// The digest in `{"...": digest}`; `None` for any other element.
