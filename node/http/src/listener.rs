@@ -25,6 +25,7 @@ mod body;
 mod connection;
 mod request;
 mod slots;
+mod timer;
 mod watched_io;
 
 pub use body::BodyLimits;

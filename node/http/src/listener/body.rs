@@ -3,6 +3,7 @@
 //! holds a place for the grace time and no longer.
 
 use std::error::Error as StdError;
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+
+use super::timer::{ConnectionTimer, Deadline};
 
 /// Size and pace of request bodies.
 #[derive(Debug, Clone, Copy)]
@@ -82,19 +85,24 @@ pub(super) struct WatchedBody {
     limits: BodyLimits,
     received: u64,
     begun: Instant,
-    deadline: Pin<Box<Sleep>>,
+    deadline: Deadline,
     fate: BodyFate,
 }
 
 impl WatchedBody {
-    pub(super) fn new(inner: axum::body::Body, limits: BodyLimits, fate: BodyFate) -> Self {
+    pub(super) fn new(
+        inner: axum::body::Body,
+        limits: BodyLimits,
+        fate: BodyFate,
+        timer: &ConnectionTimer,
+    ) -> Self {
         let begun = Instant::now();
         Self {
             inner,
             limits,
             received: 0,
             begun,
-            deadline: Box::pin(tokio::time::sleep_until(begun + limits.allowance(0))),
+            deadline: timer.deadline(begun + limits.allowance(0)),
             fate,
         }
     }
@@ -114,7 +122,7 @@ impl Body for WatchedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
-            ready!(self.deadline.as_mut().poll(cx));
+            ready!(Pin::new(&mut self.deadline).poll(cx));
             return self.refuse(BodyRefusal::TooSlow);
         };
         if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
@@ -126,7 +134,7 @@ impl Body for WatchedBody {
                 return self.refuse(BodyRefusal::TooLarge);
             }
             let deadline = self.begun + self.limits.allowance(self.received);
-            self.deadline.as_mut().reset(deadline);
+            self.deadline.set(deadline);
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }

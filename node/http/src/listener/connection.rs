@@ -12,7 +12,7 @@ use comity_spec::ids::SpkiPin;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::slots::KeyedSlot;
+use super::timer::ConnectionTimer;
 use super::watched_io::WatchedIo;
 use super::{ConnectionOrigin, PeerIdentity, Served, record_refusal, record_tls_refusal};
 use crate::tls::{Leaf, TlsRefusal};
@@ -95,10 +96,11 @@ impl Connection {
         } else {
             &self.server.app
         };
-        let service = handler(app.clone(), self.origin, peer);
+        let timer = ConnectionTimer::default();
+        let service = handler(app.clone(), self.origin, peer, timer.clone());
         let io = TokioIo::new(WatchedIo::new(io, name, limits.first_byte, limits.write_stall));
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
+        http.timer(timer)
             .header_read_timeout(limits.header)
             .half_close(false)
             .keep_alive(!self.turned_away)
@@ -126,6 +128,7 @@ fn handler(
     app: Router,
     origin: ConnectionOrigin,
     peer: Option<PeerIdentity>,
+    timer: ConnectionTimer,
 ) -> impl tower::Service<
     Request<Incoming>,
     Response = Response,
@@ -135,6 +138,7 @@ fn handler(
     tower::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(origin);
+        request.extensions_mut().insert(timer.clone());
         if let Some(peer) = &peer {
             request.extensions_mut().insert(peer.clone());
         }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::body::{BodyFate, BodyRefusal, WatchedBody};
+use super::timer::ConnectionTimer;
 use super::{BodyLimits, Server, record_refusal};
 use crate::problem_response::{AnswerForm, Problem};
 
@@ -62,14 +63,18 @@ async fn bound_request(State(bounds): State<Bounds>, request: Request, next: Nex
     answer
 }
 
-async fn answer_within(bounds: Bounds, request: Request, next: Next) -> Response {
+async fn answer_within(bounds: Bounds, mut request: Request, next: Next) -> Response {
     // An announced size is judged before a byte of it is read and before a handler is called.
     if request.body().size_hint().lower() > bounds.body.max_bytes {
         return refused_body(bounds.listener, BodyRefusal::TooLarge);
     }
+    let timer = request
+        .extensions_mut()
+        .remove::<ConnectionTimer>()
+        .unwrap_or_default();
     let fate = BodyFate::default();
-    let request = request.map(|body| Body::new(WatchedBody::new(body, bounds.body, fate.clone())));
-    let Ok(answer) = tokio::time::timeout(bounds.answer, next.run(request)).await else {
+    let request = request.map(|body| Body::new(WatchedBody::new(body, bounds.body, fate.clone(), &timer)));
+    let Ok(answer) = timer.timeout(bounds.answer, next.run(request)).await else {
         record_refusal(bounds.listener, "answer_timeout");
         return closing(overloaded());
     };
