@@ -9,11 +9,12 @@ use comity_node_core::ports::attestations::{
     AttestationReads, Decoy, Issuance, ListId, NewStatusList, Publication, StatusListRow,
 };
 use comity_node_core::ports::permits::{PermitChange, PermitId};
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, StoreError, Write};
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
+use sqlx::QueryBuilder;
 
-use super::{Conn, Store, Tx, permits, refused};
+use super::{Conn, Db, Store, Tx, permits, refused};
 use crate::column::{Columns, form_code};
 use crate::{Cipher, Fault, Place};
 
@@ -21,59 +22,105 @@ const ISSUANCE: Columns = Columns("issuance");
 const LIST: Columns = Columns("status_list");
 const DECOY: Columns = Columns("decoy");
 
-/// An attestation of the permit's present version, under an entry that is neither issued nor a decoy.
-pub(super) async fn issue(tx: &mut Tx, issued: &Issuance) -> Result<(), Fault> {
-    let permit = issued.permit.0.as_bytes().to_vec();
-    // One that is superseded from the start attests nothing.
-    let attested_until = if issued.status.is_permanent() {
-        0
-    } else {
-        issued.exp.get()
+/// Attestations in one `INSERT`: a permit has two forms, and every number of rows is a statement of its own to prepare.
+const TOGETHER: usize = 2;
+
+fn issuance_in(write: &Write) -> Option<&Issuance> {
+    match write {
+        Write::Issuance(issuance) => Some(issuance),
+        _ => None,
+    }
+}
+
+/// The attestations with which a list of writes begins, as far as they are of one permit, version and list: the two forms
+/// that are always issued together cost one statement of each kind instead of two.
+pub(super) fn of_one_permit(writes: &[Write]) -> Vec<&Issuance> {
+    let Some(first) = writes.first().and_then(issuance_in) else {
+        return Vec::new();
     };
+    let same = |one: &&Issuance| {
+        (one.permit, one.permit_version, one.list) == (first.permit, first.permit_version, first.list)
+    };
+    let those = writes.iter().map_while(|write| issuance_in(write).filter(same));
+    those.take(TOGETHER).collect()
+}
+
+/// Attestations of one permit's present version, under entries of one list that are neither issued nor decoys. Not more than
+/// [`TOGETHER`], not none.
+pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault> {
+    let Some(first) = issued.first() else {
+        return Ok(());
+    };
+    let permit = first.permit.0.as_bytes().to_vec();
+    // One that is superseded from the start attests nothing.
+    let attesting = issued.iter().filter(|one| !one.status.is_permanent());
+    let attested_until = attesting.map(|one| one.exp.get()).max().unwrap_or(0);
     let attested = sqlx::query(
         "UPDATE permit SET attested_until = CASE WHEN attested_until > $3 THEN attested_until ELSE $3 END \
          WHERE id = $1 AND version = $2",
     )
     .bind(permit.clone())
-    .bind(issued.permit_version)
+    .bind(first.permit_version)
     .bind(attested_until)
     .execute(&mut tx.conn)
     .await?;
     if attested.rows_affected() == 0 {
-        return Err(permits::moved_on(&mut tx.conn, issued.permit).await);
+        return Err(permits::moved_on(&mut tx.conn, first.permit).await);
     }
-    const DECOY: &str = "SELECT count(*) FROM decoy WHERE list = $1 AND entry = $2";
-    if entry_exists(&mut tx.conn, DECOY, issued.list, issued.index).await? {
+    let mut decoys = QueryBuilder::<Db>::new("SELECT count(*) FROM decoy WHERE list = ");
+    decoys.push_bind(first.list.0).push(" AND entry IN (");
+    let mut entries = decoys.separated(", ");
+    for one in issued {
+        entries.push_bind(i64::from(one.index));
+    }
+    decoys.push(")");
+    let met: i64 = decoys.build_query_scalar().fetch_one(&mut tx.conn).await?;
+    if met > 0 {
         return Err(Conflict::Exists("status index").into());
     }
-    let place = token_place(&issued.id);
-    let token = tx.cipher.seal(place, issued.token.as_bytes());
-    sqlx::query(
+    let rows: Vec<(&Issuance, Vec<u8>)> = issued
+        .iter()
+        .map(|one| {
+            let token = tx.cipher.seal(token_place(&one.id), one.token.as_bytes());
+            (*one, token)
+        })
+        .collect();
+    let mut insert = QueryBuilder::<Db>::new(
         "INSERT INTO issuance (id, permit, permit_version, form, list, entry, position, iat, exp, status, digest, \
-         token_sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    )
-    .bind(issued.id.as_bytes().to_vec())
-    .bind(permit)
-    .bind(issued.permit_version)
-    .bind(form_code(issued.form))
-    .bind(issued.list.0)
-    .bind(i64::from(issued.index))
-    .bind(i64::from(issued.position))
-    .bind(issued.iat.get())
-    .bind(issued.exp.get())
-    .bind(i64::from(issued.status.bits()))
-    .bind(issued.digest.as_bytes().to_vec())
-    .bind(token)
-    .execute(&mut tx.conn)
-    .await
-    .map_err(|error| refused(error, "status index", "status list"))?;
+         token_sealed) ",
+    );
+    insert.push_values(rows, |mut row, (one, token)| {
+        row.push_bind(one.id.as_bytes().to_vec())
+            .push_bind(permit.clone())
+            .push_bind(one.permit_version)
+            .push_bind(form_code(one.form))
+            .push_bind(one.list.0)
+            .push_bind(i64::from(one.index))
+            .push_bind(i64::from(one.position))
+            .push_bind(one.iat.get())
+            .push_bind(one.exp.get())
+            .push_bind(i64::from(one.status.bits()))
+            .push_bind(one.digest.as_bytes().to_vec())
+            .push_bind(token);
+    });
+    insert
+        .build()
+        .execute(&mut tx.conn)
+        .await
+        .map_err(|error| refused(error, "status index", "status list"))?;
+    let furthest = issued.iter().map(|one| one.position).max().unwrap_or(0);
+    let shown = issued
+        .iter()
+        .filter(|one| one.status != StatusValue::Valid)
+        .count();
     sqlx::query(
         "UPDATE status_list SET changes = changes + $3, \
          next_position = CASE WHEN next_position > $2 THEN next_position ELSE $2 + 1 END WHERE id = $1",
     )
-    .bind(issued.list.0)
-    .bind(i64::from(issued.position))
-    .bind(i64::from(issued.status != StatusValue::Valid))
+    .bind(first.list.0)
+    .bind(i64::from(furthest))
+    // At most TOGETHER.
+    .bind(i64::try_from(shown).unwrap_or(i64::MAX))
     .execute(&mut tx.conn)
     .await?;
     Ok(())

@@ -23,9 +23,13 @@ async fn apply(tx: &mut Tx, writes: &[Write]) -> Result<(), Fault> {
     while let Some((first, others)) = rest.split_first() {
         // A register file brings tens of thousands of new permits: they go in by the hundred.
         let new: Vec<&PermitChange> = rest.iter().map_while(new_permit).take(permits::ROWS).collect();
+        let issued = attestations::of_one_permit(rest);
         if new.len() >= FEW {
             permits::insert(tx, &new).await?;
             rest = rest.get(new.len()..).unwrap_or_default();
+        } else if !issued.is_empty() {
+            attestations::issue(tx, &issued).await?;
+            rest = rest.get(issued.len()..).unwrap_or_default();
         } else {
             one(tx, first).await?;
             rest = others;
@@ -50,7 +54,7 @@ async fn one(tx: &mut Tx, write: &Write) -> Result<(), Fault> {
             attestations::set_status(&mut tx.conn, change).await
         }
         Write::Import(mark) => permits::import(&mut tx.conn, mark).await,
-        Write::Issuance(issuance) => attestations::issue(tx, issuance).await,
+        Write::Issuance(issuance) => attestations::issue(tx, &[issuance]).await,
         Write::StatusList(list) => attestations::create(tx, list).await,
         Write::Decoy(decoy) => attestations::decoy(&mut tx.conn, decoy).await,
         Write::Publication(publication) => attestations::publish(&mut tx.conn, publication).await,
