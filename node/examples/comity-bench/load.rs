@@ -54,6 +54,23 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Nothing yet.
+    pub(crate) const fn nothing() -> Self {
+        Self {
+            requests: 0,
+            elapsed: Duration::ZERO,
+            latencies: Vec::new(),
+        }
+    }
+
+    /// Adds what was done at another time.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.elapsed += other.elapsed;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+    }
+
     /// The latency below which `share` of the requests were answered, in milliseconds.
     pub(crate) fn percentile(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);

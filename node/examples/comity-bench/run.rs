@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::county::{SERVICE, SystemRng, pair, sqlite, store_keys};
 use crate::issuance::Office;
-use crate::load::{Client, Connection, ask, cold, warm};
+use crate::load::{Client, Connection, Done, ask, cold, warm};
 use crate::meter::{Report, processor_time, resident_mib};
 use crate::serve::{OFFICER, PASSWORD, Ready, identity};
 
@@ -27,6 +27,9 @@ use crate::serve::{OFFICER, PASSWORD, Ready, identity};
 const CONNECTIONS: usize = 32;
 /// Connections at once of a cold load.
 const HANDSHAKES: usize = 8;
+
+/// Turns that every load has in a round: what the machine does meanwhile changes within a second.
+const TURNS: u32 = 5;
 
 /// Measures everything.
 pub(crate) fn run(seconds: &str, rounds: &str, permits: &str, database: Option<&str>) -> Result<(), Failure> {
@@ -188,20 +191,31 @@ impl Bench {
         })
     }
 
-    /// Every load once, so that what the machine does at the same time meets all of them.
+    /// Every load in turns, so that what the machine does at the same time meets all of them.
     async fn round(&mut self, lasting: Duration, report: &mut Report) -> Result<(), Failure> {
+        let mut taken: Vec<_> = self
+            .loads
+            .iter()
+            .map(|_| (Duration::ZERO, Done::nothing()))
+            .collect();
+        for _ in 0..TURNS {
+            for (load, (spent, done)) in self.loads.iter_mut().zip(&mut taken) {
+                let before = processor_time(self.process)?;
+                done.add(load.go(lasting / TURNS).await?);
+                *spent += processor_time(self.process)?.saturating_sub(before);
+            }
+        }
         let mut costs = HashMap::new();
-        for load in &mut self.loads {
+        for (load, (spent, done)) in self.loads.iter().zip(taken) {
             let name = load.name;
-            let before = processor_time(self.process)?;
-            let done = load.go(lasting).await?;
-            let spent = processor_time(self.process)?.saturating_sub(before);
             let cost = spent.as_secs_f64() * 1e6 / done.requests.max(1) as f64;
             costs.insert(name, cost);
             report.add(&format!("http.{name}.cpu"), "us", cost);
             report.add(&format!("http.{name}.rate"), "/s", done.rate());
             report.add(&format!("http.{name}.p50"), "ms", done.percentile(0.5));
             report.add(&format!("http.{name}.p99"), "ms", done.percentile(0.99));
+            let tail = done.percentile(0.99) / done.percentile(0.5);
+            report.add(&format!("http.{name}.p99-to-p50"), "x", tail);
         }
         let before = processor_time(self.process)?;
         let done = cold(&self.client, self.empty_port, HANDSHAKES, lasting, CLOSING).await?;
@@ -215,16 +229,18 @@ impl Bench {
             ("ratio.window-to-plain", "window", "plain"),
             ("ratio.window-to-decision", "window", "decision"),
             ("ratio.lookup-to-empty", "lookup", "empty"),
+            ("ratio.plain-to-empty", "plain", "empty"),
         ] {
             report.add(name, "x", costs[of] / costs[to]);
         }
         report.add("ratio.handshake-to-empty", "x", cost / costs["empty"]);
+        report.add("ratio.handshake-to-plain", "x", cost / costs["plain"]);
         Ok(())
     }
 }
 
 impl Load {
-    async fn go(&mut self, lasting: Duration) -> Result<crate::load::Done, Failure> {
+    async fn go(&mut self, lasting: Duration) -> Result<Done, Failure> {
         let request = Arc::clone(&self.request);
         let connections = std::mem::take(&mut self.connections);
         let (done, connections) = warm(connections, lasting, move |n| request(n), self.expected)
