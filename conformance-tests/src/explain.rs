@@ -49,8 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if args.material.class().is_bound_by(&case.kind) {
         let class = args.material.class().name();
         say(&format!(
-            "  run       comity-conformance run --class {class} --adapter CMD --vectors {} --only {}",
-            quoted(&args.material.vectors.to_string_lossy()),
+            "  run       comity-conformance run --class {class} --adapter CMD{} --only {}",
+            args.material.arguments(),
             quoted(&case.name)
         ))
     } else {

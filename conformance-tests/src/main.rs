@@ -8,6 +8,7 @@
 //! 3 the target's configuration is not right, 64 wrong usage, 70 a fault of the suite or its vectors.
 
 mod adapter;
+mod carried;
 mod cases;
 mod class;
 mod coverage;
@@ -61,6 +62,8 @@ enum Command {
     Coverage(coverage::Args),
     /// 变异测试 / Ask a target that is built with deliberate mistakes, one at a time: is each noticed by its case?
     Mutants(mutants::Args),
+    /// 写出内置测试向量 / Write the vectors that this program carries, one file each
+    Vectors(carried::Args),
     /// 建立测试世界与工作目录 / Draw a world and write the working folder of a networked target
     Init(networked::init::Args),
     /// 运行前检查配置 / Check the target's configuration, and say what to correct
@@ -85,9 +88,9 @@ struct Material {
     /// Conformance class: offline where nothing is said, or those of the working folder's target
     #[arg(long, value_enum)]
     class: Option<Class>,
-    /// Folder of the vectors
-    #[arg(long, value_name = "DIR", default_value = "spec/vectors")]
-    vectors: PathBuf,
+    /// Folder of vectors, in place of those that this program carries
+    #[arg(long, value_name = "DIR")]
+    vectors: Option<PathBuf>,
     /// Folder of the protocol text, in place of the text that this program carries
     #[arg(long, value_name = "DIR")]
     spec: Option<PathBuf>,
@@ -103,7 +106,21 @@ impl Material {
             None => Requirements::carried(),
             Some(folder) => Requirements::read(folder)?,
         };
-        Ok((Cases::load(&self.vectors, &requirements)?, requirements))
+        let cases = match &self.vectors {
+            None => Cases::carried(&requirements)?,
+            Some(folder) => Cases::load(folder, &requirements)?,
+        };
+        Ok((cases, requirements))
+    }
+
+    /// The arguments that name this material again, with a space before each.
+    fn arguments(&self) -> String {
+        let named = |option: &str, folder: &Option<PathBuf>| {
+            folder.as_ref().map_or_else(String::new, |folder| {
+                format!(" {option} {}", report::quoted(&folder.to_string_lossy()))
+            })
+        };
+        named("--vectors", &self.vectors) + &named("--spec", &self.spec)
     }
 }
 
@@ -186,6 +203,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args).map(|()| 0),
         Command::Coverage(args) => coverage::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Vectors(args) => carried::run(&args).map(|()| 0),
         Command::Init(args) => networked::init::run(&args).map(|()| 0),
         Command::Preflight(args) => networked::preflight::run(&args).map(|()| 0),
         Command::Replay(args) => networked::run::replay(args.dir, &args.case),

@@ -28,14 +28,11 @@ pub(crate) struct Heading {
 impl Heading {
     pub(crate) fn new(args: &Args, cases: &Cases, chosen: usize) -> Self {
         let mut command = format!(
-            "comity-conformance run --class {} --adapter {} --vectors {}",
+            "comity-conformance run --class {} --adapter {}{}",
             args.material.class().name(),
             quoted(args.adapter().text()),
-            quoted(&args.material.vectors.to_string_lossy()),
+            args.material.arguments(),
         );
-        if let Some(spec) = &args.material.spec {
-            command.push_str(&format!(" --spec {}", quoted(&spec.to_string_lossy())));
-        }
         command.push_str(&format!(" --seed {} --timeout {}", args.seed, args.timeout));
         Self {
             cases: chosen,

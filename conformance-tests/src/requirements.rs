@@ -31,6 +31,8 @@ chapters!(
     "12-versions-and-registry.md",
     "13-privacy.md",
     "14-security.md",
+    "15-examples.md",
+    "16-rules.md",
 );
 
 /// Why the text cannot be read.

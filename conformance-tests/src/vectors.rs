@@ -10,6 +10,7 @@ use comity_spec::vector::{Expect, Vector};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::carried::VECTORS;
 use crate::class::Class;
 use crate::pattern::Pattern;
 use crate::requirements::Requirements;
@@ -24,7 +25,7 @@ const FEDERATION_OF_THE_DAY: &str = "demo";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CasesError {
     /// The folder is not there.
-    #[error("找不到测试向量目录 / no vectors in {}: give the folder spec/vectors with --vectors DIR", .0.display())]
+    #[error("找不到测试向量目录 / no vectors in {}: leave --vectors away for those that this program carries", .0.display())]
     NoFolder(PathBuf),
     /// Vectors break their own rules.
     #[error("测试向量有误 / the vectors are broken:\n  {}", .0.join("\n  "))]
@@ -63,6 +64,16 @@ impl Case {
     }
 }
 
+/// A vector or shared federation as it was found.
+struct File {
+    /// Its name: folder and file without `.json`.
+    name: String,
+    /// Where it stands; of those that this program carries, where the tree has it.
+    path: PathBuf,
+    /// What is in it.
+    text: std::io::Result<String>,
+}
+
 /// Every case, by name.
 #[derive(Debug)]
 pub(crate) struct Cases {
@@ -72,17 +83,41 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
+    /// Lints those that this program carries.
+    pub(crate) fn carried(requirements: &Requirements) -> Result<Self, CasesError> {
+        let files = VECTORS.iter().map(|(name, text)| File {
+            name: (*name).to_owned(),
+            path: Path::new("spec/vectors").join(format!("{name}.json")),
+            text: Ok((*text).to_owned()),
+        });
+        Self::of(files, requirements)
+    }
+
     /// Reads and lints a folder.
     pub(crate) fn load(folder: &Path, requirements: &Requirements) -> Result<Self, CasesError> {
-        let mut files = Vec::new();
-        walk(folder, &mut files).map_err(|_| CasesError::NoFolder(folder.to_owned()))?;
-        files.sort();
+        let no_folder = || CasesError::NoFolder(folder.to_owned());
+        let mut paths = Vec::new();
+        walk(folder, &mut paths).map_err(|_| no_folder())?;
+        if paths.is_empty() {
+            return Err(no_folder());
+        }
+        paths.sort();
+        let files = paths.into_iter().map(|path| {
+            let below = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
+            File {
+                name: below.to_string_lossy().replace('\\', "/"),
+                text: std::fs::read_to_string(&path),
+                path,
+            }
+        });
+        Self::of(files, requirements)
+    }
+
+    fn of(files: impl Iterator<Item = File>, requirements: &Requirements) -> Result<Self, CasesError> {
         let (mut cases, mut federations, mut wrong) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut fingerprint = FNV_START;
-        for path in files {
-            let below = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
-            let name = below.to_string_lossy().replace('\\', "/");
-            let text = match std::fs::read_to_string(&path) {
+        for File { name, path, text } in files {
+            let text = match text {
                 Ok(text) => text,
                 Err(error) => {
                     wrong.push(format!("{}: {error}", path.display()));
@@ -117,7 +152,7 @@ impl Cases {
         }
         let cases: Vec<Case> = cases.into_iter().map(|(_, case)| case).collect();
         if cases.is_empty() && wrong.is_empty() {
-            return Err(CasesError::NoFolder(folder.to_owned()));
+            wrong.push("there are shared federations and no case".to_owned());
         }
         let all = Self {
             cases,

@@ -278,9 +278,9 @@ fn what_cannot_be_run_says_so_with_its_own_code() {
             .unwrap();
         Run::new(&output, Path::new(""))
     };
-    let run = suite(&["run", "--adapter", "true"]);
+    let run = suite(&["run", "--vectors", "none", "--adapter", "true"]);
     assert!(
-        run.code == 64 && run.stderr.contains("spec/vectors"),
+        run.code == 64 && run.stderr.contains("no vectors in none"),
         "{}",
         run.stderr
     );
@@ -326,4 +326,44 @@ fn the_vectors_of_the_specification_are_sound() {
     let run = Run::new(&output, Path::new(""));
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.lines().count() > 500 && !run.stdout.contains("\trequest\t"));
+}
+
+#[test]
+fn the_program_alone_has_every_vector() {
+    let bench = Bench::new();
+    let suite = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_comity-conformance"))
+            .args(arguments)
+            .current_dir(bench.0.path())
+            .output()
+            .unwrap();
+        Run::new(&output, Path::new(""))
+    };
+    let run = suite(&["vectors", "--out", "given"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
+    for name in ["jws/valid.json", "federations/demo.json"] {
+        let same =
+            std::fs::read(tree.join(name)).unwrap() == std::fs::read(bench.path("given").join(name)).unwrap();
+        assert!(same, "{name}");
+    }
+    let carried = suite(&["list"]);
+    assert_eq!(carried.code, 0, "{}", carried.stderr);
+    let names = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let in_tree = suite(&["list", "--vectors", &tree.to_string_lossy()]);
+    assert_eq!(names(&carried.stdout), names(&in_tree.stdout));
+    assert!(names(&carried.stdout).len() > 500);
+    // Again: nothing to do. A file of somebody else: left as it is.
+    assert_eq!(suite(&["vectors", "--out", "given"]).code, 0);
+    std::fs::write(bench.path("given/jws/valid.json"), "mine").unwrap();
+    let run = suite(&["vectors", "--out", "given"]);
+    assert!(
+        run.code == 64 && run.stderr.contains("valid.json"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        std::fs::read(bench.path("given/jws/valid.json")).unwrap(),
+        b"mine"
+    );
 }

@@ -30,6 +30,7 @@ from .trust import County, Federation
 REQUEST = "comity-verification-request+jwt"
 RESPONSE = "comity-verification-response+jwt"
 HINT = "comity-hint+jwt"
+_OUR_OWN_DOUBT = ("trust.clock-doubt", "trust.chain-expired", "trust.incomplete", "trust.no-current-member-list")
 REQUEST_LIFE, ANSWER_LIFE, HINT_LIFE = 60, 900, 900
 PADDED = 4096
 MAX_NAMED = 256
@@ -142,7 +143,7 @@ def _judge(token: str, typ: str, shape: Shape, me: str, channel: str | None, fed
     try:
         county = federation.county(claims["iss"])
     except Refused as error:
-        slug = "not-ready" if error.rule in ("trust.clock-doubt", "trust.chain-expired") else "not-a-member"
+        slug = "not-ready" if error.rule in _OUR_OWN_DOUBT else "not-a-member"
         raise Problem(slug, rule=error.rule) from error
     try:
         one.verify(county.ring, "exchange")
@@ -209,7 +210,7 @@ def judge_hint(token: str, me: str, channel: str | None, federation: Federation)
     if len(lists) > MAX_NAMED or len(withdrawals) > MAX_NAMED:
         raise Problem("malformed-request", "too many are named")
     if not all(county.lies_here(url) for url in lists):
-        raise Problem("malformed-request", "an address is not the sender's")
+        raise Problem("hint-refused", "an address is not the sender's")
     return claims, county
 
 

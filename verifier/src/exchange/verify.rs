@@ -224,12 +224,16 @@ fn verify_from_peer<'t, T: DeserializeOwned>(
     }
     let peer = match trust.standing(&iss, now) {
         Standing::Active(county) => county,
-        Standing::ClockDoubt => {
-            return Err(RequestError::NotReady {
-                rule: "trust.clock-doubt",
-            });
-        }
-        other => return Err(RequestError::NotAMember { rule: other.rule() }),
+        // What has ended or is missing here says nothing about the peer: without current lists nobody is called no member.
+        ours @ (Standing::ClockDoubt
+        | Standing::Expired { .. }
+        | Standing::NoCurrentMemberList { .. }
+        | Standing::Incomplete { .. }) => return Err(RequestError::NotReady { rule: ours.rule() }),
+        theirs @ (Standing::NotAMember { .. }
+        | Standing::Removed { .. }
+        | Standing::Suspended { .. }
+        | Standing::Authority
+        | Standing::Refused { .. }) => return Err(RequestError::NotAMember { rule: theirs.rule() }),
     };
     let verified = parsed.verify(&peer.keys, KeyPurpose::Exchange, budget)?;
     Ok((verified, peer))

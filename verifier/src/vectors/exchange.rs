@@ -5,7 +5,7 @@ use comity_spec::vector::{HintInput, Of, RequestInput, ResponseInput, Vector};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
-use super::{CHANGSHAN, CHANGSHAN_ID, NOW, YUSHAN, YUSHAN_ID, accept, demo, refuse, text, today};
+use super::{CHANGSHAN, CHANGSHAN_ID, DAY, NOW, YUSHAN, YUSHAN_ID, accept, demo, refuse, text, today};
 use crate::testing::{key, merge, sign, thumbprint};
 
 const ASKING: &str = "exchange/valid-request";
@@ -206,6 +206,18 @@ fn requests() -> Vec<Of<RequestInput>> {
             "iss is suspended",
             suspended,
             "not-a-member",
+        ),
+        no(
+            "when-the-chain-has-ended",
+            "TRU-22 VER-4",
+            "the asking county's chain has ended since, as far as this node knows",
+            {
+                let late = NOW + 6 * DAY;
+                let mut input = with(json!({ "iat": late, "exp": late + 60 }));
+                input.now = late;
+                input
+            },
+            "not-ready",
         ),
         no(
             "by-a-stranger",
@@ -708,21 +720,21 @@ fn hints() -> Vec<Of<HintInput>> {
             "VER-17",
             "a list of the receiver",
             with(json!({ "status_lists": [format!("{CHANGSHAN_ID}/status/v1/1")] })),
-            "malformed-request",
+            "hint-refused",
         ),
         no(
             "naming-a-longer-host",
             "VER-17",
             "an address that begins with the sender's",
             with(json!({ "status_lists": [format!("{YUSHAN_ID}.evil.example/1")] })),
-            "malformed-request",
+            "hint-refused",
         ),
         no(
             "naming-an-inner-address",
             "VER-17",
             "an address inside the receiver's network",
             with(json!({ "status_lists": ["https://10.0.0.1/1"] })),
-            "malformed-request",
+            "hint-refused",
         ),
         no(
             "lives-too-long",
