@@ -11,6 +11,7 @@
 //! Each command reads the state, computes the next one, and replaces the files; a refusal changes nothing.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use comity_node_core::federation::authority::{
     self, Application, AuthorityState, Hosting, NewAuthority, Place, Rank, Standing,
@@ -21,6 +22,7 @@ use comity_node_core::signing::LocalSigner;
 use comity_spec::entity::Environment;
 use comity_spec::jose::KeyPurpose;
 use comity_spec::text::Bilingual;
+use comity_spec::time::UnixSeconds;
 
 use super::{CommandError, Outcome};
 use crate::cli::AuthorityCommand;
@@ -29,7 +31,6 @@ use crate::system::{SystemClock, SystemRng};
 
 /// Carries out one command.
 pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandError> {
-    let now = SystemClock.now();
     match command {
         AuthorityCommand::Init {
             dir,
@@ -77,7 +78,7 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
                     Hosting::Server
                 },
             };
-            let state = authority::init(new, &signer, now)
+            let state = authority::init(new, &signer, SystemClock.now())
                 .await
                 .map_err(CommandError::from_display)?;
             save(&dir, &state)?;
@@ -110,7 +111,7 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
                 place,
                 replace_keys,
             };
-            let enrolled = authority::enrol(&state, &signer, application, now)
+            let enrolled = authority::enrol(&state, &signer, application, moment(&state).await)
                 .await
                 .map_err(CommandError::from_display)?;
             save(&dir, &enrolled.state)?;
@@ -131,7 +132,7 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
         AuthorityCommand::Remove { dir, member } => stand(&dir, &member, Standing::Remove).await,
         AuthorityCommand::Publish { dir } => {
             let (state, signer) = open(&dir)?;
-            let next = authority::publish(&state, &signer, now)
+            let next = authority::publish(&state, &signer, moment(&state).await)
                 .await
                 .map_err(CommandError::from_display)?;
             save(&dir, &next)?;
@@ -155,13 +156,27 @@ async fn stand(
     standing: Standing,
 ) -> Result<Outcome, CommandError> {
     let (state, signer) = open(dir)?;
-    let next = authority::set_standing(&state, &signer, member, standing, SystemClock.now())
+    let now = moment(&state).await;
+    let next = authority::set_standing(&state, &signer, member, standing, now)
         .await
         .map_err(CommandError::from_display)?;
     save(dir, &next)?;
     Ok(Outcome::text(format!(
         "已改变 {member} 的状态并签发 / the standing of {member} was changed and published"
     )))
+}
+
+/// The time of an act. No two publications share a second, so after many acts in a few seconds the last one is dated ahead of the clock;
+/// when no more can be, this waits for the clock, as the person at the desk would. A clock that is further behind is a wrong clock,
+/// and the act refuses.
+async fn moment(state: &AuthorityState) -> UnixSeconds {
+    loop {
+        let now = SystemClock.now();
+        if !(authority::AHEAD..2 * authority::AHEAD).contains(&state.issued_at.since(now)) {
+            return now;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Reads the state of an authority's folder.

@@ -5,6 +5,7 @@
 //! UNAVAILABLE, because an outage elsewhere says nothing about this tree.
 
 mod audit;
+mod conformance;
 mod machine;
 mod phases;
 pub(crate) mod postgres;

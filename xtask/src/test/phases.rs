@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::audit;
+use super::conformance;
 use super::machine::Machine;
 use super::postgres::Postgres;
 use super::summary::{Ending, Tally};
@@ -72,6 +73,11 @@ pub(super) const PHASES: &[Phase] = &[
         name: "suite",
         does: "the conformance suite finds our own off-line verifier complete and right",
         run: suite,
+    },
+    Phase {
+        name: "conformance",
+        does: "the conformance suite plays a federation around our own node, and an anchor's desk",
+        run: conformance::run,
     },
     Phase {
         name: "reference",

@@ -33,7 +33,7 @@ mod tests;
 pub use enrol::{Application, EnrolError, Enrolled, Place, enrol};
 pub use init::{NewAuthority, init};
 pub use keys::{KeyChangeError, prepare_key, retire_key};
-pub use publish::{PublishError, Published, PublishedFile, fetch, publish, published, statement_path};
+pub use publish::{AHEAD, PublishError, Published, PublishedFile, fetch, publish, published, statement_path};
 pub use standing::{Standing, StandingError, set_standing};
 
 /// Path of the signed member list.

@@ -18,8 +18,8 @@ use super::{AuthorityState, BUNDLE_PATH, Kind, MEMBER_LIST_PATH, REMOVED_FOR, Ra
 use crate::ports::signer::Signer;
 use crate::signing::{SigningError, compact_batch};
 
-/// How far a publication may be dated ahead of the clock, when several acts fall into one second.
-const AHEAD: i64 = 30;
+/// How far a publication may be dated ahead of the clock, in seconds, when several acts fall into one second.
+pub const AHEAD: i64 = 30;
 
 /// Why nothing was published.
 #[derive(Debug, thiserror::Error)]
