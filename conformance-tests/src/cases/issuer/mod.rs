@@ -3,6 +3,7 @@
 use super::Case;
 
 mod attestations;
+mod limits;
 mod look_up;
 mod public;
 mod replay;
@@ -17,6 +18,7 @@ pub(super) const THEMES: &[&[Case]] = &[
     replay::CASES,
     attestations::CASES,
     transport::CASES,
+    limits::CASES,
     status::CASES,
     public::CASES,
 ];
