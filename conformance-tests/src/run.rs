@@ -57,6 +57,9 @@ pub(crate) struct Args {
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Write the results of a networked run as one HTML page
+    #[arg(long, value_name = "FILE", requires = "dir")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 impl Args {
@@ -77,6 +80,7 @@ impl Args {
             complete: self.complete,
             json: self.json.clone(),
             junit: self.junit.clone(),
+            html: self.html.clone(),
             loud: false,
         }
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod init;
 mod judge;
+mod page;
 pub(crate) mod preflight;
 mod record;
 pub(crate) mod run;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::judge::Counts;
+use super::page::{Head, Page};
 use super::run::Args;
 use crate::cases::Case;
 use crate::class::Class;
@@ -50,6 +51,8 @@ pub(crate) struct Record<'r> {
     cases: usize,
     json: Option<File>,
     junit: Option<(File, String)>,
+    html: Option<(File, Page)>,
+    head: Head,
     on_terminal: bool,
 }
 
@@ -76,6 +79,26 @@ impl<'r> Record<'r> {
                 .map(create)
                 .transpose()?
                 .map(|file| (file, String::new())),
+            html: args
+                .html
+                .as_ref()
+                .map(create)
+                .transpose()?
+                .map(|file| (file, Page::default())),
+            head: Head {
+                target: format!(
+                    "{} {}",
+                    file.target.name,
+                    file.target.version.as_deref().unwrap_or("")
+                ),
+                classes: classes
+                    .iter()
+                    .map(|class| class.name())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                revision: requirements.revision().to_owned(),
+                at: jiff::Timestamp::from_second(now()).map_or_else(|_| String::new(), |at| at.to_string()),
+            },
             on_terminal: std::io::stderr().is_terminal(),
         };
         let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
@@ -167,6 +190,13 @@ impl<'r> Record<'r> {
         if let Some((_, body)) = &mut self.junit {
             body.push_str(&test_case(case, outcome, standing, &full));
         }
+        if let Some((_, page)) = &mut self.html {
+            let remark = match standing {
+                Counts::AsItIs => None,
+                Counts::Expected(reason) | Counts::Stale(reason) => Some(reason.as_str()),
+            };
+            page.row(case, &outcome.verdict, remark);
+        }
         if self.on_terminal {
             let _ = write!(
                 std::io::stderr(),
@@ -239,6 +269,9 @@ impl<'r> Record<'r> {
             "not_run": not_run,
             "exit": code,
         }))?;
+        if let Some((mut file, page)) = self.html.take() {
+            file.write_all(page.whole(&self.head, tally, expected, stale, code).as_bytes())?;
+        }
         if let Some((mut file, body)) = self.junit.take() {
             write!(
                 file,

@@ -43,6 +43,8 @@ pub(crate) struct Args {
     pub(crate) json: Option<PathBuf>,
     /// JUnit XML.
     pub(crate) junit: Option<PathBuf>,
+    /// A page.
+    pub(crate) html: Option<PathBuf>,
     /// Print every transcript.
     pub(crate) loud: bool,
 }
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn nothing_matched_is_no_pass() {
-        let only = vec!["issuer/no-such-*".parse().unwrap()];
+        let only = vec!["nothing-matches/*".parse().unwrap()];
         assert!(choose(&[Class::Node], &only).is_empty());
     }
 }

@@ -1,0 +1,156 @@
+//! The networked classes from outside, as far as no target is needed: the working folder, what `preflight` says to correct, and that
+//! nothing which did not happen passes. Targets that answer are real ones; none is imitated here.
+#![cfg(test)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        let drawn = suite(&["init", "--dir", bench.work(), "--region", "361123"]);
+        assert_eq!(code(&drawn), 0, "{drawn:?}");
+        bench
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.path().join("work").join(below)
+    }
+
+    fn work(&self) -> &str {
+        // The folder below the temporary one is made by `init` itself.
+        Box::leak(self.path("").to_string_lossy().into_owned().into_boxed_str())
+    }
+
+    /// Puts another line in place of one of `target.toml`.
+    fn with(self, old: &str, new: &str) -> Self {
+        let path = self.path("target.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{text}");
+        std::fs::write(&path, text.replace(old, new)).unwrap();
+        self
+    }
+
+    /// A target program in shell.
+    fn program(self, script: &str) -> Self {
+        let line = format!("program = [\"sh\", \"-c\", {script:?}]");
+        self.with("program = [\"my-target\"]", &line)
+    }
+}
+
+fn suite(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_comity-conformance"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn code(run: &Output) -> i32 {
+    run.status.code().unwrap()
+}
+
+fn said(run: &Output) -> String {
+    String::from_utf8_lossy(&[run.stdout.as_slice(), &run.stderr].concat()).into_owned()
+}
+
+fn is_there(path: &Path) -> bool {
+    path.exists()
+}
+
+#[test]
+fn a_working_folder_has_all_that_a_target_needs_and_is_not_drawn_twice() {
+    let bench = Bench::new();
+    for name in [
+        "world.json",
+        "anchor.json",
+        "roots.pem",
+        "residents.csv",
+        "residents.csv.manifest.json",
+        "target.toml",
+        "README.txt",
+    ] {
+        assert!(is_there(&bench.path(name)), "{name}");
+    }
+    let again = suite(&["init", "--dir", bench.work()]);
+    assert_eq!(code(&again), 64);
+    assert!(said(&again).contains("world.json"), "{}", said(&again));
+}
+
+#[test]
+fn a_configuration_error_has_a_code_of_its_own_and_says_what_to_correct() {
+    for (bench, says) in [
+        (Bench::new(), "my-target"),
+        (Bench::new().with("name =", "nmae ="), "nmae"),
+        (Bench::new().with("\"361123\"", "\"330822\""), "330822"),
+        (Bench::new().program("exit 3"), "exit status: 3"),
+        (Bench::new().program("read a; echo nonsense"), "start"),
+        (
+            Bench::new().program(r#"read a; echo '{"id":1,"refused":{"text":"out of paper"}}'"#),
+            "out of paper",
+        ),
+        (
+            Bench::new().program(r#"read a; echo '{"id":1,"unsupported":"no such thing"}'"#),
+            "no such thing",
+        ),
+        (
+            Bench::new().program(r#"read a; echo '{"id":1,"ok":{"application":"a.b.c"}}'"#),
+            "application",
+        ),
+    ] {
+        for command in ["preflight", "run"] {
+            let run = suite(&[command, "--dir", bench.work()]);
+            assert_eq!(code(&run), 3, "{command} {says}: {}", said(&run));
+            assert!(said(&run).contains(says), "{command} {says}: {}", said(&run));
+        }
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let bench = Bench::new();
+    let world: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.path("world.json")).unwrap()).unwrap();
+    let port = u16::try_from(world["ports"][0].as_u64().unwrap()).unwrap();
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let run = suite(&["preflight", "--dir", bench.work()]);
+    assert_eq!(code(&run), 3);
+    assert!(said(&run).contains(&port.to_string()), "{}", said(&run));
+}
+
+#[test]
+fn nothing_that_matched_is_no_pass() {
+    let bench = Bench::new();
+    let run = suite(&["run", "--dir", bench.work(), "--only", "nothing-matches"]);
+    assert_eq!(code(&run), 2, "{}", said(&run));
+    let run = suite(&["replay", "--dir", bench.work(), "issuer/nothing-is-called-so"]);
+    assert_eq!(code(&run), 2, "{}", said(&run));
+    let run = suite(&["list", "--class", "issuer", "--only", "nothing-matches"]);
+    assert_eq!(code(&run), 2, "{}", said(&run));
+}
+
+#[test]
+fn an_adapter_and_a_folder_are_two_kinds_of_target() {
+    let bench = Bench::new();
+    assert_eq!(
+        code(&suite(&["run", "--dir", bench.work(), "--adapter", "true"])),
+        64
+    );
+    assert_eq!(
+        code(&suite(&["run", "--class", "issuer", "--adapter", "true"])),
+        64
+    );
+    assert_eq!(code(&suite(&["run"])), 64);
+}
+
+#[test]
+fn every_class_has_cases_and_says_what_they_prove() {
+    for class in ["issuer", "recogniser", "node", "authority"] {
+        let list = suite(&["list", "--class", class]);
+        assert_eq!(code(&list), 0, "{class}");
+        let text = said(&list);
+        assert!(text.lines().count() >= 1, "{class}");
+        assert!(text.lines().all(|line| line.split('\t').count() >= 4), "{text}");
+    }
+}
