@@ -8,6 +8,7 @@ It runs the node in a process of its own, so that `restart` can really kill it, 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,10 @@ class Operator:
     def _launch(self) -> None:
         assert self._store is not None
         command = [sys.executable, __file__, "--node", self._store]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, "OPENSSL_CONF": str(Path(__file__).resolve().with_name("openssl.cnf"))}
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def _ask(self, line: Line) -> Line:
         if self._child is None or self._child.stdin is None or self._child.stdout is None:

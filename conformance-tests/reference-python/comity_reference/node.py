@@ -53,7 +53,7 @@ class Node:
         self.federation = Server(
             ports["federation"], lambda plain: tls.FederationChannel(plain, federation_tls), self._peer_route, region
         )
-        public_tls, federation_tls = tls.public_context(public), tls.federation_context(federation)
+        public_tls, federation_tls = tls.public_context(public), tls.federation_context(federation, self._admits)
         self.store.put("ports", {"public": self.public.port, "federation": self.federation.port})
         self.entity = f"https://localhost:{self.public.port}"
         self.endpoint = f"https://localhost:{self.federation.port}"
@@ -91,6 +91,9 @@ class Node:
     def _identity(self, name: str) -> tls.Identity:
         held = self.store.get(name)
         return tls.Identity(held["key"].encode(), held["certificate"].encode())
+
+    def _admits(self, pin: str) -> bool:
+        return self.trust.picture(now()).by_pin(pin) is not None
 
     def start(self) -> None:
         if self.settings.get("residents") and self.store.get("source-as-of") is None:
@@ -378,10 +381,7 @@ class Node:
 
     def events(self, events: list[dict[str, Any]]) -> None:
         """Several events are one change: all or none."""
-        today = identifiers.day_of(now())
-        with self.store.transaction():
-            for event in events:
-                self.register.apply(event, today)
+        self.register.apply(events, identifiers.day_of(now()))
 
 
 def _published(body: bytes, media_type: str, cache: str, call: Call) -> Reply:

@@ -57,13 +57,17 @@ class Register:
         if hashlib.sha256(data).hexdigest() != manifest["sha256"] or len(rows) != manifest["rows"]:
             raise Refused("import.manifest")
         as_of = datetime.datetime.fromisoformat(manifest["source_as_of"].replace("Z", "+00:00"))
-        with self._store.transaction() as database:
+        new: list[dict[str, Any]] = []
+        with self._lock, self._store.transaction() as database:
             for row in rows:
                 permit = _permit(row)
                 known = database.execute("SELECT 1 FROM permit WHERE number = ?", (row["permit_number"],)).fetchone()
                 if not known:
-                    self._put(permit)
+                    new.append(permit)
             self._store.put("source-as-of", int(as_of.timestamp()))
+            for permit in new:
+                self._put(permit)
+                self._issue(permit, identifiers.day_of(int(time.time())))
             if self._store.get("decoys") is None:
                 for _ in range(_DECOYS):
                     value = secrets.choice((status.VALID, status.CANCELLED, status.SUPERSEDED))
@@ -98,29 +102,36 @@ class Register:
 
     # --- events ---
 
-    def apply(self, event: dict[str, Any], today: datetime.date) -> None:
-        """One event; the entries of the list follow in the same transaction (STA-1, STA-2, STA-13)."""
+    def apply(self, events: list[dict[str, Any]], today: datetime.date) -> None:
+        """Events, all or none; the entries of the list follow in the same transaction (STA-1, STA-2, STA-13).
+
+        Locks are taken in one order everywhere, the register's before the store's.
+        """
         with self._lock, self._store.transaction():
-            permit = self.permit(event["permit_number"])
-            state = permit["state"]
-            match event["event"]:
-                case "cancelled" if state != "cancelled":
-                    self._move(permit, "cancelled", status.CANCELLED, every=True)
-                case "suspended" if state == "valid":
-                    self._move(permit, "suspended", status.SUSPENDED)
-                case "reported-lost" if state in ("valid", "suspended"):
-                    self._move(permit, "reported_lost", status.SUSPENDED)
-                case "reinstated" if state == "suspended":
-                    self._move(permit, "valid", status.VALID)
-                case "found" if state == "reported_lost":
-                    self._move(permit, "valid", status.VALID)
-                case "replaced" if state not in ("cancelled", "superseded"):
-                    self._replace(permit, event["by"], today)
-                case "endorsed" if state == "valid":
-                    self._endorse(permit, event.get("until"), today)
-                case _:
-                    raise Refused("permit-state-conflict")
+            for event in events:
+                self._happen(event, today)
         self.changed.set()
+
+    def _happen(self, event: dict[str, Any], today: datetime.date) -> None:
+        permit = self.permit(event["permit_number"])
+        state = permit["state"]
+        match event["event"]:
+            case "cancelled" if state != "cancelled":
+                self._move(permit, "cancelled", status.CANCELLED, every=True)
+            case "suspended" if state == "valid":
+                self._move(permit, "suspended", status.SUSPENDED)
+            case "reported-lost" if state in ("valid", "suspended"):
+                self._move(permit, "reported_lost", status.SUSPENDED)
+            case "reinstated" if state == "suspended":
+                self._move(permit, "valid", status.VALID)
+            case "found" if state == "reported_lost":
+                self._move(permit, "valid", status.VALID)
+            case "replaced" if state not in ("cancelled", "superseded"):
+                self._replace(permit, event["by"], today)
+            case "endorsed" if state == "valid":
+                self._endorse(permit, event.get("until"), today)
+            case _:
+                raise Refused("permit-state-conflict")
 
     def _move(self, permit: dict[str, Any], state: str, value: int, every: bool = False) -> None:
         permit["state"] = state

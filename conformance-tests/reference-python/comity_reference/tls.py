@@ -14,6 +14,7 @@ import socket
 import ssl
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,25 +96,28 @@ def public_context(identity: Identity) -> ssl.SSLContext:
     return context
 
 
-def federation_context(identity: Identity) -> SSL.Context:
-    """TRN-1 to TRN-3."""
+def federation_context(identity: Identity, admits: Callable[[str], bool]) -> SSL.Context:
+    """TRN-1 to TRN-3; `admits` says whether a pin is one of an active county's."""
+
+    def holds(_: SSL.Connection, given: crypto.X509, __: int, depth: int, ___: int) -> bool:
+        return depth > 0 or _client_certificate_holds(given.to_cryptography(), admits)  # issuers do not count
+
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)
     context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, identity.key))
     context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, identity.certificate))
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _client_certificate_holds)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, holds)
     return context
 
 
-def _client_certificate_holds(_: SSL.Connection, given: crypto.X509, __: int, depth: int, ___: int) -> bool:
-    if depth > 0:
-        return True  # issuers do not count (TRN-2)
+def _client_certificate_holds(certificate: x509.Certificate, admits: Callable[[str], bool]) -> bool:
     try:
-        certificate = given.to_cryptography()
         now = datetime.datetime.now(datetime.timezone.utc)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            return False
+        if not admits(pin_of(certificate)):
             return False
         use = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         return ExtendedKeyUsageOID.CLIENT_AUTH in use
