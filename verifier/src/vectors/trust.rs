@@ -144,6 +144,18 @@ fn valid() -> Vec<Of<TrustInput>> {
             json!({ "standing": "trust.active", "attestation_keys": 0 }),
         ),
         accept(
+            "trust/second-superior-whose-statement-has-ended",
+            "TRU-15 TRU-22",
+            "the county names both, and the anchor's word on it has ended",
+            with(|d| {
+                vouched_by_the_anchor_too(d);
+                let ended = draft(d, ANCHOR, YUSHAN_ID);
+                ended.claims["iat"] = json!(NOW - 4 * DAY);
+                ended.claims["exp"] = json!(NOW - 1);
+            }),
+            read(),
+        ),
+        accept(
             "trust/county-under-the-anchor",
             "TRU-4",
             "no province between",
@@ -405,16 +417,7 @@ fn statements() -> Vec<Of<TrustInput>> {
             "two-superiors",
             "TRU-15",
             "anchor and province both vouch, and the county names both",
-            with(|d| {
-                let mut second = draft(d, JIANGXI, YUSHAN_ID).clone();
-                second.claims["iss"] = json!(ANCHOR);
-                second.key = demo().anchor.key;
-                d.insert(
-                    (ANCHOR.parse().expect("an id"), YUSHAN_ID.parse().expect("an id")),
-                    second,
-                );
-                draft(d, YUSHAN_ID, YUSHAN_ID).claims["authority_hints"] = json!([JIANGXI, ANCHOR]);
-            }),
+            with(vouched_by_the_anchor_too),
             "trust.two-superiors",
         ),
         no(
@@ -425,6 +428,18 @@ fn statements() -> Vec<Of<TrustInput>> {
             "jws.claims",
         ),
     ]
+}
+
+/// The anchor states the county as its province does, and the county names both.
+fn vouched_by_the_anchor_too(d: &mut Drafts) {
+    let mut second = draft(d, JIANGXI, YUSHAN_ID).clone();
+    second.claims["iss"] = json!(ANCHOR);
+    second.key = demo().anchor.key;
+    d.insert(
+        (ANCHOR.parse().expect("an id"), YUSHAN_ID.parse().expect("an id")),
+        second,
+    );
+    draft(d, YUSHAN_ID, YUSHAN_ID).claims["authority_hints"] = json!([JIANGXI, ANCHOR]);
 }
 
 fn two_of_one(change: impl FnOnce(&mut Drafts)) -> TrustInput {

@@ -104,8 +104,8 @@ async fn a_hint_that_does_not_hold_makes_nobody_fetch_anything() {
         (
             KeyPurpose::Exchange,
             json!({ "status_lists": [foreign] }),
-            400,
-            "malformed-request",
+            422,
+            "hint-refused",
         ),
         (
             KeyPurpose::Exchange,

@@ -283,13 +283,18 @@ impl Builder<'_> {
             return claims.swap_remove(at).record;
         }
         let accepted: Vec<usize> = (0..claims.len())
-            .filter(|at| matches!(claims[*at].record, Record::County(_)))
+            .filter(
+                |at| matches!(&claims[*at].record, Record::County(county) if self.now < county.valid_until),
+            )
             .collect();
         match accepted.as_slice() {
             [only] => claims.swap_remove(*only).record,
             [first, ..] if mutant!("TRU-15") => claims.swap_remove(*first).record,
+            // Nobody vouches any more: what is told is what ended, then who stopped it.
             [] => {
-                let at = claims.iter().position(stopped).unwrap_or(0);
+                let ended = |claim: &Claim| matches!(claim.record, Record::County(_));
+                let at = claims.iter().position(ended);
+                let at = at.or_else(|| claims.iter().position(stopped)).unwrap_or(0);
                 claims.swap_remove(at).record
             }
             [one, other, ..] => {
