@@ -54,6 +54,48 @@ fn json_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+// JWS-16
+#[test]
+fn null_stands_for_nothing_where_there_is_no_default_and_nowhere_else() {
+    fn of(name: &str, schema: &serde_json::Value, wrong: &mut Vec<String>) {
+        let required = |member: &str| {
+            let names = schema["required"].as_array();
+            names.is_some_and(|names| names.iter().any(|one| one == member))
+        };
+        for (member, of) in schema["properties"].as_object().into_iter().flatten() {
+            // Anything at all, so that its presence can be refused; digests, of which none is as good as an empty list.
+            if matches!(member.as_str(), "metadata_policy" | "constraints" | "_sd") {
+                continue;
+            }
+            let alternatives = of["anyOf"].as_array().into_iter().flatten();
+            let takes_null = of["type"]
+                .as_array()
+                .is_some_and(|types| types.iter().any(|t| t == "null"))
+                || alternatives.into_iter().any(|one| one["type"] == "null");
+            let has_default = of.get("default").is_some_and(|default| !default.is_null());
+            if takes_null != !(required(member) || has_default) {
+                wrong.push(format!("{name}: {member}"));
+            }
+        }
+        for (name, inner) in schema["$defs"].as_object().into_iter().flatten() {
+            of(name, inner, wrong);
+        }
+        for inner in ["oneOf", "anyOf"]
+            .iter()
+            .filter_map(|one| schema[*one].as_array())
+            .flatten()
+        {
+            of(name, inner, wrong);
+        }
+    }
+    let mut wrong = Vec::new();
+    // Vectors are ours and go nowhere.
+    for (name, schema) in published().into_iter().filter(|(name, _)| *name != "vector") {
+        of(name, schema.as_value(), &mut wrong);
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn schemas_are_those_of_the_types() {
     let folder = folder("schemas");
