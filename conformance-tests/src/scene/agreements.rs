@@ -52,6 +52,19 @@ impl Scene {
         Ok(self.shared[self.turn % self.shared.len()].clone())
     }
 
+    /// A shared partner that is not this one.
+    pub(crate) async fn another_partner(&mut self, than: &Partner) -> Played<Partner> {
+        while self.shared.len() < 2 {
+            let partner = self.fresh_partner().await?;
+            self.shared.push(partner);
+        }
+        let entity = &than.county().entity;
+        let other = self.shared.iter().find(|one| one.county().entity != *entity);
+        other
+            .cloned()
+            .ok_or_else(|| Stop::Unknown("the suite shares one county alone".to_owned()))
+    }
+
     /// A partner of this case's own.
     pub(crate) async fn fresh_partner(&mut self) -> Played<Partner> {
         let site = self.fresh_county(1)?;

@@ -10,6 +10,7 @@ mod expect;
 mod look_up;
 mod presented;
 mod register;
+pub(crate) mod restated;
 mod target;
 mod traffic;
 

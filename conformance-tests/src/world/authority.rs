@@ -116,6 +116,13 @@ impl Authority {
             .collect();
     }
 
+    /// Its configuration as it would be signed now, a second after the last publication.
+    pub(crate) fn configuration_draft(&self) -> Draft {
+        let mut state = self.lock();
+        state.iat += 1;
+        self.configuration(state.iat)
+    }
+
     /// The statement on a member as it would be signed now, a second after the last publication.
     pub(crate) fn statement(&self, entity: &str) -> Option<Draft> {
         let mut state = self.lock();

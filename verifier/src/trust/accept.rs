@@ -3,11 +3,12 @@
 //! Building a picture refuses bad objects anyway; this says so before they are kept, and tells a roll-back and a fork (which is
 //! an alarm) from an honest renewal. What is stored, and the floors in the store, are the node's own work.
 
+use comity_spec::entity::MemberState;
 use comity_spec::ids::EntityId;
 use comity_spec::time::UnixSeconds;
 
 use super::county::node;
-use super::statement::{Candidate, Role, check_lifetime};
+use super::statement::{Candidate, Checked, Role, check_lifetime};
 use super::{Link, Refusal, Trust, members};
 use crate::jwk::KeySet;
 
@@ -70,6 +71,7 @@ pub fn accept_statement(token: &str, trust: &Trust, now: UnixSeconds) -> Result<
         (Role::County, Link::CountyStatement)
     };
     check_lifetime(claims.iat, claims.exp, role.lifetime())?;
+    check_alone(&checked, role)?;
     if iss != sub
         && let (Some(node), Some(prefix)) = (node(&checked), authority.and_then(|a| a.prefix))
         && !node.region.is_within(prefix)
@@ -99,6 +101,28 @@ pub fn accept_statement(token: &str, trust: &Trust, now: UnixSeconds) -> Result<
         exp: claims.exp,
         payload: checked.held.payload,
     })
+}
+
+/// The rules that a statement can break by itself, whatever the other half of the pair says. A good one that is kept must not give
+/// its place to one that no picture could be built from (TRU-23).
+fn check_alone(checked: &Checked, role: Role) -> Result<(), Refusal> {
+    let claims = &checked.claims;
+    if claims.iss == claims.sub {
+        let own_prefix = claims.comity_region_prefix.is_some() && role != Role::Province;
+        return match node(checked) {
+            _ if claims.comity_state.is_some() || own_prefix => Err(Refusal::OwnStanding),
+            None if role == Role::County => Err(Refusal::Disagreement { what: "comity_node" }),
+            _ => Ok(()),
+        };
+    }
+    match (claims.comity_state, node(checked)) {
+        (None, _) => Err(Refusal::StateMissing),
+        (Some(_), Some(_)) if role == Role::Province => Err(Refusal::Role),
+        // Of somebody who has left, nothing more needs to be said.
+        (Some(MemberState::Removed), None) => Ok(()),
+        (Some(_), None) if role == Role::County => Err(Refusal::Role),
+        (Some(_), _) => Ok(()),
+    }
 }
 
 /// Checks one fetched member list against the picture at hand.

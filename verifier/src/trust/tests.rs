@@ -706,6 +706,40 @@ fn a_fetched_statement_is_taken_once_renewed_and_never_turned_back() {
 }
 
 #[test]
+fn a_fetched_statement_that_breaks_a_rule_by_itself_does_not_take_the_place_of_a_good_one() {
+    let federation = Federation::demo(NOW);
+    let trust = federation.trust();
+    let refused = |iss, sub, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut drafts = federation.drafts();
+        let one = draft(&mut drafts, iss, sub);
+        one.claims["iat"] = json!(at(1));
+        assert!(accept_statement(&one.sign(), &trust, NOW).is_ok());
+        change(&mut one.claims);
+        accept_statement(&one.sign(), &trust, NOW)
+            .map_err(|e| e.rule())
+            .unwrap_err()
+    };
+    let stateless = |claims: &mut serde_json::Value| {
+        claims.as_object_mut().unwrap().remove("comity_state");
+    };
+    let own_state = |claims: &mut serde_json::Value| claims["comity_state"] = json!("active");
+    let own_prefix = |claims: &mut serde_json::Value| {
+        claims["comity_region_prefix"] = json!("36");
+        claims["crit"] = json!(["comity_region_prefix"]);
+    };
+    let nobody = |claims: &mut serde_json::Value| claims["metadata"] = json!({});
+    assert_eq!(refused(jiangxi(), yushan(), &stateless), "trust.state-missing");
+    assert_eq!(refused(anchor(), jiangxi(), &stateless), "trust.state-missing");
+    for sub in [anchor(), jiangxi(), yushan()] {
+        assert_eq!(refused(sub.clone(), sub, &own_state), "trust.own-standing");
+    }
+    assert_eq!(refused(yushan(), yushan(), &own_prefix), "trust.own-standing");
+    assert_eq!(refused(anchor(), anchor(), &own_prefix), "trust.own-standing");
+    assert_eq!(refused(jiangxi(), yushan(), &nobody), "trust.role");
+    assert_eq!(refused(yushan(), yushan(), &nobody), "trust.double-assertion");
+}
+
+#[test]
 fn a_fetched_member_list_rises() {
     let federation = Federation::demo(NOW);
     let trust = federation.trust();

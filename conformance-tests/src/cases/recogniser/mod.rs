@@ -3,9 +3,12 @@
 use super::Case;
 
 mod coverage;
+mod hints;
 mod look_up;
 mod presented;
+mod standing;
 mod status;
+mod trust;
 
 /// One line for each file.
 pub(super) const THEMES: &[&[Case]] = &[
@@ -19,4 +22,12 @@ pub(super) const THEMES: &[&[Case]] = &[
     look_up::ANSWERS,
     look_up::REPLIES,
     look_up::STATES,
+    trust::CASES,
+    trust::PAIRS,
+    trust::SERVERS,
+    standing::CASES,
+    standing::LISTS,
+    hints::CASES,
+    hints::HINTED,
+    hints::WITHDRAWALS,
 ];
