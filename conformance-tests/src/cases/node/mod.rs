@@ -3,6 +3,8 @@
 use super::Case;
 
 mod agreements;
+mod incidents;
+mod restarts;
 
 /// One line for each file.
-pub(super) const THEMES: &[&[Case]] = &[agreements::CASES];
+pub(super) const THEMES: &[&[Case]] = &[agreements::CASES, incidents::CASES, restarts::CASES];

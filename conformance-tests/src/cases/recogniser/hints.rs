@@ -92,9 +92,9 @@ macro_rules! withdrawals {
 }
 
 hints! {
-    "recogniser/hint-of-anothers-list" ["VER-17"] "the list lies under another county's address" => ["malformed-request", "hint-refused"] |h, _, world| { let other = &world.counties[world.counties.len() - 1].host; h.set("status_lists", json!([format!("{}/status-lists/1", other.entity)])); };
-    "recogniser/hint-of-a-list-beside" ["VER-17"] "the list lies under an address that begins like the sender's" => ["malformed-request", "hint-refused"] |h, partner, _| { h.set("status_lists", json!([format!("{}9/status-lists/1", partner.county().entity)])); };
-    "recogniser/hint-of-a-list-by-user" ["VER-17"] "the sender's address is the user of another one" => ["malformed-request", "hint-refused"] |h, partner, world| {
+    "recogniser/hint-of-anothers-list" ["VER-17"] "the list lies under another county's address" => ["hint-refused"] |h, _, world| { let other = &world.counties[world.counties.len() - 1].host; h.set("status_lists", json!([format!("{}/status-lists/1", other.entity)])); };
+    "recogniser/hint-of-a-list-beside" ["VER-17"] "the list lies under an address that begins like the sender's" => ["hint-refused"] |h, partner, _| { h.set("status_lists", json!([format!("{}9/status-lists/1", partner.county().entity)])); };
+    "recogniser/hint-of-a-list-by-user" ["VER-17"] "the sender's address is the user of another one" => ["hint-refused"] |h, partner, world| {
         let other = world.counties[world.counties.len() - 1].host.entity.trim_start_matches("https://").to_owned();
         h.set("status_lists", json!([format!("{}@{other}/status-lists/1", partner.county().entity)]));
     };
