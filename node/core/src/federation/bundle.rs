@@ -93,7 +93,8 @@ pub async fn export(node: &Node) -> Result<Bundle, StoreError> {
         .peer_status()
         .await?
         .into_iter()
-        .filter(|row| alive(row.exp))
+        // Nodes once kept their own as a peer's when a bundle brought them.
+        .filter(|row| alive(row.exp) && row.iss != node.identity.entity)
         .map(|row| row.token);
     Ok(Bundle {
         version: VERSION,

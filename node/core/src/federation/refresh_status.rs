@@ -7,7 +7,7 @@
 //!
 //! **Tombstones.** Every permanent value (1 or 3) of an accepted list is written down, not only those of permits seen here: a
 //! code that is first presented when its list has ended and the issuer is cut off must still come out red. What was written for
-//! the list before is not written again, so a refresh costs the entries that changed.
+//! the list before is not written again, so a refresh costs the entries that changed. Of this county's own lists nothing is kept here, whoever brings them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,8 @@ pub const MAX_LISTS: usize = 256;
 const AT_ONCE: usize = 8;
 /// Tombstones of one commit.
 const BATCH: usize = 2_000;
+/// Tombstones after which others get their turn: a county whose lists are full of them must not hold up everybody's revocations.
+const TURN: usize = 10 * BATCH;
 
 /// Which lists are refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,8 @@ pub enum ListResult {
     TooMany,
     /// Not under the issuer's public base URL, or a token of another address or county.
     OtherAddress,
+    /// This county's own, from somebody else's bundle: what its permits are, its own register says.
+    Own,
     /// The issuer is no active county now: nothing of it is fetched.
     IssuerNotActive {
         /// The rule name of its standing.
@@ -180,6 +184,19 @@ pub(crate) struct Offered {
 
 /// Verifies, compares and stores tokens: those that a refresh fetched, those that a case needed, and those of bundles alike.
 pub(crate) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListReport>, StoreError> {
+    let mut offers = offers.into_iter();
+    let mut reports = Vec::with_capacity(offers.len());
+    while offers.len() > 0 {
+        reports.extend(take_in_turn(node, &mut offers).await?);
+    }
+    Ok(reports)
+}
+
+/// As many of them as one turn takes.
+async fn take_in_turn(
+    node: &Node,
+    offers: &mut std::vec::IntoIter<Offered>,
+) -> Result<Vec<ListReport>, StoreError> {
     let _turn = node.rebuilding.lock().await;
     let began = node.now();
     let view = node.view();
@@ -187,7 +204,10 @@ pub(crate) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
     let mut stored = Stored::read(node.store.as_ref()).await?;
     let mut reports = Vec::new();
     let mut known = BTreeMap::new();
-    for offer in offers {
+    let mut written = 0;
+    while written < TURN
+        && let Some(offer) = offers.next()
+    {
         let Offered {
             issuer,
             uri,
@@ -215,10 +235,14 @@ pub(crate) async fn take(node: &Node, offers: Vec<Offered>) -> Result<Vec<ListRe
         }
         let kept = held.iter().find(|row| row.uri == list.uri());
         let result = match against_row(kept, &list, &token) {
+            _ if *list.iss() == node.identity.entity => ListResult::Own,
             Some(result) => result,
             None if !has_room(&mut known, &view, &list) => ListResult::TooMany,
             None => store(node, &view.status, &mut stored, &list, token, etag).await?,
         };
+        if let ListResult::Stored { tombstones, .. } = result {
+            written += tombstones;
+        }
         reports.push(ListReport {
             uri: list.uri().to_owned(),
             result,

@@ -60,7 +60,12 @@ pub(super) async fn status_refresh(
         Some(ListResult::Unreachable(error)) => Err(error.into()),
         Some(ListResult::RolledBack | ListResult::Fork) => Err(StatusRefreshError::NotNewer),
         Some(ListResult::TooMany) => Err(StatusRefreshError::TooMany),
-        Some(ListResult::OtherAddress | ListResult::IssuerNotActive { .. } | ListResult::BadAggregation)
+        Some(
+            ListResult::OtherAddress
+            | ListResult::Own
+            | ListResult::IssuerNotActive { .. }
+            | ListResult::BadAggregation,
+        )
         | None => Err(StatusRefreshError::OtherList),
     }
 }

@@ -66,11 +66,10 @@ async fn a_node_without_a_network_learns_everything_from_a_bundle_in_any_order()
         view.trust.standing(changshan, test.node.now()),
         Standing::Active(_)
     ));
-    // The list in it is Yushan's own, which Yushan does not need of itself; it verifies all the same.
-    assert!(matches!(
-        report.status_lists[0].result,
-        ListResult::Stored { tombstones: 1, .. }
-    ));
+    // The list in it is Yushan's own: a peer does not tell Yushan which of its permits are cancelled.
+    assert_eq!(report.status_lists[0].result, ListResult::Own);
+    assert!(test.node.store.peer_status().await.unwrap().is_empty());
+    assert!(test.node.store.tombstones().await.unwrap().is_empty());
     let again = import(&test.node, &serde_json::to_vec(&bundle).unwrap())
         .await
         .unwrap();
@@ -86,7 +85,26 @@ async fn a_node_without_a_network_learns_everything_from_a_bundle_in_any_order()
         again.agreements.as_slice(),
         [Ok(ProposalTaken::Unchanged)]
     ));
-    assert!(matches!(again.status_lists[0].result, ListResult::Unchanged));
+    assert_eq!(again.status_lists[0].result, ListResult::Own);
+}
+
+#[tokio::test]
+async fn what_was_kept_of_ones_own_lists_does_not_leave_with_a_bundle() {
+    use crate::ports::trust::PeerStatusRow;
+    let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    let test = world.ready("361123").await;
+    let county = world.federation.county("361123");
+    let row = PeerStatusRow {
+        uri: county.status_uri(),
+        iss: county.entity.clone(),
+        iat: test.node.now(),
+        exp: test.node.now().plus_saturating(3600),
+        etag: None,
+        token: world.federation.status_token(county, &[]),
+    };
+    let writes = vec![crate::ports::store::Write::PeerStatus(row)];
+    test.node.store.commit("test", writes).await.unwrap();
+    assert!(export(&test.node).await.unwrap().status_lists.is_empty());
 }
 
 #[tokio::test]

@@ -323,3 +323,41 @@ async fn a_county_cannot_name_lists_for_ever() {
         ListResult::Stored { tombstones: 1, .. }
     ));
 }
+
+#[tokio::test]
+async fn a_county_whose_lists_are_full_does_not_hold_up_the_others() {
+    let f = fixture().await;
+    let public = f.county.entity.clone();
+    let full: Vec<_> = (0..TURN).map(|at| (at, StatusValue::Cancelled)).collect();
+    let mut claims = f.world.federation.status_claims(&f.county, &full);
+    let key = f.county.key(comity_spec::jose::KeyPurpose::Status);
+    let offers = (1..=3).map(|n| {
+        claims["sub"] = serde_json::json!(public.join(&format!("/full/{n}")));
+        Offered {
+            issuer: None,
+            uri: None,
+            token: comity_verifier::testing::sign(&key, comity_spec::jose::Typ::StatusList, &claims).into(),
+            etag: None,
+        }
+    });
+    let (node, offers) = (&f.test.node, offers.collect());
+    let turn = node.rebuilding.lock().await;
+    // Both wait for their turn, in this order, and then it is given up.
+    let (taken, kept_by_then, ()) = tokio::join!(
+        take(node, offers),
+        async {
+            let _turn = node.rebuilding.lock().await;
+            node.store.peer_status().await.unwrap().len()
+        },
+        async { drop(turn) }
+    );
+    let taken = taken.unwrap();
+    assert!(
+        taken.len() == 3
+            && taken
+                .iter()
+                .all(|one| matches!(one.result, ListResult::Stored { tombstones: TURN, .. })),
+        "{taken:?}"
+    );
+    assert_eq!(kept_by_then, 1);
+}
