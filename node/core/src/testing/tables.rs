@@ -35,7 +35,7 @@ pub(super) struct Tables {
     pub(super) peer_status: Arc<BTreeMap<String, PeerStatusRow>>,
     pub(super) tombstones: Arc<BTreeMap<(String, u32), Tombstone>>,
     pub(super) agreements: Arc<BTreeMap<(AgreementId, u32, Digest), AgreementRow>>,
-    pub(super) withdrawals: Arc<BTreeMap<(AgreementId, EntityId), WithdrawalRow>>,
+    pub(super) withdrawals: Arc<BTreeMap<(AgreementId, EntityId, UnixSeconds), WithdrawalRow>>,
     pub(super) answers: Arc<BTreeMap<(String, String), Answered>>,
     pub(super) record: Arc<Vec<RecordLine>>,
     pub(super) heads: Arc<Vec<RecordHead>>,
@@ -73,15 +73,15 @@ impl Tables {
                 Ok(())
             }
             Write::Withdrawal(row) => {
-                Arc::make_mut(&mut self.withdrawals)
-                    .entry((row.id.clone(), row.iss.clone()))
-                    .and_modify(|kept| {
-                        // The same one again: when it was first seen stands.
-                        if kept.jws != row.jws {
-                            *kept = row.clone();
-                        }
-                    })
-                    .or_insert(row);
+                let key = (row.id.clone(), row.iss.clone(), row.iat);
+                match self.withdrawals.get(&key) {
+                    // The same one again: when it was first seen stands.
+                    Some(kept) if kept.jws == row.jws => {}
+                    Some(_) => return Err(Conflict::Exists("withdrawal")),
+                    None => {
+                        Arc::make_mut(&mut self.withdrawals).insert(key, row);
+                    }
+                }
                 Ok(())
             }
             Write::Answer(answer) => self.answer(answer),

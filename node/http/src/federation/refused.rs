@@ -85,6 +85,7 @@ pub(super) fn withdrawal(error: ReceiveWithdrawalError) -> Response {
         ReceiveWithdrawalError::Store(_) => "store",
         ReceiveWithdrawalError::Form => "withdrawal.form",
         ReceiveWithdrawalError::NotHeld(_) => "withdrawal.not-held",
+        ReceiveWithdrawalError::TooMany => "withdrawal.too-many",
         ReceiveWithdrawalError::Withdrawal(error) => error.rule(),
     };
     match error {

@@ -10,7 +10,6 @@ use comity_verifier::agreement::{AgreementError, Proposal, inspect_proposal, ver
 use super::discard::{expired, has_expired};
 use super::{SuccessionError, Texts, adoption, check_succession, has_signed};
 use crate::federation::load_view::reload_agreements;
-use crate::federation::stored;
 use crate::node::Node;
 use crate::ports::agreements::{AgreementRow, AgreementState};
 use crate::ports::store::{StoreError, Write};
@@ -112,7 +111,7 @@ pub async fn receive_proposal(node: &Node, object: &[u8]) -> Result<ProposalTake
     let before = held.map_or(0, |row| row.signed.signatures.len());
     let mut writes = Vec::new();
     match held {
-        Some(row) => signed = merged(&row.signed, &signed),
+        Some(row) => signed = merged(row, &signed, &offered),
         None => {
             writes = room(node, &offered).await?;
             check_succession(node, &offered.agreement).await??;
@@ -161,18 +160,14 @@ async fn room(node: &Node, offered: &Proposal) -> Result<Vec<Write>, ReceiveErro
     Ok(expired(node, &rows, now))
 }
 
-/// The signatures of both; of one key the one that is here.
-fn merged(held: &SignedAgreement, offered: &SignedAgreement) -> SignedAgreement {
-    let mut merged = held.clone();
-    for one in &offered.signatures {
-        let known = merged
-            .signatures
-            .iter()
-            .any(|s| stored::kid(&s.protected) == stored::kid(&one.protected));
-        if !known {
-            merged.signatures.push(one.clone());
-        }
-    }
+/// The signatures of both; of one party the one that is here. A county may have several keys, and a text that it signed twice
+/// would count for nobody (AGR-2).
+fn merged(held: &AgreementRow, offered: &SignedAgreement, read: &Proposal) -> SignedAgreement {
+    let mut merged = held.signed.clone();
+    // They were read in the order in which they stand.
+    let new = offered.signatures.iter().zip(&read.signed);
+    let new = new.filter(|(_, signer)| !has_signed(held, &signer.party));
+    merged.signatures.extend(new.map(|(one, _)| one.clone()));
     merged
 }
 

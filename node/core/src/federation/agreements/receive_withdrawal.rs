@@ -9,6 +9,9 @@ use crate::node::Node;
 use crate::ports::agreements::WithdrawalRow;
 use crate::ports::store::{StoreError, Write};
 
+/// Notices of one party that are kept of one version: each moves the end forward, and one could be sent for every day of the calendar.
+const MAX_OF_ONE: usize = 8;
+
 /// Why a withdrawal was not taken. The sender's fault unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveWithdrawalError {
@@ -18,6 +21,12 @@ pub enum ReceiveWithdrawalError {
     /// The agreement it names is not held here.
     #[error("本节点没有该协议:{} v{} / the agreement it names is not held here", .0.id, .0.version)]
     NotHeld(AgreementRef),
+    /// This party gave notice often enough.
+    #[error(
+        "该方对本协议的退出通知已有 {MAX_OF_ONE} 份，以最早的终止日为准 / {MAX_OF_ONE} notices of this party are here: the earliest end \
+         stands"
+    )]
+    TooMany,
     /// It does not hold.
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalError),
@@ -40,18 +49,21 @@ pub async fn receive_withdrawal(node: &Node, jws: &str) -> Result<bool, ReceiveW
     let agreement = agreement.ok_or(ReceiveWithdrawalError::NotHeld(named.agreement))?;
     let verified = verify_withdrawal(jws, agreement, &view.trust, now)?;
     let withdrawal = verified.withdrawal();
-    let known = view
+    let known: Vec<_> = view
         .agreements
         .withdrawals()
         .iter()
         .map(|one| one.withdrawal())
-        .any(|one| {
-            one.iss == withdrawal.iss
-                && one.agreement == withdrawal.agreement
-                && one.effective_from <= withdrawal.effective_from
-        });
-    if known {
+        .filter(|one| one.iss == withdrawal.iss && one.agreement == withdrawal.agreement)
+        .collect();
+    if known
+        .iter()
+        .any(|one| one.effective_from <= withdrawal.effective_from)
+    {
         return Ok(false);
+    }
+    if known.len() >= MAX_OF_ONE {
+        return Err(ReceiveWithdrawalError::TooMany);
     }
     let mut keys = PartyKeys::read(node.store.as_ref()).await?;
     let mut writes: Vec<Write> = keys.remember([verified.key().clone()]).into_iter().collect();

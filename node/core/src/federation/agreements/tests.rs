@@ -594,3 +594,69 @@ async fn a_back_dated_withdrawal_gives_its_whole_notice_all_the_same() {
         load_view(node).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_party_gives_notice_a_few_times_and_not_once_for_every_day() {
+    let two = two().await;
+    let digest = two.adopt(&two.draft()).await;
+    let notice = async |day: i64| {
+        let withdrawal = comity_spec::agreement::Withdrawal {
+            iss: two.yushan.node.identity.entity.clone(),
+            iat: two.yushan.node.now(),
+            agreement: comity_spec::agreement::AgreementRef {
+                id: two.draft().id,
+                version: 1,
+                digest,
+            },
+            effective_from: two.today().plus_days(day).unwrap(),
+            reason: reason(),
+        };
+        let signers = &two.yushan.node.signers;
+        let jws = crate::signing::compact(signers, Typ::Withdrawal, &withdrawal)
+            .await
+            .unwrap();
+        two.world.clock.advance(1);
+        receive_withdrawal(&two.changshan.node, &jws).await
+    };
+    for earlier in 0..8 {
+        assert!(notice(100 - earlier).await.unwrap());
+    }
+    let more = notice(50).await;
+    assert!(matches!(more, Err(ReceiveWithdrawalError::TooMany)), "{more:?}");
+    assert!(!notice(200).await.unwrap(), "what changes nothing is no fault");
+    let ends = list(&two.changshan.node).await.unwrap()[0].withdrawn_from;
+    assert_eq!(ends, Some(two.today().plus_days(93).unwrap()));
+}
+
+// AGR-2
+#[tokio::test]
+async fn a_county_with_two_keys_does_not_spoil_a_text_by_signing_twice() {
+    let (two, key) = with_third().await;
+    let (next, node) = (testing::key("the third county's next key"), &two.changshan.node);
+    let federation = &two.world.federation;
+    let third = &federation.county("361124").entity;
+    let mut drafts = federation.drafts();
+    for ((_, sub), draft) in &mut drafts {
+        if sub == third {
+            draft.claims["jwks"] = serde_json::json!({ "keys": [testing::jwk(&key), testing::jwk(&next)] });
+        }
+    }
+    let statements: Vec<_> = drafts.values().map(testing::Draft::sign).collect();
+    let (trust, _) = federation.build(&statements, &federation.member_lists(), node.now());
+    node.view.store(std::sync::Arc::new(crate::View {
+        trust: std::sync::Arc::new(trust),
+        ..(*node.view()).clone()
+    }));
+    let mut text = of_third(&two, &key, "AGR-THREE");
+    text.parties[0].federation_keys.push(testing::thumbprint(&next));
+    text.parties.push(party(&two.yushan));
+    assert_eq!(offer(&two, &text, &key).await.unwrap(), ProposalTaken::Waiting);
+    assert_eq!(offer(&two, &text, &next).await.unwrap(), ProposalTaken::Unchanged);
+    let waiting = list(node).await.unwrap().remove(0);
+    assert_eq!(
+        (waiting.signed.len(), waiting.row.signed.signatures.len()),
+        (1, 1)
+    );
+    let signed = sign(node, &text.id, 1, &waiting.row.digest).await.unwrap();
+    assert_eq!(signed.state, AgreementState::Proposed);
+}
