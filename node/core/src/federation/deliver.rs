@@ -1,7 +1,7 @@
 //! Delivering what waits for peers: hints, withdrawals, proposals.
 //!
 //! A message is signed anew at each attempt, since it lives for minutes, and goes to the address and pins that the chain gives at
-//! that moment: a peer that is suspended today gets nothing today. What cannot be delivered is put off, ever longer; after
+//! that moment: a peer that is suspended today gets nothing today, and one that does not answer keeps nobody else waiting. What cannot be delivered is put off, ever longer; after
 //! [`MAX_ATTEMPTS`] it is given up and logged. Giving up loses no truth: lists are fetched every few minutes anyway, and
 //! agreements and withdrawals travel in bundles too. Protocol §7 (push), §11.
 
@@ -27,7 +27,7 @@ mod tests;
 pub const MAX_ATTEMPTS: u32 = 24;
 /// Messages of one round.
 const ROUND: u32 = 64;
-/// Messages under way at one time.
+/// Peers that are spoken to at one time.
 const AT_ONCE: usize = 8;
 /// First pause, in seconds; doubled at each attempt.
 const FIRST_PAUSE: i64 = 15;
@@ -57,7 +57,7 @@ pub enum DeliveryResult {
     },
     /// Given up, and why.
     GivenUp(NotDelivered),
-    /// There is nothing to say any more: the agreement is not here.
+    /// There is nothing to say any more: the agreement is not here, or another message says the same.
     Moot,
 }
 
@@ -115,20 +115,51 @@ pub async fn announce(node: &Node, message: &Message) -> Result<usize, StoreErro
 /// # Errors
 /// [`StoreError`]; a message delivered just before may be delivered again, which changes nothing at the peer.
 pub async fn deliver(node: &Node) -> Result<Vec<Delivery>, StoreError> {
-    let due = node.store.due(node.now(), ROUND).await?;
-    let sent = futures_util::stream::iter(due).map(|item| async move {
-        let outcome = send(node, &item).await;
-        (item, outcome)
-    });
-    let sent: Vec<_> = sent.buffered(AT_ONCE).collect().await;
+    let mut peers: Vec<Vec<OutboxItem>> = Vec::new();
+    for item in node.store.due(node.now(), ROUND).await? {
+        match peers.iter_mut().find(|items| items[0].peer == item.peer) {
+            Some(items) => items.push(item),
+            None => peers.push(vec![item]),
+        }
+    }
+    let rounds = futures_util::stream::iter(peers).map(|items| to_one_peer(node, items));
+    let rounds: Vec<_> = rounds.buffered(AT_ONCE).collect().await;
     let mut deliveries = Vec::new();
-    for (item, outcome) in sent {
-        let (write, result) = settle(node, &item, outcome?);
+    for round in rounds {
+        deliveries.extend(round?);
+    }
+    Ok(deliveries)
+}
+
+/// What is due for one peer, one after the other: a peer that does not answer holds one place, once a round. The same thing is said once.
+async fn to_one_peer(node: &Node, items: Vec<OutboxItem>) -> Result<Vec<Delivery>, StoreError> {
+    let mut deliveries = Vec::with_capacity(items.len());
+    let mut silent = None;
+    // Of equal messages the one that was tried least: it comes again soonest.
+    let age = |item: &OutboxItem| (item.attempts, item.id);
+    for item in &items {
+        let said = |other: &OutboxItem| other.message == item.message && age(other) < age(item);
+        let sent = match &silent {
+            _ if items.iter().any(said) => Sent::Moot,
+            Some(error) => NotDelivered::Fetch(FetchError::clone(error)).into(),
+            None => send(node, item).await?,
+        };
+        if let Sent::Not {
+            why: NotDelivered::Fetch(error),
+            ..
+        } = &sent
+        {
+            silent = Some(error.clone());
+        }
+        let (write, result) = settle(node, item, sent);
         node.store.commit("deliver", vec![write]).await?;
         if let DeliveryResult::GivenUp(why) = &result {
             tracing::warn!(peer = %item.peer, attempts = item.attempts + 1, %why, "a message to a peer was given up");
         }
-        deliveries.push(Delivery { item, result });
+        deliveries.push(Delivery {
+            item: item.clone(),
+            result,
+        });
     }
     Ok(deliveries)
 }

@@ -254,3 +254,33 @@ async fn a_hint_makes_the_peer_look_for_itself() {
         }
     ));
 }
+
+#[tokio::test]
+async fn a_peer_that_does_not_answer_is_tried_once_a_round_whatever_waits_for_it() {
+    let (world, test) = with_hint(lists(1)).await;
+    let more = [lists(1), lists(2), Message::ConfigurationChanged, lists(1)];
+    let more = more.map(|message| {
+        Write::Queue(OutboxItem {
+            id: row_id(test.node.clock.as_ref(), test.node.rng.as_ref()),
+            peer: "https://c330822.example".parse().unwrap(),
+            message,
+            next_at: test.node.now(),
+            attempts: 0,
+        })
+    });
+    test.node.store.commit("test", more.to_vec()).await.unwrap();
+    let put_off = deliver(&test.node).await.unwrap();
+    assert_eq!(world.peers.posted().len(), 1);
+    let waits = |one: &&Delivery| matches!(one.result, DeliveryResult::PutOff { .. });
+    assert_eq!(put_off.iter().filter(waits).count(), 3, "{put_off:?}");
+    assert_eq!(test.store.queued().len(), 3, "the same three times is said once");
+    assert!(
+        deliver(&test.node).await.unwrap().is_empty(),
+        "all have their pause"
+    );
+    world.peers.answer(answer(202, None));
+    world.clock.advance(FIRST_PAUSE * 2);
+    deliver(&test.node).await.unwrap();
+    assert_eq!(world.peers.posted().len(), 3);
+    assert!(test.store.queued().is_empty());
+}
