@@ -66,13 +66,7 @@ pub(crate) fn bind(state: &Path) -> Result<AdminSocket, BindError> {
         reason,
     };
     let folder = std::fs::metadata(state).map_err(failed)?;
-    let mode = folder.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(BindError::NotPrivate {
-            path: state.to_owned(),
-            mode,
-        });
-    }
+    private(state, &folder)?;
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -90,6 +84,17 @@ pub(crate) fn bind(state: &Path) -> Result<AdminSocket, BindError> {
     }
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     Ok(AdminSocket { listener, path, own })
+}
+
+/// Refuses a folder that others may enter.
+fn private(state: &Path, folder: &std::fs::Metadata) -> Result<(), BindError> {
+    match folder.mode() & 0o7777 {
+        mode if mode & 0o077 != 0 => Err(BindError::NotPrivate {
+            path: state.to_owned(),
+            mode,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a caller of this account is served.
@@ -172,7 +177,8 @@ async fn answer(running: &Running, stream: UnixStream) -> std::io::Result<()> {
     writer.shutdown().await
 }
 
-/// Sends a command to a running node; `None` when none runs here.
+/// Sends a command to a running node; `None` when none runs here. Nothing is sent through a folder that others may enter: the socket in
+/// it may be anybody's, and a command may hold a password.
 pub(crate) async fn call(state: &Path, command: &AdminCommand) -> std::io::Result<Option<AdminReply>> {
     let stream = match UnixStream::connect(socket_path(state)).await {
         Ok(stream) => stream,
@@ -186,6 +192,7 @@ pub(crate) async fn call(state: &Path, command: &AdminCommand) -> std::io::Resul
         }
         Err(error) => return Err(error),
     };
+    private(state, &std::fs::metadata(state)?).map_err(std::io::Error::other)?;
     let (reader, mut writer) = stream.into_split();
     let mut bytes = serde_json::to_vec(command)?;
     bytes.push(b'\n');
@@ -223,6 +230,24 @@ mod tests {
         drop(bound);
         assert!(bind(&state).is_ok(), "over the file of one that died");
         assert!(bind(&dir.path().join("none")).is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_through_a_folder_that_others_may_enter() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path();
+        let somebody = UnixListener::bind(socket_path(state)).unwrap();
+        std::fs::set_permissions(state, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = call(state, &AdminCommand::Status).await.unwrap_err();
+        assert!(refused.to_string().contains("chmod 700"), "{refused}");
+        let (mut called, _) = somebody.accept().await.unwrap();
+        let mut heard = Vec::new();
+        called.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"");
+        assert!(matches!(
+            call(&state.join("none"), &AdminCommand::Status).await,
+            Ok(None)
+        ));
     }
 
     #[test]
