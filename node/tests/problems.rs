@@ -263,8 +263,29 @@ fn who_proposed_it_is_told_two_person_required() {
     let by = |officer| ["permit", "act", "-", "--officer", officer];
     office.is_told(&by("example-head"), &decide, ProblemType::TwoPersonRequired);
     office.is_told(&by("example-clerk"), &decide, ProblemType::Forbidden);
-    assert!(office.does(&["permit", "show", number]).contains("Valid"));
+    assert!(
+        office
+            .does(&["permit", "show", number])
+            .contains("状态 status 有效 valid")
+    );
     let decided = office.run(&by("example-deputy"), &decide);
     assert!(decided.status.success(), "{decided:?}");
-    assert!(office.does(&["permit", "show", number]).contains("Cancelled"));
+    let shown = office.does(&["permit", "show", number]);
+    for told in [
+        "已注销 cancelled",
+        "签发 issued；已验 seen: 连续六个月社会保险",
+        "注销 cancelled: 已离开居住地",
+        "批准 approved by example-deputy",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    let officers = office.does(&["officer", "list"]);
+    assert!(
+        officers.contains("example-head  证件办理 issuer、复核批准 supervisor  可登录 active"),
+        "{officers}"
+    );
+    assert!(
+        !shown.contains('{') && !officers.contains('['),
+        "nothing in the form of the program"
+    );
 }

@@ -13,7 +13,7 @@ use comity_spec::time::LocalDate;
 use comity_verifier::trust::County;
 use serde_json::json;
 
-use super::{AdminReply, Refused};
+use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
 /// Proposes a text.
@@ -45,10 +45,12 @@ pub(super) async fn sign(
     running.work.notify_one();
     Ok(AdminReply::done(
         format!(
-            "已签署 {} 第 {} 版: {:?} / signed",
-            row.id, row.version, row.state
+            "已签署 {} 第 {} 版: {} / signed",
+            row.id,
+            row.version,
+            words::agreement_state(row.state)
         ),
-        json!({ "id": row.id, "version": row.version, "state": format!("{:?}", row.state).to_lowercase() }),
+        json!({ "id": row.id, "version": row.version, "state": words::agreement_state_code(row.state) }),
     ))
 }
 
@@ -73,10 +75,10 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
     let mut data = Vec::new();
     for one in &all {
         text.push_str(&format!(
-            "{} 第 {} 版  {:?}  {}  {}  {}\n",
+            "{} 第 {} 版  {}  {}  {}  {}\n",
             one.row.id,
             one.row.version,
-            one.row.state,
+            words::agreement_state(one.row.state),
             one.row.digest,
             if one.in_force {
                 "生效中 in force"
@@ -89,7 +91,7 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
             "id": one.row.id,
             "version": one.row.version,
             "digest": one.row.digest,
-            "state": format!("{:?}", one.row.state).to_lowercase(),
+            "state": words::agreement_state_code(one.row.state),
             "in_force": one.in_force,
             "withdrawn_from": one.withdrawn_from,
             "missing": one.missing,
@@ -108,8 +110,11 @@ pub(super) async fn show(
     let one = find(running, id, version, digest).await?;
     let pinned = pinned_keys(&running.node, &one.agreement).await?;
     let mut text = format!(
-        "{} 第 {} 版  {:?}\n摘要 digest {}\n",
-        one.row.id, one.row.version, one.row.state, one.row.digest
+        "{} 第 {} 版  {}\n摘要 digest {}\n",
+        one.row.id,
+        one.row.version,
+        words::agreement_state(one.row.state),
+        one.row.digest
     );
     for pin in &pinned {
         text.push_str(&format!(
@@ -130,7 +135,7 @@ pub(super) async fn show(
         .collect();
     let data = json!({
         "digest": one.row.digest,
-        "state": format!("{:?}", one.row.state).to_lowercase(),
+        "state": words::agreement_state_code(one.row.state),
         "federation_keys": keys,
         "agreement": one.agreement,
     });
@@ -163,7 +168,8 @@ pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply
     Ok(AdminReply::done(
         format!(
             "已读入，请先 comity agreement show 查看，再按其摘要签署 / taken in; read it with comity agreement show, then sign its \
-             digest\n{taken:?}"
+             digest\n{}",
+            words::proposal_taken(taken)
         ),
         json!({}),
     ))

@@ -10,6 +10,7 @@ mod officers;
 mod permits;
 mod socket;
 mod trust;
+mod words;
 
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@ use comity_spec::ids::OfficerId;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{AdminReply, Refused};
+use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
 /// Adds an officer.
@@ -53,9 +53,14 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
     let mut data = Vec::new();
     for officer in officers {
         text.push_str(&format!(
-            "{}  {:?}  {}\n",
+            "{}  {}  {}\n",
             officer.id,
-            officer.roles,
+            officer
+                .roles
+                .iter()
+                .map(|one| words::role(*one))
+                .collect::<Vec<_>>()
+                .join("、"),
             if officer.active {
                 "可登录 active"
             } else {

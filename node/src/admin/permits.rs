@@ -19,7 +19,7 @@ use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminReply, Refused};
+use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
 /// One act on a permit, for a county that issues here.
@@ -263,18 +263,18 @@ pub(super) async fn show(running: &Running, number: PermitNumber) -> Result<Admi
     let permit = find(running, number).await?;
     let events = running.node.store.events(permit.id).await?;
     let mut text = format!(
-        "{}  状态 status {:?}  签注至 endorsed until {}\n",
+        "{}  状态 status {}  签注至 endorsed until {}\n",
         permit.details.permit_number.as_str(),
-        permit.status,
+        words::permit_status(permit.status),
         permit.endorsed_until
     );
     let mut data = Vec::new();
     for event in events {
         text.push_str(&format!(
-            "  {}  {}  {:?}  {}\n",
+            "  {}  {}  {}  经办 by {}\n",
             event.version,
             LocalDate::of(event.at),
-            event.event,
+            words::permit_event(&event.event),
             event.actor
         ));
         data.push(

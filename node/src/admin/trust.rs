@@ -12,7 +12,7 @@ use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use serde_json::json;
 
-use super::{AdminReply, Refused};
+use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
 /// Asks the federation now: trust, then the status lists of the parties of our agreements; of one county, where it is named.
@@ -90,13 +90,7 @@ fn rendered(report: &bundle::ImportReport) -> String {
         let not = taken
             .iter()
             .filter(|one| matches!(one, Taken::Refused(_) | Taken::OtherObject));
-        count(
-            zh,
-            en,
-            taken.len(),
-            new,
-            not.map(|one| format!("{one:?}")).collect(),
-        );
+        count(zh, en, taken.len(), new, not.map(words::taken).collect());
     }
     let agreements = &report.agreements;
     let not = agreements.iter().filter_map(|one| one.as_ref().err());
@@ -117,8 +111,10 @@ fn rendered(report: &bundle::ImportReport) -> String {
     let new = lists.iter().filter(stored).count();
     let not = lists
         .iter()
-        .filter(|one| !stored(one) && !matches!(one.result, ListResult::Unchanged));
-    let not = not.map(|one| format!("{} {:?}", one.uri, one.result)).collect();
+        .filter(|one| !stored(one) && !matches!(one.result, ListResult::Unchanged | ListResult::Own));
+    let not = not
+        .map(|one| format!("{} {}", one.uri, words::list_result(&one.result)))
+        .collect();
     count("状态名单", "status lists", lists.len(), new, not);
     text + &refused.concat()
 }
