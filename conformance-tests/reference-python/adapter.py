@@ -220,7 +220,10 @@ def of_identifier(asked: Question) -> Answer:
 
 
 def of_endorsement(asked: Question) -> Answer:
-    until, since, on = (identifiers.date(asked[name]) for name in ("endorsed_until", "anniversary", "on"))
+    try:
+        until, since, on = (identifiers.date(asked[name]) for name in ("endorsed_until", "anniversary", "on"))
+    except Refused:
+        raise Refused("endorsement.date") from None
     read = identifiers.endorse(until, since, on, asked.get("late_endorse_max_days"))
     restart = read.residence_restart
     return {

@@ -216,19 +216,19 @@ def endorse(
     endorsed_until: datetime.date, anniversary: datetime.date, on: datetime.date, late_days: int | None = None
 ) -> Endorsement:
     """The yearly endorsement (1.10)."""
-    years = endorsed_until.year - anniversary.year
+    if on > endorsed_until:
+        if late_days is not None and (on - endorsed_until).days > late_days:
+            raise Refused("endorsement.registration-needed")
+        return Endorsement(full_year(on) - datetime.timedelta(days=1), on, on)
     full = endorsed_until + datetime.timedelta(days=1)
+    if on < add_months(full, -1):
+        raise Refused("endorsement.window-not-open")
+    years = endorsed_until.year - anniversary.year
     closes = [n for n in (years, years + 1) if n >= 1 and full_year(anniversary, n) == full]
     if not closes:
         raise Refused("endorsement.not-on-anniversary")
-    if on < add_months(full, -1):
-        raise Refused("endorsement.window-not-open")
-    if on <= endorsed_until:
-        until = full_year(anniversary, closes[0] + 1) - datetime.timedelta(days=1)
-        return Endorsement(until, anniversary, None)
-    if late_days is not None and (on - endorsed_until).days > late_days:
-        raise Refused("endorsement.registration-needed")
-    return Endorsement(full_year(on) - datetime.timedelta(days=1), on, on)
+    until = full_year(anniversary, closes[0] + 1) - datetime.timedelta(days=1)
+    return Endorsement(until, anniversary, None)
 
 
 KINDS: dict[str, Callable[[Any], Any]] = {

@@ -58,7 +58,7 @@ def parse(data: bytes, prefix: str = "jws") -> Any:
         return read
 
     def integer(digits: str) -> int:
-        if len(digits) > 20 or not _I64_MIN <= int(digits) <= _I64_MAX:
+        if digits == "-0" or len(digits) > 20 or not _I64_MIN <= int(digits) <= _I64_MAX:
             raise Refused(f"{prefix}.number")
         return int(digits)
 

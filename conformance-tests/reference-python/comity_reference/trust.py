@@ -6,7 +6,7 @@ refused is left out and remembered, so that a missing link can be explained by t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,6 +150,7 @@ class MemberList:
     iat: int
     exp: int
     seq: int
+    lines: Sequence[Mapping[str, Any]]
     members: Mapping[str, Mapping[str, Any]]
 
 
@@ -279,25 +280,30 @@ class Federation:
     def _settle(self, unread: list[tuple[str, jws.Unverified]], which: Any) -> None:
         """Verifies those of one level; what counts of an issuer on a subject is the newest (TRU-20, TRU-21)."""
         accepted: dict[tuple[str, str], list[Statement]] = {}
+        said: dict[tuple[str, str, int], set[bytes]] = {}  # TRU-21: what is refused for its contents makes a fork too
+        refused: list[tuple[str, str, str]] = []
         for token, one in [pair for pair in unread if which(pair[1])]:
             unread.remove((token, one))
             iss, sub = one.payload["iss"], one.payload["sub"]
             self._keep_evidence(token, one)
             try:
                 statement = self._verify(token, one)
+                said.setdefault((iss, sub, statement.iat), set()).add(token.split(".")[1].encode())
+                self._check_contents(statement)
             except Refused as error:
-                self.refusals.note(iss, sub, error.rule)
+                refused.append((iss, sub, error.rule))
                 continue
             accepted.setdefault((iss, sub), []).append(statement)
         for (iss, sub), found in accepted.items():
             newest = max(statement.iat for statement in found)
-            tied = {statement.token: statement for statement in found if statement.iat == newest}
-            if len(tied) > 1:
+            if len(said[iss, sub, newest]) > 1:
                 self.refusals.note(iss, sub, "trust.fork")
             elif newest < self._floors.get((iss, sub), 0):
                 self.refusals.note(iss, sub, "trust.rolled-back")
             else:
-                self.statements[iss, sub] = next(iter(tied.values()))
+                self.statements[iss, sub] = next(statement for statement in found if statement.iat == newest)
+        for iss, sub, rule in refused:
+            self.refusals.note(iss, sub, rule)
 
     def _issuer_keys(self, iss: str, sub: str) -> list[Mapping[str, PublicKey]]:
         """TRU-1: the federation keys that the level above states for the issuer."""
@@ -315,11 +321,9 @@ class Federation:
             keys |= found
         one.verify(KeyRing({"federation": keys}), "federation")
         claims = _STATEMENT.read(one.payload, "jws.claims")
-        statement = Statement(
+        return Statement(
             token, one.header.kid, iss, sub, claims["iat"], claims["exp"], _keys(claims["jwks"]), claims
         )
-        self._check_contents(statement)
-        return statement
 
     def _check_contents(self, one: Statement) -> None:
         claims, own = one.claims, one.iss == one.sub
@@ -368,24 +372,26 @@ class Federation:
 
     def _read_lists(self, tokens: Iterable[str]) -> None:
         accepted: dict[str, list[MemberList]] = {}
+        said: dict[tuple[str, int], set[bytes]] = {}
         for token in tokens:
             iss = ""
             try:
                 one = jws.read(token, MEMBER_LIST)
                 iss = identifiers.entity_id(jws.peek(token).get("iss"))
                 found = self._verify_list(token, iss, one)
+                said.setdefault((iss, found.seq), set()).add(token.split(".")[1].encode())
+                self._check_list(found)
                 accepted.setdefault(iss, []).append(found)
             except Refused as error:
                 self.refusals.note(iss, MEMBER_LIST, error.rule)
         for iss, several in accepted.items():
             newest = max(one.seq for one in several)
-            tied = {one.token: one for one in several if one.seq == newest}
-            if len(tied) > 1:
+            if len(said[iss, newest]) > 1:
                 self.refusals.note(iss, MEMBER_LIST, "trust.fork")
             elif newest < self._floors.get((iss, MEMBER_LIST), 0):
                 self.refusals.note(iss, MEMBER_LIST, "trust.rolled-back")
             else:
-                self.lists[iss] = next(iter(tied.values()))
+                self.lists[iss] = next(one for one in several if one.seq == newest)
 
     def _verify_list(self, token: str, iss: str, one: jws.Unverified) -> MemberList:
         keys = self.anchor.keys
@@ -394,19 +400,23 @@ class Federation:
             keys = province.keys if province else {}
         one.verify(KeyRing({"federation": keys}), "federation")
         claims = _MEMBER_LIST.read(one.payload, "jws.claims")
-        if not 0 < claims["exp"] - claims["iat"] <= 35 * DAY:
+        lines = claims["members"]
+        return MemberList(
+            token, iss, claims["iat"], claims["exp"], claims["seq"], lines, {line["entity"]: line for line in lines}
+        )
+
+    def _check_list(self, found: MemberList) -> None:
+        if not 0 < found.exp - found.iat <= 35 * DAY:
             raise Refused("trust.lifetime")
-        if claims["iat"] > self.now + jws.CLOCK_SKEW:
+        if found.iat > self.now + jws.CLOCK_SKEW:
             raise Refused("trust.clock-doubt")
-        members = {line["entity"]: line for line in claims["members"]}
-        for line in claims["members"]:
+        for line in found.lines:
             if ("region" in line) == ("region_prefix" in line):
                 raise Refused("trust.member-line")
-            if "region_prefix" in line and iss != self.anchor.entity:
+            if "region_prefix" in line and found.iss != self.anchor.entity:
                 raise Refused("trust.member-line")
-        if len(members) != len(claims["members"]) or iss in members:
+        if len(found.members) != len(found.lines) or found.iss in found.members:
             raise Refused("trust.member-line")
-        return MemberList(token, iss, claims["iat"], claims["exp"], claims["seq"], members)
 
     def _current(self, iss: str) -> MemberList | None:
         found = self.lists.get(iss)
@@ -461,6 +471,7 @@ class Federation:
         top = self.statements.get((self.anchor.entity, self.anchor.entity))
         if top is None:
             raise Refused(self.refusals.first(self.anchor.entity, self.anchor.entity) or "trust.incomplete")
+        _common_keys(self.anchor.keys, top)
         if authority == self.anchor.entity:
             return [top]
         own = self.statements.get((authority, authority))
@@ -468,6 +479,7 @@ class Federation:
             raise Refused(self.refusals.first(authority, authority) or "trust.incomplete")
         if self.anchor.entity not in own.claims.get("authority_hints", []):
             raise Refused("trust.authority-hints")
+        _common_keys(self.provinces()[authority].keys, own)
         return [top, self.provinces()[authority], own]
 
     def _state(self, iss: str, statement: Statement) -> str:
@@ -485,11 +497,7 @@ class Federation:
         theirs, own = statement.node, configuration.node
         if theirs is None or own is None:
             raise Refused("trust.role")
-        common = {kid: key for kid, key in configuration.keys.items() if kid in statement.keys}
-        if not common:
-            raise Refused("trust.no-common-key")
-        if configuration.kid not in common:
-            raise Refused("trust.signer-dropped")
+        common = _common_keys(statement.keys, configuration)
         if any(theirs[name] != own[name] for name in ("region", "environment", "endpoints")):
             raise Refused("trust.double-assertion")
         prefix = "" if statement.iss == self.anchor.entity else self.provinces()[statement.iss].prefix or ""
@@ -558,6 +566,16 @@ class Federation:
 def _keys(jwks: Mapping[str, Any]) -> dict[str, PublicKey]:
     read = [read_jwk(jwk) for jwk in jwks["keys"]]
     return {key.kid: key for key in read}
+
+
+def _common_keys(above: Mapping[str, PublicKey], configuration: Statement) -> dict[str, PublicKey]:
+    """TRU-8: the federation keys that level above and configuration both list; one of them signed the configuration."""
+    common = {kid: key for kid, key in configuration.keys.items() if kid in above}
+    if not common:
+        raise Refused("trust.no-common-key")
+    if configuration.kid not in common:
+        raise Refused("trust.signer-dropped")
+    return common
 
 
 def _ring(node: Mapping[str, Any]) -> KeyRing:

@@ -87,10 +87,14 @@ fn looked_up<'a>(
     let found = judge_state(input.today(), state, age);
     if let (Ok(()), Source::Presented(presented)) = (&found, source) {
         // The permit may be in order while the code that was shown is of another, cancelled one.
-        if permanent(reading(input, presented)) == Some(StatusValue::Cancelled) && !mutant!("DEC-17") {
-            return Err(
-                Verdict::because(Outcome::Revoked, "status.cancelled").endorsed(presented.endorsed_until())
-            );
+        let reading = reading(input, presented);
+        if permanent(reading) == Some(StatusValue::Cancelled) && !mutant!("DEC-17") {
+            let revoked =
+                Verdict::because(Outcome::Revoked, "status.cancelled").endorsed(presented.endorsed_until());
+            return Err(match reading {
+                StatusReading::Value { age, .. } => revoked.aged(age),
+                _ => revoked,
+            });
         }
     }
     found?;
@@ -167,11 +171,18 @@ fn from_presentation<'a>(
         return Ok(Err(verdict.on(presented.valid_from())));
     }
     let reading = reading(input, presented);
+    // Said on data of any age, and with its age; a tombstone has none.
+    let say_of_any_age = |outcome, cause| match reading {
+        StatusReading::Value { age, .. } if !mutant!("DEC-31/permanent") => say(outcome, cause).aged(age),
+        _ => say(outcome, cause),
+    };
     match permanent(reading) {
-        Some(StatusValue::Cancelled) => return Ok(Err(say(Outcome::Revoked, "status.cancelled"))),
+        Some(StatusValue::Cancelled) => {
+            return Ok(Err(say_of_any_age(Outcome::Revoked, "status.cancelled")));
+        }
         // An old paper code of somebody who endorsed since must come out green.
         Some(StatusValue::Superseded) => {
-            return ask.look_up_or(|| say(Outcome::Superseded, "status.superseded"));
+            return ask.look_up_or(|| say_of_any_age(Outcome::Superseded, "status.superseded"));
         }
         _ => {}
     }
@@ -223,13 +234,13 @@ fn from_presentation<'a>(
         age,
     };
     match (age, value) {
+        // A date outranks a status that says valid, and no other. Only the issuer's answer tells a loss from a suspension.
+        (Age::Fresh(_), StatusValue::Suspended) if !(date_passed && mutant!("DEC-20/suspended")) => {
+            ask.look_up_or(|| say(Outcome::Suspended, "status.suspended"))
+        }
         // The holder may have endorsed since: without an answer of the issuer nobody can tell.
         _ if date_passed && mutant!("DEC-19") => Ok(Err(say(Outcome::EndorsementLapsed, DATE_PASSED))),
         _ if date_passed => Ok(Err(say(Outcome::StatusStale, DATE_PASSED))),
-        // Only the issuer's answer tells a loss from a suspension.
-        (Age::Fresh(_), StatusValue::Suspended) => {
-            ask.look_up_or(|| say(Outcome::Suspended, "status.suspended"))
-        }
         (Age::Fresh(_), _) => Ok(Ok(good)),
         (Age::TooOld(_), _) => ask.newer_list_or(|| say(Outcome::StatusStale, "status.too-old")),
         (Age::Amber(_), StatusValue::Suspended) => {

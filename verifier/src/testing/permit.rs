@@ -78,7 +78,7 @@ impl Federation {
     pub fn permit(&self, county: &TestCounty, idx: u64) -> PermitDraft {
         let today = LocalDate::of(self.now);
         let until = today.plus_days(200).expect("a date of a test");
-        let from = today.plus_days(-165).expect("a date of a test");
+        let from = today.plus_days(-164).expect("a date of a test");
         PermitDraft {
             key: county.key(KeyPurpose::Attestation),
             claims: json!({
@@ -139,7 +139,7 @@ impl Federation {
             "result": "match",
             "permit_state": {
                 "status": "valid",
-                "valid_from": today.plus_days(-165).expect("a date of a test"),
+                "valid_from": today.plus_days(-164).expect("a date of a test"),
                 "endorsed_until": today.plus_days(200).expect("a date of a test"),
             },
             "claims": {

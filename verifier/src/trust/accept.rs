@@ -52,7 +52,7 @@ pub fn accept_statement(token: &str, trust: &Trust, now: UnixSeconds) -> Result<
     let candidate = Candidate::parse(token)?;
     let (iss, sub) = (candidate.iss.clone(), candidate.sub.clone());
     let keys = keys_for(trust, &iss, &sub).ok_or(Refusal::NoPath)?;
-    let checked = candidate.check(keys, now)?;
+    let checked = candidate.signed(keys)?.check(now)?;
     let claims = &checked.claims;
     let authority = trust.authorities.iter().find(|a| a.entity == iss);
     let (role, link) = if iss == trust.anchor && iss == sub {
@@ -140,7 +140,9 @@ pub fn accept_member_list(
         .iter()
         .find(|a| a.entity == candidate.iss)
         .ok_or(Refusal::NoPath)?;
-    let list = candidate.check(&authority.keys, candidate.iss == trust.anchor, now)?;
+    let list = candidate
+        .signed(&authority.keys)?
+        .check(candidate.iss == trust.anchor, now)?;
     if now >= list.exp {
         return Err(Refusal::ListExpired { exp: list.exp });
     }

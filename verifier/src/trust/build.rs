@@ -232,23 +232,36 @@ impl Builder<'_> {
     ) -> Newest {
         let pair = (iss.clone(), sub.clone());
         self.visited.insert(pair.clone());
-        let (mut best, mut forked): (Option<Checked>, Option<UnixSeconds>) = (None, None);
+        let mut best: Option<Checked> = None;
+        // Two words of one second are a fork, even where one of them is refused for something else.
+        let (mut said, mut forked) = (BTreeMap::new(), BTreeSet::new());
         let mut refusals = Vec::new();
         for candidate in self.statements.get(&pair).into_iter().flatten() {
-            let checked = candidate.check(keys, self.now).and_then(|checked| {
+            let signed = match candidate.signed(keys) {
+                Ok(signed) => signed,
+                Err(refusal) => {
+                    refusals.push(refusal);
+                    continue;
+                }
+            };
+            let held = signed.held();
+            if said
+                .insert(held.iat, held.payload)
+                .is_some_and(|other| other != held.payload && !mutant!("TRU-21"))
+            {
+                forked.insert(held.iat);
+            }
+            let checked = signed.check(self.now).and_then(|checked| {
                 let max = role(&checked)?.lifetime() * if mutant!("TRU-6") { 2 } else { 1 };
                 check_lifetime(checked.claims.iat, checked.claims.exp, max).map(|()| checked)
             });
             match (checked, &best) {
                 (Err(refusal), _) => refusals.push(refusal),
-                (Ok(one), Some(kept)) if one.held.iat == kept.held.iat && one.held != kept.held => {
-                    forked = Some(one.held.iat).filter(|_| !mutant!("TRU-21"));
-                }
                 (Ok(one), Some(kept)) if one.held.iat <= kept.held.iat => {}
                 (Ok(one), _) => best = Some(one),
             }
         }
-        let newest = self.settle(&pair, best, forked, &mut refusals);
+        let newest = self.settle(&pair, best, &forked, &mut refusals);
         if let Newest::Found(checked) = &newest
             && self.now >= checked.claims.exp
         {
@@ -267,7 +280,7 @@ impl Builder<'_> {
         &mut self,
         pair: &(EntityId, EntityId),
         best: Option<Checked>,
-        forked: Option<UnixSeconds>,
+        forked: &BTreeSet<UnixSeconds>,
         refusals: &mut Vec<Refusal>,
     ) -> Newest {
         let Some(best) = best else {
@@ -286,7 +299,7 @@ impl Builder<'_> {
             .get(pair)
             .copied()
             .filter(|floor| iat < *floor && !mutant!("TRU-20"));
-        let against = if forked == Some(iat) {
+        let against = if forked.contains(&iat) {
             Some(Refusal::Fork { iat: iat.get() })
         } else {
             floor.map(|floor| Refusal::RolledBack {

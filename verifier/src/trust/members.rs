@@ -4,7 +4,7 @@
 //! different contents are an alarm. A list with a line that does not hold is refused as a whole.
 
 use comity_spec::mutant;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use comity_spec::entity::{MemberList, MemberState};
 use comity_spec::ids::EntityId;
@@ -69,20 +69,36 @@ impl Candidate {
         Ok(Self { iss, jws })
     }
 
-    /// Verifies by the authority's federation keys. `may_list_provinces` holds for the anchor alone.
-    pub(super) fn check(
-        &self,
-        keys: &KeySet,
-        may_list_provinces: bool,
-        now: UnixSeconds,
-    ) -> Result<Members, Refusal> {
+    /// Verifies by the authority's federation keys.
+    pub(super) fn signed(&self, keys: &KeySet) -> Result<Signed, Refusal> {
         let mut budget = Budget::new(Limits::TRUST_CHAIN);
         let verified = self
             .jws
             .clone()
             .verify::<MemberList>(keys, KeyPurpose::Federation, &mut budget)?;
-        let payload = Sha256::digest(verified.payload()).into();
-        let list = verified.into_value();
+        Ok(Signed {
+            payload: Sha256::digest(verified.payload()).into(),
+            list: verified.into_value(),
+            budget,
+        })
+    }
+}
+
+/// A well-signed list of which no rule was asked yet.
+pub(super) struct Signed {
+    payload: [u8; 32],
+    list: MemberList,
+    budget: Budget,
+}
+
+impl Signed {
+    /// Applies the rules of a list, the clock last. `may_list_provinces` holds for the anchor alone.
+    pub(super) fn check(self, may_list_provinces: bool, now: UnixSeconds) -> Result<Members, Refusal> {
+        let Self {
+            payload,
+            list,
+            mut budget,
+        } = self;
         let longest = if mutant!("TRU-16/lifetime") {
             i64::MAX
         } else {
@@ -141,9 +157,17 @@ pub(super) fn newest(
     mut refuse: impl FnMut(Refusal),
 ) -> Option<Members> {
     let mut best: Option<Members> = None;
-    let mut forked = None;
+    // Two words under one number are a fork, even where one of them is refused for something else.
+    let (mut said, mut forked) = (HashMap::new(), HashSet::new());
     for candidate in candidates {
-        let list = match candidate.check(keys, may_list_provinces, now) {
+        let checked = candidate.signed(keys).and_then(|signed| {
+            let (seq, payload) = (signed.list.seq, signed.payload);
+            if said.insert(seq, payload).is_some_and(|other| other != payload) {
+                forked.insert(seq);
+            }
+            signed.check(may_list_provinces, now)
+        });
+        let list = match checked {
             Ok(list) => list,
             Err(refusal) => {
                 refuse(refusal);
@@ -151,14 +175,13 @@ pub(super) fn newest(
             }
         };
         match &best {
-            Some(kept) if kept.seq == list.seq && kept.payload != list.payload => forked = Some(kept.seq),
             Some(kept) if kept.seq >= list.seq => {}
             _ => best = Some(list),
         }
     }
     let best = best?;
     let number = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
-    if forked == Some(best.seq) {
+    if forked.contains(&best.seq) {
         refuse(Refusal::Fork {
             iat: number(best.seq),
         });

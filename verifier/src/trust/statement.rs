@@ -33,6 +33,10 @@ pub(super) struct Candidate {
     jws: Unverified,
 }
 
+/// A well-signed statement of which no rule was asked yet.
+#[derive(Clone, Debug)]
+pub(super) struct Signed(Checked);
+
 /// A well-signed statement that keeps the rules of every statement.
 #[derive(Clone, Debug)]
 pub(super) struct Checked {
@@ -71,7 +75,11 @@ impl Candidate {
     pub(super) fn vouch(&self) -> Option<Vouch> {
         let claims: EntityStatement = self.jws.claims().ok()?;
         let listed = stated_keys(&claims.jwks.keys).ok()?;
-        let signer = self.check_timeless(&listed).ok()?.signer;
+        let signer = self
+            .signed(&listed)
+            .and_then(Signed::of_every_statement)
+            .ok()?
+            .signer;
         Some(Vouch {
             signer,
             keys: listed
@@ -82,18 +90,8 @@ impl Candidate {
         })
     }
 
-    /// Verifies by federation keys and applies the rules of every statement, the clock last.
-    pub(super) fn check(&self, keys: &KeySet, now: UnixSeconds) -> Result<Checked, Refusal> {
-        let checked = self.check_timeless(keys)?;
-        if checked.claims.iat.since(now) > SKEW && !mutant!("JWS-17") {
-            return Err(Refusal::ClockDoubt {
-                iat: checked.claims.iat,
-            });
-        }
-        Ok(checked)
-    }
-
-    fn check_timeless(&self, keys: &KeySet) -> Result<Checked, Refusal> {
+    /// Verifies by federation keys: what its issuer said, whatever else is wrong with it.
+    pub(super) fn signed(&self, keys: &KeySet) -> Result<Signed, Refusal> {
         let by = |keys: &KeySet| {
             let jws = self.jws.clone();
             jws.verify::<EntityStatement>(keys, KeyPurpose::Federation, &mut budget())
@@ -110,8 +108,30 @@ impl Candidate {
         };
         let signer = *verified.signer();
         let claims = verified.into_value();
-        check_members(&claims)?;
-        Ok(Checked { claims, signer, held })
+        Ok(Signed(Checked { claims, signer, held }))
+    }
+}
+
+impl Signed {
+    /// What tells it from another word of the same issuer on the same subject.
+    pub(super) const fn held(&self) -> &Held {
+        &self.0.held
+    }
+
+    /// Applies the rules of every statement, the clock last.
+    pub(super) fn check(self, now: UnixSeconds) -> Result<Checked, Refusal> {
+        let checked = self.of_every_statement()?;
+        if checked.claims.iat.since(now) > SKEW && !mutant!("JWS-17") {
+            return Err(Refusal::ClockDoubt {
+                iat: checked.claims.iat,
+            });
+        }
+        Ok(checked)
+    }
+
+    fn of_every_statement(self) -> Result<Checked, Refusal> {
+        check_members(&self.0.claims)?;
+        Ok(self.0)
     }
 }
 

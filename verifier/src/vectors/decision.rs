@@ -74,7 +74,7 @@ fn answered(change: Value) -> Option<LookupExchange> {
 }
 
 fn state(status: &str, endorsed: i64, more: Value) -> Value {
-    let mut state = json!({ "status": status, "valid_from": today(-165), "endorsed_until": today(endorsed) });
+    let mut state = json!({ "status": status, "valid_from": today(-164), "endorsed_until": today(endorsed) });
     merge(&mut state, more);
     json!({ "permit_state": state })
 }
@@ -630,6 +630,27 @@ fn status() -> Vec<Of<DecisionInput>> {
                 w.agreements = amber();
             }),
             json!({ "outcome": "STATUS_STALE", "advisories": ["LAST_KNOWN_STATUS", "STATUS_AGE"] }),
+        ),
+        to(
+            "suspended-and-past-its-date-off-line",
+            "DEC-19 DEC-20 DEC-2",
+            "the entry says suspended, and the date on the code has passed: a date outranks valid alone",
+            with(|w| {
+                w.presented = passed();
+                w.status_lists = aged(&entry(StatusValue::Suspended), 1);
+            }),
+            json!({ "outcome": "SUSPENDED", "cause": "status.suspended", "advisories": ["STATUS_AGE"] }),
+        ),
+        to(
+            "suspended-and-past-its-date-on-old-data",
+            "DEC-15 DEC-19",
+            "the same in a list of 25 hours: the issuer may have put right both",
+            with(|w| {
+                w.presented = passed();
+                w.status_lists = aged(&entry(StatusValue::Suspended), 25);
+                w.agreements = amber();
+            }),
+            gives("STATUS_STALE"),
         ),
         to(
             "lost-on-old-data",
@@ -1263,6 +1284,30 @@ fn people() -> Vec<Of<DecisionInput>> {
             "off line, status of 60 seconds",
             with(|w| w.status_lists = vec![list(&[], 60)]),
             json!({ "outcome": "RECOGNISED", "advisories": ["STATUS_AGE"] }),
+        ),
+        to(
+            "revoked-off-line-says-its-age",
+            "DEC-31 DEC-15",
+            "cancelled, in a list of 60 seconds",
+            with(|w| w.status_lists = vec![list(&[(7, StatusValue::Cancelled)], 60)]),
+            json!({ "outcome": "REVOKED", "advisories": ["STATUS_AGE"] }),
+        ),
+        to(
+            "superseded-off-line-says-its-age",
+            "DEC-31 DEC-15",
+            "superseded, in a list of 60 seconds",
+            with(|w| w.status_lists = vec![list(&[(7, StatusValue::Superseded)], 60)]),
+            json!({ "outcome": "SUPERSEDED", "advisories": ["STATUS_AGE"] }),
+        ),
+        to(
+            "revoked-by-tombstone-has-no-age",
+            "DEC-31 STA-12",
+            "no list any more, and a tombstone, which keeps no time",
+            with(|w| {
+                w.status_lists = Vec::new();
+                w.tombstones = vec![(format!("{YUSHAN_ID}/status/v1/1"), 7, 1)];
+            }),
+            json!({ "outcome": "REVOKED", "advisories": [] }),
         ),
     ]
 }

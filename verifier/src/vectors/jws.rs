@@ -326,6 +326,7 @@ fn payloads() -> Vec<Of<JwsInput>> {
             br#"{"n":1e3}"#,
             "jws.number",
         ),
+        no("number-minus-zero", "JWS-12", "-0", br#"{"n":-0}"#, "jws.number"),
         no(
             "number-over-i64",
             "JWS-12",

@@ -705,11 +705,22 @@ fn time() -> Vec<Of<TrustInput>> {
         .cloned()
         .collect();
     forked.statements.extend(added);
-    let mut missing = handed_over(&demo(), |_| {});
-    let own = handed_over(&demo(), |d| {
-        d.retain(|(iss, sub), _| iss.as_str() != YUSHAN_ID || sub.as_str() != YUSHAN_ID);
+    let too_long = handed_over(&demo(), |d| {
+        draft(d, YUSHAN_ID, YUSHAN_ID).claims["exp"] = json!(SIGNED + 10 * DAY + 1)
     });
-    missing.statements.retain(|s| own.statements.contains(s));
+    let mut forked_by_a_refused_one = handed_over(&demo(), |_| {});
+    let refused = too_long
+        .statements
+        .iter()
+        .filter(|s| !forked_by_a_refused_one.statements.contains(s));
+    let refused: Vec<String> = refused.cloned().collect();
+    forked_by_a_refused_one.statements.extend(refused);
+    let without = |iss: &str, sub: &str| {
+        handed_over(&demo(), |d| {
+            d.retain(|(by, about), _| by.as_str() != iss || about.as_str() != sub);
+        })
+    };
+    let missing = without(YUSHAN_ID, YUSHAN_ID);
     let mut of_the_other = input(missing.clone());
     of_the_other.entity = CHANGSHAN_ID.into();
     let mut kept = floor(YUSHAN_ID, SIGNED);
@@ -784,11 +795,39 @@ fn time() -> Vec<Of<TrustInput>> {
             "trust.fork",
         ),
         no(
+            "configuration-forked-by-one-that-lives-too-long",
+            "TRU-21",
+            "two configurations of one second, of which one would be refused for its lifetime",
+            input(forked_by_a_refused_one),
+            "trust.fork",
+        ),
+        no(
             "configuration-missing",
             "TRU-7 TRU-22",
             "the county's own half is missing",
             input(missing),
             "trust.incomplete",
+        ),
+        no(
+            "province-configuration-missing",
+            "TRU-8 TRU-22",
+            "the province's own half is missing: nothing below it counts",
+            input(without(JIANGXI, JIANGXI)),
+            "trust.incomplete",
+        ),
+        no(
+            "anchor-configuration-missing",
+            "TRU-8 TRU-22",
+            "the anchor's own half is missing: nothing counts",
+            input(without(ANCHOR, ANCHOR)),
+            "trust.incomplete",
+        ),
+        no(
+            "anchor-configuration-without-a-given-key",
+            "TRU-8 TRU-27",
+            "the anchor's configuration lists none of the keys given by hand",
+            with(|d| draft(d, ANCHOR, ANCHOR).claims["jwks"] = json!({ "keys": [jwk(&key("new"))] })),
+            "trust.no-common-key",
         ),
     ]
 }

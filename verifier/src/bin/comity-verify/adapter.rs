@@ -42,6 +42,8 @@ pub(crate) fn run(_: &Args) -> Result<String, Failure> {
         Ok(read) => Ok(json!({ "accept": read }).to_string()),
         Err(Stop::Refused(rule)) => Ok(json!({ "refuse": rule }).to_string()),
         Err(Stop::Unsupported(why)) => Ok(json!({ "unsupported": why }).to_string()),
-        Err(Stop::Unaskable(why)) => Err(unreadable(why)),
+        // What it rests on does not hold: said in form, and never as a verdict on the object asked about.
+        Err(Stop::Unaskable(why)) => Ok(json!({ "unsupported": why }).to_string()),
+        Err(Stop::Malformed(why)) => Err(unreadable(why)),
     }
 }

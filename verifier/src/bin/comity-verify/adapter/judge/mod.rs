@@ -47,6 +47,8 @@ pub(crate) enum Stop {
     Unsupported(String),
     /// The question itself cannot be asked: what it rests on is missing or broken.
     Unaskable(String),
+    /// The question does not have the form of its kind.
+    Malformed(String),
 }
 
 impl Display for Stop {
@@ -55,6 +57,7 @@ impl Display for Stop {
             Self::Refused(rule) => write!(f, "refused by {rule}"),
             Self::Unsupported(why) => write!(f, "unsupported: {why}"),
             Self::Unaskable(why) => write!(f, "cannot be asked: {why}"),
+            Self::Malformed(why) => write!(f, "does not have its form: {why}"),
         }
     }
 }
@@ -87,7 +90,7 @@ pub(crate) fn judge(kind: &str, input: &Value, federations: &Federations) -> Jud
 }
 
 fn read<T: DeserializeOwned>(input: &Value) -> Result<T, Stop> {
-    T::deserialize(input).map_err(|e| Stop::Unaskable(format!("the input does not have its form: {e}")))
+    T::deserialize(input).map_err(|e| Stop::Malformed(e.to_string()))
 }
 
 /// A refusal by the rule of this name.
@@ -231,9 +234,10 @@ fn adopt(agreement: &str, trust: &Trust, now: i64) -> Result<VerifiedAgreement, 
     verify_bytes(agreement.as_bytes(), trust, at(now)?).map_err(|error| match &error {
         AgreementError::Contents(defects) => {
             let rules: BTreeSet<_> = defects.iter().map(ContentDefect::rule).collect();
+            // Several have no order: they are told together, under the one name of them all (chapter 16).
             match rules.first() {
                 Some(only) if rules.len() == 1 => rule(only),
-                _ => unaskable("a question about one defect", format!("{rules:?}")),
+                _ => rule(error.rule()),
             }
         }
         _ => rule(error.rule()),

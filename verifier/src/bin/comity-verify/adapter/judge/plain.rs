@@ -15,7 +15,7 @@ use comity_verifier::symbol;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Judged, Stop, rule, unaskable};
+use super::{Judged, Stop, rule};
 
 /// Reads a value as the identifier and shows how it is written.
 fn reads<T: DeserializeOwned + serde::Serialize>(value: &Value) -> Option<String> {
@@ -52,7 +52,7 @@ pub(super) fn identifier(input: &vector::IdentifierInput) -> Judged {
 
 /// A yearly endorsement.
 pub(super) fn endorsement(input: &vector::EndorsementInput) -> Judged {
-    let date = |text: &str| text.parse::<LocalDate>().map_err(|e| unaskable("a date", e));
+    let date = |text: &str| text.parse::<LocalDate>().map_err(|_| rule("endorsement.date"));
     let profile = EndorsementProfile {
         late_endorse_max_days: input.late_endorse_max_days,
     };
