@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 use super::contract::{Act, Answer, Ask, Refused};
 
@@ -72,6 +73,7 @@ pub(crate) struct Program {
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
     next: u64,
     limit: Duration,
     lost: Option<String>,
@@ -106,7 +108,7 @@ impl Program {
         };
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&stderr);
-        tokio::spawn(async move {
+        let reading = tokio::spawn(async move {
             let mut piece = vec![0; 16 << 10];
             while let Ok(read @ 1..) = errors.read(&mut piece).await {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,6 +121,7 @@ impl Program {
             stdin: Some(stdin),
             stdout: BufReader::new(stdout),
             stderr,
+            reading,
             next: 1,
             limit,
             lost: None,
@@ -193,7 +196,13 @@ impl Program {
 
     async fn how_it_ended(&mut self) -> String {
         match tokio::time::timeout(Duration::from_secs(2), self.child.wait()).await {
-            Ok(Ok(status)) => format!("{status}; it last wrote: {}", self.last_words()),
+            Ok(Ok(status)) => {
+                // Its last words may still be in the pipe; a child that outlives it may hold the pipe for ever.
+                if !self.reading.is_finished() {
+                    let _ = tokio::time::timeout(Duration::from_secs(1), &mut self.reading).await;
+                }
+                format!("{status}; it last wrote: {}", self.last_words())
+            }
             _ => "it closed its output".to_owned(),
         }
     }
