@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::super::{Case, play};
 use crate::class::Class::Node;
 use crate::scene::{Played, Scene, ensure};
-use crate::target::contract::{Act, AgreementState, Agreements, Done};
+use crate::target::contract::{Act, AgreementState, Agreements, Done, Form};
 use crate::world::ambient::{b64, message_id, now};
-use crate::world::draft::reference;
-use crate::world::keys::digest;
+use crate::world::draft::{claims_of, reference};
+use crate::world::keys::{digest, verifies};
 use crate::world::person::day;
 use crate::world::reply::Reply;
 
@@ -35,6 +35,14 @@ pub(super) const CASES: &[Case] = &[
         "it is killed without notice",
         "as if it had been stopped in good order",
         play!(killed),
+    ),
+    Case::accepts(
+        Node,
+        "node/signs-by-published-keys",
+        &["TRU-32", "JWS-5"],
+        "the target attests, lists and answers",
+        "each signature is by a key that its configuration publishes for that purpose",
+        play!(signs_by_published_keys),
     ),
     Case::differs(
         Node,
@@ -121,6 +129,37 @@ async fn adopted(scene: &mut Scene, agreement: &Value) -> Played {
         state == Some(AgreementState::Adopted),
         "the agreement is {state:?} after the start"
     );
+    Ok(())
+}
+
+async fn signs_by_published_keys(scene: &mut Scene) -> Played {
+    let partner = scene.partner().await?;
+    let person = scene.resident()?;
+    let token = scene.attestation(&person, Form::Card).await?;
+    let claims = claims_of(&token).unwrap_or(Value::Null);
+    let uri = claims["status"]["status_list"]["uri"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let path = uri.trim_start_matches(scene.target.entity.as_str()).to_owned();
+    let list = scene.fetch(&path).await?.text();
+    let question = scene.question_of(&partner, &person);
+    let answer = scene.put(&question).await?.text();
+    let configuration = scene.fetch(crate::world::authority::WELL_KNOWN).await?.text();
+    let published = claims_of(&configuration).unwrap_or(Value::Null);
+    let keys = &published["metadata"]["comity_node"]["keys"];
+    let jws = token.split('~').next().unwrap_or_default();
+    for (what, signed, jwks) in [
+        ("attestation", jws, &keys["attestation"]),
+        ("status list", list.as_str(), &keys["status"]),
+        ("answer", answer.as_str(), &keys["exchange"]),
+        ("configuration", configuration.as_str(), &published["jwks"]),
+    ] {
+        ensure!(
+            verifies(signed, jwks) == Some(true),
+            "the {what} is signed by a key that is not published for it (TRU-32)"
+        );
+    }
     Ok(())
 }
 

@@ -181,6 +181,15 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::differs(
         Recogniser,
+        "recogniser/withdrawal-kept-back",
+        &["AGR-22"],
+        "recogniser/agreement-withdrawn",
+        "the agreement asks for thirty days of notice; a withdrawal signed forty days ago comes today, with effect today",
+        "RECOGNISED on: the notice counts from the day it was received",
+        play!(kept_back),
+    ),
+    Case::differs(
+        Recogniser,
         "recogniser/withdrawal-outlives-kill",
         &["AGR-17"],
         "recogniser/agreement-withdrawn",
@@ -399,6 +408,21 @@ async fn in_notice(scene: &mut Scene) -> Played {
         "a withdrawal in notice was answered with status {}",
         answered.status
     );
+    scene.still_recognises(&partner).await
+}
+
+async fn kept_back(scene: &mut Scene) -> Played {
+    let partner = with_notice(scene).await?;
+    let mut withdrawal = withdrawal_of(&partner);
+    withdrawal.set("iat", now() - 40 * 86_400);
+    let answered = carries(scene, &partner, &withdrawal).await?;
+    ensure!(
+        answered.status == 202,
+        "a withdrawal that was signed in time was answered with status {}",
+        answered.status
+    );
+    scene.still_recognises(&partner).await?;
+    let _: Done = scene.ask(Act::Restart { graceful: false }).await?;
     scene.still_recognises(&partner).await
 }
 
