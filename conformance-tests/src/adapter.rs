@@ -128,6 +128,11 @@ impl Target {
         &self.text
     }
 
+    /// Program and arguments.
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> {
+        std::iter::once(&self.program).chain(&self.arguments).cloned()
+    }
+
     /// The same target, started with this variable in its environment.
     pub(crate) fn with(&self, variable: &str, value: &str) -> Self {
         let mut target = self.clone();

@@ -1,5 +1,8 @@
 //! `comity-conformance mutants`: does the suite notice a broken implementation?
 //!
+//! Mutants of the class offline are asked by `--adapter`, a question a process; those of the other classes by `--target`, a running
+//! target each ([`running`]).
+//!
 //! The target is built with deliberate mistakes (cargo feature `mutants`) and makes the one that `COMITY_MUTANT` names. The
 //! register `mutants.toml` says of each by which case it must be noticed. It is *killed* only when that case fails while its
 //! twins pass: a crash, a silence, an unreadable answer or another case that fails proves nothing about that requirement.
@@ -7,6 +10,7 @@
 //! know of mistakes at all: it would look like nothing but survivors.
 
 mod register;
+mod running;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -37,9 +41,12 @@ const NOBODY: &str = "no-such-mutant";
 pub(crate) struct Args {
     #[command(flatten)]
     material: Material,
-    /// The target, built with mistakes: a program and its arguments, quoted as for a shell; started once for each case
+    /// The adapter, built with mistakes: a program and its arguments, quoted as for a shell; started once for each case
+    #[arg(long, value_name = "CMD", required_unless_present = "target")]
+    adapter: Option<Target>,
+    /// The target program of a node that is built with mistakes, quoted as for a shell, paths absolute; started once for each mutant
     #[arg(long, value_name = "CMD")]
-    adapter: Target,
+    target: Option<Target>,
     /// The register of mistakes
     #[arg(long, value_name = "FILE", default_value = "conformance-tests/mutants.toml")]
     register: PathBuf,
@@ -80,7 +87,7 @@ impl Fate {
     fn detail(&self) -> &str {
         match self {
             Self::Killed(how) | Self::Survived(how) => how,
-            Self::NotAsked => "its case needs a running target",
+            Self::NotAsked => "its case needs --adapter (class offline) or --target (the others)",
         }
     }
 }
@@ -112,8 +119,19 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
                 .map_err(|e| Failure::Usage(format!("cannot write {}: {e}", path.display())))?,
         ),
     };
-    knows_mistakes(args, &cases)?;
-    let fates = ask(args, &cases, &chosen)?;
+    let mut fates = vec![Fate::NotAsked; chosen.len()];
+    if let Some(adapter) = &args.adapter {
+        knows_mistakes(args, adapter, &cases)?;
+        fates = ask(args, adapter, &cases, &chosen)?;
+    }
+    if let Some(target) = &args.target {
+        let mut running = running::ask(args, target, &chosen)?;
+        for (mutant, fate) in chosen.iter().zip(&mut fates) {
+            if let Some(of_running) = running.remove(&mutant.name) {
+                *fate = of_running;
+            }
+        }
+    }
     for (mutant, fate) in chosen.iter().zip(&fates) {
         say(&row(mutant, fate))?;
         if let Some(json) = &mut json {
@@ -143,9 +161,8 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 }
 
 /// A target that knows mistakes refuses to start with one that nobody knows; any other would only seem to survive.
-fn knows_mistakes(args: &Args, cases: &Cases) -> Result<(), Failure> {
-    let reply = args
-        .adapter
+fn knows_mistakes(args: &Args, adapter: &Target, cases: &Cases) -> Result<(), Failure> {
+    let reply = adapter
         .with(VARIABLE, NOBODY)
         .ask(&cases.question(0, 0), limit(args))
         .map_err(|e| Failure::Usage(e.to_string()))?;
@@ -162,7 +179,7 @@ const fn limit(args: &Args) -> Duration {
 }
 
 /// The fate of each mutant, in their order.
-fn ask(args: &Args, cases: &Cases, chosen: &[&Mutant]) -> Result<Vec<Fate>, Failure> {
+fn ask(args: &Args, adapter: &Target, cases: &Cases, chosen: &[&Mutant]) -> Result<Vec<Fate>, Failure> {
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok());
     let jobs = jobs.map_or(1, NonZeroUsize::get).min(chosen.len());
     let next = AtomicUsize::new(0);
@@ -175,7 +192,7 @@ fn ask(args: &Args, cases: &Cases, chosen: &[&Mutant]) -> Result<Vec<Fate>, Fail
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     chosen.get(at).map(|mutant| (at, mutant))
                 } {
-                    let fate = fate(args, cases, mutant, &sound);
+                    let fate = fate(args, adapter, cases, mutant, &sound);
                     locked(&fates).insert(at, fate);
                 }
             });
@@ -198,11 +215,17 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Sound(Mutex<BTreeMap<usize, Verdict>>);
 
 impl Sound {
-    fn verdict(&self, args: &Args, cases: &Cases, index: usize) -> Result<Verdict, StartError> {
+    fn verdict(
+        &self,
+        args: &Args,
+        adapter: &Target,
+        cases: &Cases,
+        index: usize,
+    ) -> Result<Verdict, StartError> {
         if let Some(verdict) = locked(&self.0).get(&index) {
             return Ok(verdict.clone());
         }
-        let verdict = verdict(&args.adapter, args, cases, index)?;
+        let verdict = verdict(adapter, args, cases, index)?;
         locked(&self.0).insert(index, verdict.clone());
         Ok(verdict)
     }
@@ -214,15 +237,21 @@ fn verdict(target: &Target, args: &Args, cases: &Cases, index: usize) -> Result<
 }
 
 /// Asks the mutant its case, after the twins on which the case rests; the whole target first.
-fn fate(args: &Args, cases: &Cases, mutant: &Mutant, sound: &Sound) -> Result<Fate, StartError> {
+fn fate(
+    args: &Args,
+    adapter: &Target,
+    cases: &Cases,
+    mutant: &Mutant,
+    sound: &Sound,
+) -> Result<Fate, StartError> {
     let Some(killer) = cases.find(&mutant.killed_by) else {
         return Ok(Fate::NotAsked);
     };
-    let broken = args.adapter.with(VARIABLE, &mutant.name);
+    let broken = adapter.with(VARIABLE, &mutant.name);
     let twins = cases.lineage(killer).unwrap_or_default();
     for index in twins.iter().rev().chain([&killer]) {
         let name = &cases.case(*index).name;
-        let whole = sound.verdict(args, cases, *index)?;
+        let whole = sound.verdict(args, adapter, cases, *index)?;
         if whole != Verdict::Pass {
             return Ok(Fate::Survived(format!(
                 "{name} without any mistake: {}",

@@ -8,7 +8,7 @@ mod page;
 pub(crate) mod preflight;
 mod record;
 pub(crate) mod run;
-mod stage;
+pub(crate) mod stage;
 
 pub(crate) use run::Args;
 pub(crate) use stage::StageError;

@@ -208,7 +208,8 @@ impl Run {
     }
 }
 
-async fn play(scene: &mut Scene, case: &Case) -> Outcome {
+/// Plays one case and judges what came of it, twins aside.
+pub(crate) async fn play(scene: &mut Scene, case: &Case) -> Outcome {
     let started = Instant::now();
     scene.begin();
     let played = tokio::time::timeout(CASE, (case.play)(scene)).await.ok();
