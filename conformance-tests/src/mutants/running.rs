@@ -31,7 +31,11 @@ const REGION: &str = "361123";
 const DRAWS: usize = 50;
 
 /// The fate of each mutant whose case needs a running target; of the others, nothing.
-pub(super) fn ask(args: &Args, target: &Target, chosen: &[&Mutant]) -> Result<BTreeMap<String, Fate>, Failure> {
+pub(super) fn ask(
+    args: &Args,
+    target: &Target,
+    chosen: &[&Mutant],
+) -> Result<BTreeMap<String, Fate>, Failure> {
     let asked: Vec<(&Mutant, &'static Case)> = chosen
         .iter()
         .filter_map(|mutant| Some((*mutant, find(&mutant.killed_by)?)))
@@ -54,7 +58,8 @@ pub(super) fn ask(args: &Args, target: &Target, chosen: &[&Mutant]) -> Result<BT
             scope.spawn(|| {
                 loop {
                     let done = match next.fetch_add(1, Ordering::Relaxed) {
-                        0 => without_mistake(world, target, &all).map(|verdicts| locked(&whole).extend(verdicts)),
+                        0 => without_mistake(world, target, &all)
+                            .map(|verdicts| locked(&whole).extend(verdicts)),
                         at => match asked.get(at - 1) {
                             None => break,
                             Some((mutant, case)) => fate(world, target, mutant, case).map(|fate| {
@@ -156,7 +161,7 @@ fn knows_mistakes(world: &Folder, target: &Target) -> Result<(), Failure> {
     let comes_up = runtime()?.block_on(async {
         let set = stage::set(&world.path, &file, world.plan.clone(), &mut |_: &str| {}).await;
         match set {
-            Ok(scene) => {
+            Ok(mut scene) => {
                 // How it ends is of no interest any more.
                 let _ = scene.program.stop().await;
                 scene.world.close().await;
@@ -179,8 +184,7 @@ fn without_mistake(
     target: &Target,
     cases: &[&'static Case],
 ) -> Result<Vec<(&'static str, Verdict)>, Failure> {
-    let (authority, county): (Vec<_>, Vec<_>) =
-        cases.iter().partition(|case| case.class == Class::Authority);
+    let (authority, county): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.class == Class::Authority);
     let mut verdicts = Vec::new();
     for cases in [county, authority] {
         if !cases.is_empty() {
@@ -202,9 +206,7 @@ fn fate(world: &Folder, target: &Target, mutant: &Mutant, killer: &'static Case)
     };
     Ok(match verdicts.last() {
         Some((name, Verdict::Fail(how))) if *name == killer.name => Fate::Killed(how.clone()),
-        Some((name, verdict)) if *name == killer.name => {
-            Fate::Survived(format!("{name}: {}", told(verdict)))
-        }
+        Some((name, verdict)) if *name == killer.name => Fate::Survived(format!("{name}: {}", told(verdict))),
         Some((name, verdict)) => Fate::Survived(format!("its twin {name} fell first: {}", told(verdict))),
         None => Fate::Survived("nothing was played".to_owned()),
     })

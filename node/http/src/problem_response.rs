@@ -16,6 +16,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use comity_spec::ids::TraceNumber;
+use comity_spec::mutant;
 use comity_spec::problem::{MEDIA_TYPE, Problem as Document, ProblemType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Instrument;
@@ -90,7 +91,11 @@ impl Problem {
     }
 
     fn render(&self, trace: Option<TraceNumber>) -> Response {
-        let status = self.status();
+        let status = if mutant!("ERR-2") {
+            StatusCode::BAD_REQUEST
+        } else {
+            self.status()
+        };
         let traced = |document: Document| match trace {
             Some(trace) => document.with_trace(trace),
             None => document,
@@ -99,6 +104,18 @@ impl Problem {
             // Whatever the code had to say about a fault of ours stands in the log, not in the answer.
             Form::Typed(_) if status == StatusCode::INTERNAL_SERVER_ERROR => {
                 serde_json::to_vec(&traced(Document::new(ProblemType::Internal)))
+            }
+            Form::Typed(_) if mutant!("ERR-1") => serde_json::to_vec(&serde_json::json!({
+                "type": "about:blank",
+                "title": status.canonical_reason(),
+                "status": status.as_u16(),
+            })),
+            Form::Typed(document) if mutant!("ERR-3") => {
+                let mut members = serde_json::json!(traced(Document::clone(document)));
+                if let Some(text) = members["next_step"].as_object_mut() {
+                    text.remove("en");
+                }
+                serde_json::to_vec(&members)
             }
             Form::Typed(document) => serde_json::to_vec(&traced(Document::clone(document))),
             Form::Bare(status) => serde_json::to_vec(&serde_json::json!({
@@ -114,7 +131,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.retry_after.filter(|_| !mutant!("TRN-9")) {
             headers.insert(header::RETRY_AFTER, retry_after(wait));
         }
         response

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 
+use comity_spec::mutant;
 use comity_spec::status::{ENTRIES, StatusValue};
 use comity_spec::time::UnixSeconds;
 use sha2::{Digest as _, Sha256};
@@ -179,7 +180,7 @@ fn open_list(issuer: &Issuer<'_>, id: ListId, now: UnixSeconds, writes: &mut Vec
         created_at: now,
     }));
     let mut decoys = BTreeSet::new();
-    while decoys.len() < (LENGTH / 100 * DECOY_PERCENT) as usize {
+    while decoys.len() < (LENGTH / 100 * DECOY_PERCENT) as usize && !mutant!("STA-3/decoys") {
         decoys.insert(rng.below(LENGTH));
     }
     // Not along the set's order with one stream of statuses: each is drawn by itself, so nothing ties status to index.
@@ -258,7 +259,8 @@ impl Drawing {
 pub fn order(seed: &[u8; 32]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..LENGTH).collect();
     let mut stream = Stream::new(seed);
-    for last in (1..LENGTH).rev() {
+    let drawn = if mutant!("STA-3") { 0 } else { LENGTH };
+    for last in (1..drawn).rev() {
         order.swap(last as usize, stream.below(last + 1) as usize);
     }
     order

@@ -10,6 +10,7 @@ use comity_spec::attestation::{
     AttestationClaims, CARD_CLAIMS, CARD_DIGESTS, ClaimName, FULL_DIGESTS, PermitClaims, StatusClaim,
     StatusReference, VCT,
 };
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -44,7 +45,7 @@ impl Draft {
         let disclosed = disclosable(&permit.details, form)?;
         let digests = match form {
             Form::Full => FULL_DIGESTS,
-            Form::Card => CARD_DIGESTS,
+            Form::Card => CARD_DIGESTS - usize::from(mutant!("ATT-6/card")),
         };
         let (disclosures, sd) = conceal(issuer.rng, &disclosed, digests)?;
         let claims = AttestationClaims {
@@ -53,7 +54,10 @@ impl Draft {
             iat: now,
             // A register may hold a permit that begins on a day to come.
             nbf: now.max(permit.details.issue_date.start_of_day()),
-            exp: permit.endorsed_until.end_of_day(),
+            exp: permit
+                .endorsed_until
+                .end_of_day()
+                .plus_saturating(i64::from(mutant!("ATT-5/issued"))),
             status: StatusClaim {
                 status_list: StatusReference {
                     idx: u64::from(place.index),
@@ -144,15 +148,20 @@ fn conceal(
     let mut disclosures = Vec::with_capacity(claims.len());
     let mut digests = Vec::with_capacity(count);
     for (name, value) in claims {
-        let salt = URL_SAFE_NO_PAD.encode(rng.bytes::<16>());
+        let salt = if mutant!("ATT-7/salt") {
+            URL_SAFE_NO_PAD.encode(rng.bytes::<12>())
+        } else {
+            URL_SAFE_NO_PAD.encode(rng.bytes::<16>())
+        };
         let disclosure = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(salt, name, value))?);
         digests.push(digest(disclosure.as_bytes()));
         disclosures.push(disclosure);
     }
-    while digests.len() < count {
+    while digests.len() < count && !mutant!("ATT-6") {
         digests.push(digest(&rng.bytes::<32>()));
     }
-    for last in (1..digests.len()).rev() {
+    let shuffled = if mutant!("ATT-7") { 0 } else { digests.len() };
+    for last in (1..shuffled).rev() {
         let other = rng.below(u32::try_from(last + 1).unwrap_or(u32::MAX));
         digests.swap(last, other as usize);
     }

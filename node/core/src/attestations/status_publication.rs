@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use comity_spec::ids::EntityId;
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::status::{BITS, CompressedList, LIFETIME, LIST_BYTES, StatusListClaims, StatusValue, TTL};
 use comity_spec::time::UnixSeconds;
 use flate2::Compression;
@@ -79,7 +80,7 @@ pub async fn publish(issuer: &Issuer<'_>, peers: &[EntityId]) -> Result<Vec<Publ
             iss: issuer.entity.clone(),
             sub: list.uri.clone(),
             iat,
-            exp: iat.plus_saturating(LIFETIME),
+            exp: iat.plus_saturating(LIFETIME + i64::from(mutant!("STA-4/published"))),
             ttl: TTL,
             source_as_of,
             status_list: compress(&entries),
@@ -125,6 +126,7 @@ fn says_anything_new(list: &StatusListRow) -> bool {
 
 fn next_iat(list: &StatusListRow, now: UnixSeconds) -> Result<UnixSeconds, IssueError> {
     match list.published_iat {
+        Some(signed) if mutant!("STA-9/published") => Ok(signed),
         Some(signed) if signed >= now => {
             let iat = signed.plus_saturating(1);
             if iat.since(now) > MAX_AHEAD {
@@ -166,7 +168,7 @@ fn move_decoys(rng: &dyn Rng, decoys: &[Decoy]) -> Vec<Decoy> {
 
 /// Packs two bits an entry, the first in the lowest bits of the first byte, into a zlib stream.
 fn compress(entries: &[(u32, StatusValue)]) -> CompressedList {
-    let mut packed = vec![0_u8; LIST_BYTES];
+    let mut packed = vec![0_u8; LIST_BYTES - usize::from(mutant!("STA-5/published"))];
     for (index, status) in entries {
         // An index beyond the list cannot come from the allocator; it would only be dropped here.
         if let Some(byte) = packed.get_mut((*index / 4) as usize) {
@@ -190,7 +192,7 @@ fn hints(issuer: &Issuer<'_>, peers: &[EntityId], published: &[Published], now: 
         .filter(|list| list.changed)
         .map(|list| list.uri.clone())
         .collect();
-    if lists.is_empty() {
+    if lists.is_empty() || mutant!("STA-13") {
         return Vec::new();
     }
     peers

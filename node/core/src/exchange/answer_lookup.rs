@@ -10,6 +10,7 @@ use comity_spec::agreement::AgreementRef;
 use comity_spec::exchange::{LookupResult, SKEW, VerificationRequest};
 use comity_spec::ids::{Digest, EntityId, Jti};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::problem::ProblemType;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
@@ -141,7 +142,12 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
     let view = node.view();
     let request = may_ask(node, &view, received, now)?;
     let claims = request.value();
-    let (scope, key) = (claims.iss.as_str(), claims.jti.to_string());
+    let scope = if mutant!("VER-9/iss") {
+        ""
+    } else {
+        claims.iss.as_str()
+    };
+    let key = claims.jti.to_string();
     let digest = Digest::of(&received.request);
     let _underway = node
         .live
@@ -171,7 +177,10 @@ pub async fn answer_lookup(node: &Node, received: &ReceivedLookup) -> Result<Loo
         .signers
         .of(KeyPurpose::Exchange)
         .map_err(SigningError::Signer)?;
-    let answer = pad(answer, &signer.thumbprint())?;
+    let answer = match result {
+        LookupResult::NoMatch if mutant!("VER-15/size") => answer,
+        _ => pad(answer, &signer.thumbprint())?,
+    };
     let response = signing::compact(&node.signers, Typ::VerificationResponse, &answer)
         .await?
         .into_bytes();
@@ -232,7 +241,8 @@ async fn earlier(
 ) -> Result<Option<LookupAnswer>, AnswerError> {
     match node.store.answered(scope, key).await? {
         None => Ok(None),
-        Some(answered) if answered.request == *request => Ok(Some(LookupAnswer {
+        Some(_) if mutant!("VER-9/stored") => Ok(None),
+        Some(answered) if answered.request == *request || mutant!("VER-9") => Ok(Some(LookupAnswer {
             response: answered.answer,
             repeated: true,
         })),

@@ -12,6 +12,7 @@ use comity_spec::exchange::{
 };
 use comity_spec::ids::{EntityId, Jti, ProviderId, ServiceCode};
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use comity_spec::problem::{MEDIA_TYPE as PROBLEM_MEDIA_TYPE, ProblemType, ReportedProblem};
 use comity_spec::time::UnixSeconds;
@@ -137,6 +138,9 @@ impl AskError {
             Self::Fetch(FetchError::Tls { .. }) => grey("lookup.tls"),
             Self::Fetch(_) => grey("lookup.no-connection"),
             Self::AgreementVersion { .. } => grey("lookup.agreement-version"),
+            Self::Refused { .. } if mutant!("VER-14/refused") => {
+                Refusal::new(Outcome::NoMatch, "lookup.peer-refused", issuer)
+            }
             Self::Refused { kind, .. } => grey(match kind {
                 Some(ProblemType::RateLimited | ProblemType::Overloaded) => "lookup.peer-busy",
                 Some(ProblemType::NotReady | ProblemType::StoreUnavailable | ProblemType::Internal) => {
@@ -148,6 +152,9 @@ impl AskError {
                 }
                 _ => "lookup.peer-refused",
             }),
+            Self::Response(_) if mutant!("VER-14/answer") => {
+                Refusal::new(Outcome::SignatureInvalid, "lookup.answer", issuer)
+            }
             Self::Response(error) => error.refusal(issuer),
         }
     }
@@ -199,7 +206,7 @@ async fn sign(
         iss: node.identity.entity.clone(),
         aud: question.issuer.clone(),
         iat: now,
-        exp: now.plus_saturating(REQUEST_LIFETIME),
+        exp: now.plus_saturating(REQUEST_LIFETIME + i64::from(mutant!("VER-5/sent"))),
         jti: Jti::from_bytes(node.rng.bytes::<16>()),
         purpose: question.purpose,
         service: question.service.clone(),

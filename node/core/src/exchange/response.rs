@@ -10,6 +10,7 @@ use comity_spec::exchange::{
 };
 use comity_spec::ids::{Digest, EntityId};
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::holder_name::{self, NameMatch};
 
@@ -31,7 +32,7 @@ pub(crate) fn matching<'a>(request: &VerificationRequest, found: &'a [Permit]) -
     let same_person = |name: &str| match holder_name::compare(&request.subject.name, name) {
         NameMatch::Same => true,
         NameMatch::Near => name_is_told,
-        NameMatch::Different => false,
+        NameMatch::Different => mutant!("VER-15"),
     };
     if found.is_empty() {
         // For the time it takes; a name like this one matches no record, since there is none.
@@ -86,7 +87,7 @@ impl Frame<'_> {
             } else {
                 LookupResult::NoMatch
             },
-            permit_state: state,
+            permit_state: state.filter(|_| !mutant!("VER-11/told")),
             claims: permit.map(|permit| claims_of(&permit.details).limited_to(&self.request.claims)),
             agreement: self.request.agreement.clone(),
             // A register that was read after this answer began is not newer than the answer.

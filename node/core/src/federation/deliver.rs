@@ -8,6 +8,7 @@
 use comity_spec::exchange::{HINTS_PATH, Hint, JOSE_JSON_MEDIA_TYPE, JOSE_MEDIA_TYPE, PROPOSALS_PATH};
 use comity_spec::ids::{AgreementId, Digest, Jti};
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::exchange::{HINT_LIFETIME, MAX_HINTED};
 use futures_util::StreamExt as _;
@@ -249,7 +250,7 @@ fn hints(node: &Node, item: &OutboxItem, message: &Message) -> Vec<Hint> {
         iss: node.identity.entity.clone(),
         aud: item.peer.clone(),
         iat: now,
-        exp: now.plus_saturating(HINT_LIFETIME),
+        exp: now.plus_saturating(HINT_LIFETIME + i64::from(mutant!("VER-18/sent"))),
         jti: Jti::from_bytes(node.rng.bytes()),
         status_lists: Vec::new(),
         configuration: false,

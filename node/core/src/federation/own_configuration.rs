@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use comity_spec::entity::{COUNTY_LIFETIME, EntityStatement, Metadata, NodeMetadata};
 use comity_spec::ids::{EntityId, SpkiPin};
 use comity_spec::jose::{Jwk, JwkSet, KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use crate::node::Identity;
@@ -177,7 +178,7 @@ fn statement(
         iss: entity.clone(),
         sub: entity,
         iat,
-        exp: iat.plus_saturating(COUNTY_LIFETIME),
+        exp: iat.plus_saturating(COUNTY_LIFETIME + i64::from(mutant!("TRU-6/published"))),
         jwks: keys(KeyPurpose::Federation, publishing, signers)?,
         authority_hints: Some(publishing.authority_hints.clone()),
         metadata: Some(Metadata {

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_verifier::status_view::{
     StatusTokenError, StatusView, Succession, VerifiedStatusList, verify_status_token,
 };
@@ -226,6 +227,7 @@ async fn take_in_turn(
             }
         };
         let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
+        let another = another && !mutant!("STA-6/fetched");
         if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
             reports.push(ListReport {
                 uri: name(uri),
@@ -301,11 +303,13 @@ fn against_row(kept: Option<&PeerStatusRow>, list: &VerifiedStatusList, token: &
     let kept = kept?;
     let payload = |token: &str| super::stored::payload(token).to_owned();
     match list.iat().cmp(&kept.iat) {
+        std::cmp::Ordering::Less if mutant!("STA-9/kept") => None,
         std::cmp::Ordering::Less => Some(ListResult::RolledBack),
         std::cmp::Ordering::Greater => None,
         std::cmp::Ordering::Equal if payload(&kept.token) == payload(&String::from_utf8_lossy(token)) => {
             Some(ListResult::Unchanged)
         }
+        std::cmp::Ordering::Equal if mutant!("STA-9/kept-fork") => None,
         std::cmp::Ordering::Equal => Some(ListResult::Fork),
     }
 }
@@ -336,7 +340,8 @@ async fn store(
             .filter(|(_, old, new)| !old.may_become(*new))
             .count()
     });
-    let stones = permanent.into_iter().filter_map(|(index, status)| {
+    let stones = permanent.into_iter().filter(|_| !mutant!("STA-12/kept"));
+    let stones = stones.filter_map(|(index, status)| {
         let index = u32::try_from(index).ok()?;
         Some(Write::Tombstone(Tombstone {
             uri: list.uri().to_owned(),

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::PermitNumber;
+use comity_spec::mutant;
 use comity_spec::status::StatusValue;
 use comity_spec::text::Text;
 use comity_spec::time::UnixSeconds;
@@ -415,7 +416,9 @@ fn bits_after(before: PermitStatus, after: PermitStatus, same: bool) -> Option<S
     match after {
         PermitStatus::Cancelled => Some(StatusValue::Cancelled),
         PermitStatus::Superseded => Some(StatusValue::Superseded),
+        _ if !same && mutant!("STA-1/endorsed") => Some(StatusValue::Cancelled),
         _ if !same || is_over(before) => Some(StatusValue::Superseded),
+        PermitStatus::ReportedLost if mutant!("STA-1/lost") => Some(StatusValue::Valid),
         _ => Some(status_bits(after)),
     }
 }

@@ -5,6 +5,7 @@
 
 use comity_spec::decision::{Confirmation, Decision};
 use comity_spec::ids::TraceNumber;
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use comity_spec::status::StatusValue;
 use comity_spec::time::{LocalDate, UnixSeconds};
@@ -102,6 +103,7 @@ fn decided(mut decision: Decision, finding: Finding) -> Decision {
             decision.confirmation = Confirmation::Confirmed;
             return decision;
         }
+        Finding::Different if mutant!("DEC-5/confirmed") => (decision.outcome, "clerk.mismatch"),
         Finding::Different => (Outcome::HolderMismatch, "clerk.mismatch"),
         Finding::Review => (Outcome::ReviewRequired, "clerk.review"),
     };

@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use comity_node_core::federation::authority::FETCH_PATH;
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_spec::problem::ProblemType;
 use http::HeaderMap;
 
@@ -27,9 +28,11 @@ pub(super) async fn get(
         return Problem::from(ProblemType::NotFound).into_response();
     };
     match subject(query.as_deref().unwrap_or_default()) {
+        Err(_) if mutant!("TRU-33") => OidfError::NotFound.into_response(),
         Err(error) => error.into_response(),
         Ok(sub) => match server.statements.get(&sub) {
             Some(statement) => statement.answer(&asked),
+            None if mutant!("TRU-33/form") => Problem::from(ProblemType::NotFound).into_response(),
             None => OidfError::NotFound.into_response(),
         },
     }

@@ -23,6 +23,8 @@ pub use route::{BadProxy, ProxyRoute, Route, Routes};
 use std::sync::Arc;
 use std::time::Duration;
 
+use comity_spec::mutant;
+
 /// Times and sizes of the client side.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientLimits {
@@ -62,7 +64,11 @@ fn build(
         .tls_backend_preconfigured(tls)
         .https_only(true)
         .http1_only()
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(if mutant!("TRN-12") {
+            reqwest::redirect::Policy::limited(3)
+        } else {
+            reqwest::redirect::Policy::none()
+        })
         .referer(false)
         .no_proxy()
         .connect_timeout(limits.connect)

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use comity_spec::ids::SpkiPin;
+use comity_spec::mutant;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -47,7 +48,9 @@ impl ClientCertVerifier for PinnedClientVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let leaf = checked_leaf(end_entity, now, Usage::Client)?;
-        self.pins.owner(leaf.pin).ok_or(TlsRefusal::UnlistedPin)?;
+        if !mutant!("TRN-2") {
+            self.pins.owner(leaf.pin).ok_or(TlsRefusal::UnlistedPin)?;
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -217,8 +220,14 @@ impl ServerCertVerifier for PublicServerVerifier {
 fn checked_leaf(certificate: &CertificateDer<'_>, now: UnixTime, usage: Usage) -> Result<Leaf, TlsRefusal> {
     let leaf = Leaf::read(certificate)?;
     // A time beyond i64 is no time: the certificate is then past its end by any reading.
-    leaf.check_dates(i64::try_from(now.as_secs()).unwrap_or(i64::MAX))?;
-    leaf.check_usage(usage)?;
+    match leaf.check_dates(i64::try_from(now.as_secs()).unwrap_or(i64::MAX)) {
+        Err(TlsRefusal::Expired) if mutant!("TRN-3") => {}
+        Err(TlsRefusal::NotYetValid) if mutant!("TRN-3/not-begun") => {}
+        judged => judged?,
+    }
+    if !mutant!("TRN-3/use") {
+        leaf.check_usage(usage)?;
+    }
     Ok(leaf)
 }
 

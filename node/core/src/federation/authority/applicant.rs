@@ -5,6 +5,7 @@
 use comity_spec::entity::{COUNTY_LIFETIME, EntityStatement, NodeMetadata, PROVINCE_LIFETIME};
 use comity_spec::ids::Thumbprint;
 use comity_spec::jose::{Jwk, KeyPurpose, Typ};
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::jwk::KeySet;
@@ -34,18 +35,21 @@ pub(super) fn read(configuration: &str, now: UnixSeconds) -> Result<Applicant, E
     let verified = unverified.verify::<EntityStatement>(&keys, KeyPurpose::Federation, &mut budget)?;
     let signer = *verified.signer();
     let claims = verified.into_value();
-    if claims.iss != claims.sub {
+    if claims.iss != claims.sub && !mutant!("TRU-26/application") {
         return Err(EnrolError::NotAConfiguration);
     }
-    if claims.iat.since(now) > SKEW {
+    if claims.iat.since(now) > SKEW && !mutant!("JWS-17/application") {
         return Err(EnrolError::Future { iat: claims.iat });
     }
-    if now >= claims.exp {
+    if now >= claims.exp && !mutant!("TRU-22/application") {
         return Err(EnrolError::Ended { exp: claims.exp });
     }
-    let says_too_much =
-        claims.comity_state.is_some() || claims.metadata_policy.is_some() || claims.constraints.is_some();
-    if says_too_much || claims.comity_region_prefix.is_some() || claims.crit.is_some() {
+    let says_too_much = (claims.comity_state.is_some() && !mutant!("TRU-9/application"))
+        || (claims.metadata_policy.is_some() && !mutant!("TRU-3/application"))
+        || (claims.constraints.is_some() && !mutant!("TRU-3/application-constraints"));
+    let says_where = claims.comity_region_prefix.is_some() && !mutant!("TRU-9/application-prefix");
+    let crit = claims.crit.is_some() && !mutant!("TRU-9/application-prefix") && !mutant!("TRU-2/application");
+    if says_too_much || says_where || crit {
         return Err(EnrolError::OwnStanding);
     }
     Ok(Applicant { claims, signer })
@@ -61,7 +65,7 @@ impl Applicant {
             .as_ref()
             .and_then(|all| all.comity_node.as_ref())
             .ok_or(EnrolError::NotACounty)?;
-        if node.endpoints.public != self.claims.sub {
+        if node.endpoints.public != self.claims.sub && !mutant!("TRU-11/application") {
             return Err(EnrolError::PublicEndpoint);
         }
         if node.endpoints.federation == node.endpoints.public {
@@ -96,7 +100,7 @@ impl Applicant {
 
     fn lifetime(&self, max: i64) -> Result<(), EnrolError> {
         let seconds = self.claims.exp.since(self.claims.iat);
-        if seconds <= 0 || seconds > max {
+        if seconds <= 0 || seconds > max + i64::from(mutant!("TRU-6/application")) {
             Err(EnrolError::Lifetime { seconds, max })
         } else {
             Ok(())
@@ -115,7 +119,7 @@ impl Applicant {
                 return Err(EnrolError::MissingKey(purpose.as_str()));
             }
         }
-        if node.keys.contains_key(&KeyPurpose::Federation) {
+        if node.keys.contains_key(&KeyPurpose::Federation) && !mutant!("TRU-12/application-federation") {
             return Err(EnrolError::KeyTwoPurposes);
         }
         for (purpose, jwks) in &node.keys {
@@ -125,7 +129,8 @@ impl Applicant {
             }
             KeySet::new().add_jwks(*purpose, &jwks.keys, &mut budget)?;
             for key in &jwks.keys {
-                if seen.iter().any(|other| super::same_key(other, key)) {
+                let shared = seen.iter().any(|other| super::same_key(other, key));
+                if shared && !mutant!("TRU-12/application") && !mutant!("TRU-12/application-federation") {
                     return Err(EnrolError::KeyTwoPurposes);
                 }
                 seen.push(key);

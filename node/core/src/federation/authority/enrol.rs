@@ -6,6 +6,7 @@
 
 use comity_spec::entity::{Environment, MemberState};
 use comity_spec::ids::{Digest, EntityId, Region, RegionPrefix, Thumbprint};
+use comity_spec::mutant;
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::jwk::{Ed25519Key, KeyError};
@@ -225,7 +226,7 @@ pub async fn enrol(
         return Err(EnrolError::Itself);
     }
     let hints = applicant.claims.authority_hints.as_deref().unwrap_or_default();
-    if !hints.contains(&state.entity) {
+    if !hints.contains(&state.entity) && !mutant!("TRU-5/application") {
         return Err(EnrolError::AuthorityHints(state.entity.clone()));
     }
     let (kind, name) = match application.place {
@@ -245,7 +246,14 @@ pub async fn enrol(
             member.applied = Some(applied);
             member.name = name;
             member.kind = kind;
-            member.keys = applicant.claims.jwks;
+            if mutant!("TRU-28/stated") {
+                member.keys.keys.extend(applicant.claims.jwks.keys);
+            } else {
+                member.keys = applicant.claims.jwks;
+            }
+            if mutant!("TRU-9/renewed") {
+                member.state = MemberState::Active;
+            }
             true
         }
         None => {
@@ -273,7 +281,7 @@ pub async fn enrol(
 
 fn county(state: &AuthorityState, applicant: &Applicant) -> Result<(Kind, Bilingual), EnrolError> {
     let node = applicant.county()?;
-    if node.environment != state.environment {
+    if node.environment != state.environment && !mutant!("TRU-13/application") {
         return Err(EnrolError::Environment {
             found: node.environment,
             expected: state.environment,
@@ -294,13 +302,14 @@ fn county(state: &AuthorityState, applicant: &Applicant) -> Result<(Kind, Biling
         let Kind::County(theirs) = &other.kind else {
             continue;
         };
-        if theirs.region == node.region {
+        if theirs.region == node.region && !mutant!("TRU-14/application") {
             return Err(EnrolError::RegionTaken {
                 region: node.region,
                 by: other.entity.clone(),
             });
         }
-        if theirs.tls_pins.iter().any(|pin| node.tls_pins.contains(pin)) {
+        if theirs.tls_pins.iter().any(|pin| node.tls_pins.contains(pin)) && !mutant!("TRU-14/application-pin")
+        {
             return Err(EnrolError::PinTaken {
                 by: other.entity.clone(),
             });
@@ -376,7 +385,7 @@ fn renewable(
         .keys
         .iter()
         .any(|key| Ed25519Key::from_jwk(key).is_ok_and(is_signer));
-    if known || replace_keys {
+    if known || replace_keys || mutant!("TRU-1/renewed") {
         Ok(())
     } else {
         Err(EnrolError::StrangeKey(applicant.signer))
@@ -387,14 +396,18 @@ fn renewable(
 /// that somebody kept.
 fn newest(member: &Subordinate, applied: Applied) -> Result<(), EnrolError> {
     match member.applied {
-        Some(kept) if applied.iat < kept.iat => Err(EnrolError::Older {
+        Some(kept) if applied.iat < kept.iat && !mutant!("TRU-20/application") => Err(EnrolError::Older {
             kept: kept.iat,
             found: applied.iat,
         }),
-        Some(kept) if applied.iat == kept.iat && applied.digest != kept.digest => Err(EnrolError::Fork {
-            entity: member.entity.clone(),
-            iat: kept.iat,
-        }),
+        Some(kept)
+            if applied.iat == kept.iat && applied.digest != kept.digest && !mutant!("TRU-21/application") =>
+        {
+            Err(EnrolError::Fork {
+                entity: member.entity.clone(),
+                iat: kept.iat,
+            })
+        }
         _ => Ok(()),
     }
 }

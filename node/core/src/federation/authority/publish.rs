@@ -12,6 +12,7 @@ use comity_spec::entity::{
 };
 use comity_spec::ids::{EntityId, Thumbprint};
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use super::{AuthorityState, BUNDLE_PATH, Kind, MEMBER_LIST_PATH, REMOVED_FOR, Rank, Subordinate};
@@ -59,9 +60,10 @@ pub async fn publish(
     let iat = instant(state.issued_at, now)?;
     let mut next = state.clone();
     next.issued_at = iat;
-    next.seq += 1;
-    next.members
-        .retain(|member| member.state != MemberState::Removed || iat.since(member.since) < REMOVED_FOR);
+    next.seq += u64::from(!mutant!("TRU-20/seq"));
+    next.members.retain(|member| {
+        member.state != MemberState::Removed || (iat.since(member.since) < REMOVED_FOR && !mutant!("TRU-19"))
+    });
     let mut statements = vec![own(&next, iat)];
     statements.extend(next.members.iter().map(|member| about(&next, member, iat)));
     let mut signed = compact_batch(signer, Typ::EntityStatement, &statements)
@@ -85,7 +87,7 @@ fn instant(last: UnixSeconds, now: UnixSeconds) -> Result<UnixSeconds, PublishEr
     if now > last {
         return Ok(now);
     }
-    let next = last.plus_saturating(1);
+    let next = last.plus_saturating(i64::from(!mutant!("TRU-21/published")));
     if next.since(now) <= AHEAD {
         Ok(next)
     } else {
@@ -102,7 +104,7 @@ fn own(state: &AuthorityState, iat: UnixSeconds) -> EntityStatement {
         iss: state.entity.clone(),
         sub: state.entity.clone(),
         iat,
-        exp: iat.plus_saturating(lifetime),
+        exp: iat.plus_saturating(lifetime + i64::from(mutant!("TRU-6/anchor"))),
         jwks: state.keys.clone(),
         authority_hints: hints,
         metadata: Some(Metadata {
@@ -120,7 +122,7 @@ fn own(state: &AuthorityState, iat: UnixSeconds) -> EntityStatement {
 fn about(state: &AuthorityState, member: &Subordinate, iat: UnixSeconds) -> EntityStatement {
     let (lifetime, metadata, prefix) = match &member.kind {
         Kind::County(node) => (
-            COUNTY_LIFETIME,
+            COUNTY_LIFETIME + i64::from(mutant!("TRU-6/stated")),
             Some(Metadata {
                 comity_node: Some((**node).clone()),
                 federation_entity: None,
@@ -137,9 +139,11 @@ fn about(state: &AuthorityState, member: &Subordinate, iat: UnixSeconds) -> Enti
         jwks: member.keys.clone(),
         authority_hints: None,
         metadata,
-        crit: prefix.map(|_| vec!["comity_region_prefix".to_owned()]),
+        crit: prefix
+            .filter(|_| !mutant!("TRU-2/stated"))
+            .map(|_| vec!["comity_region_prefix".to_owned()]),
         comity_region_prefix: prefix,
-        comity_state: Some(member.state),
+        comity_state: Some(member.state).filter(|_| !mutant!("TRU-9/stated")),
         metadata_policy: None,
         constraints: None,
     }
@@ -151,12 +155,16 @@ fn member_list(state: &AuthorityState, iat: UnixSeconds) -> MemberList {
         region: member.region(),
         region_prefix: member.prefix(),
         name: member.name.clone(),
-        state: member.state,
+        state: if mutant!("TRU-18/listed") {
+            MemberState::Active
+        } else {
+            member.state
+        },
     };
     MemberList {
         iss: state.entity.clone(),
         iat,
-        exp: iat.plus_saturating(PROVINCE_LIFETIME),
+        exp: iat.plus_saturating(PROVINCE_LIFETIME + i64::from(mutant!("TRU-16/published"))),
         seq: state.seq,
         members: state.members.iter().map(line).collect(),
         ext: None,
@@ -203,7 +211,7 @@ pub fn published(state: &AuthorityState, now: UnixSeconds) -> Published {
         files.insert(statement_path(&member.entity), jwt(&member.statement));
     }
     let bundle = Bundle {
-        version: bundle::VERSION,
+        version: bundle::VERSION + u32::from(mutant!("TRU-31/published")),
         created: state.issued_at,
         statements: std::iter::once(&state.configuration)
             .chain(state.members.iter().map(|member| &member.statement))

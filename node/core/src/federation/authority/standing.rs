@@ -2,6 +2,7 @@
 
 use comity_spec::entity::MemberState;
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use super::publish::{PublishError, publish};
@@ -76,7 +77,7 @@ pub async fn set_standing(
         Standing::Suspend => MemberState::Suspended,
         Standing::Remove => MemberState::Removed,
         Standing::Reinstate => {
-            if let Some(by) = rival(state, at) {
+            if let Some(by) = rival(state, at).filter(|_| !mutant!("TRU-14/reinstated")) {
                 return Err(StandingError::PlaceTaken {
                     entity: member.clone(),
                     by,
