@@ -81,30 +81,27 @@ impl Machine {
         }
     }
 
-    /// Builds a binary of this workspace with its deliberate mistakes, and says where a copy of it is: the next ordinary build
+    /// Builds binaries of this workspace with their deliberate mistakes, and says where copies of them are: the next ordinary build
     /// takes its place in the target directory back.
     ///
     /// `test` is one test target beside it: with none, cargo leaves the features of dev-dependencies out, and everything below
     /// the workspace would be compiled once more.
-    pub(super) fn built_with_mistakes(&self, binary: &str, test: &str) -> Outcome<PathBuf> {
-        let arguments = [
-            "build",
-            "--locked",
-            "--workspace",
-            "--bin",
-            binary,
-            "--test",
-            test,
-            "--features",
-            "comity-verifier/mutants,comity-node/mutants",
-        ];
+    pub(super) fn built_with_mistakes(&self, binaries: &[&str], test: &str) -> Outcome<Vec<PathBuf>> {
+        let mut arguments = vec!["build", "--locked", "--workspace", "--test", test];
+        for binary in binaries {
+            arguments.extend(["--bin", *binary]);
+        }
+        arguments.extend(["--features", "comity-verifier/mutants,comity-node/mutants"]);
         process::run(&mut self.cargo(&arguments), self.deadline)?;
         let folder = self.kept("mutants");
-        let copy = folder.join(binary);
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::copy(self.target.join("debug").join(binary), &copy))
-            .map_err(|error| format!("{}: {error}", copy.display()))?;
-        Ok(copy)
+        let copied = |binary: &&str| {
+            let copy = folder.join(binary);
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| std::fs::copy(self.target.join("debug").join(binary), &copy))
+                .map_err(|error| format!("{}: {error}", copy.display()))?;
+            Ok(copy)
+        };
+        binaries.iter().map(copied).collect()
     }
 
     /// A place for things that may be kept from run to run.

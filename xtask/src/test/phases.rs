@@ -85,6 +85,11 @@ pub(super) const PHASES: &[Phase] = &[
         run: reference,
     },
     Phase {
+        name: "coverage",
+        does: "every requirement of the text is proved by a case, or excused with a reason",
+        run: coverage,
+    },
+    Phase {
         name: "mutants",
         does: "the suite notices every deliberate mistake in our code, and no ordinary build makes one",
         run: mutants,
@@ -337,7 +342,16 @@ fn reference(machine: &mut Machine) -> Outcome<Ending> {
     Ok(Ending::Passed(summary.cloned().unwrap_or_default()))
 }
 
-/// Our verifier with deliberate mistakes, one at a time, against the cases that must notice them.
+/// Every requirement: proved by a case, or excused.
+fn coverage(machine: &mut Machine) -> Outcome<Ending> {
+    let mut run = std::process::Command::new(machine.built("comity-conformance")?);
+    run.current_dir(&machine.root).args(["coverage", "--gaps"]);
+    let (result, lines) = process::run_read(&mut run, machine.deadline);
+    result?;
+    Ok(Ending::Passed(lines.last().cloned().unwrap_or_default()))
+}
+
+/// Our verifier and our node with deliberate mistakes, one at a time, against the cases that must notice them.
 fn mutants(machine: &mut Machine) -> Outcome<Ending> {
     let judge = machine.built("comity-conformance")?;
     for ordinary in ["comity-verify", "comity"] {
@@ -347,14 +361,23 @@ fn mutants(machine: &mut Machine) -> Outcome<Ending> {
             ));
         }
     }
-    let target = machine.built_with_mistakes("comity-verify", "cli")?;
-    if !speaks_of_mutants(&target)? {
-        return Err(format!("{} was built without mistakes", target.display()));
+    // Beside the judge, as built last without mistakes: the mistakes are the node's, and not those of the program that starts it.
+    let starts = judge.with_file_name("examples").join("comity-target");
+    let built = machine.built_with_mistakes(&["comity-verify", "comity"], "cli")?;
+    let [verifier, node] = built.as_slice() else {
+        return Err("two programs were to be built with mistakes".into());
+    };
+    for target in &built {
+        if !speaks_of_mutants(target)? {
+            return Err(format!("{} was built without mistakes", target.display()));
+        }
     }
     let mut run = std::process::Command::new(judge);
     run.current_dir(&machine.root)
         .args(["mutants", "--timeout", "60", "--adapter"])
-        .arg(format!("'{}' adapter", target.display()));
+        .arg(format!("'{}' adapter", verifier.display()))
+        .arg("--target")
+        .arg(format!("'{}' --comity '{}'", starts.display(), node.display()));
     let (result, lines) = process::run_read(&mut run, machine.deadline);
     result?;
     Ok(Ending::Passed(lines.last().cloned().unwrap_or_default()))
