@@ -133,7 +133,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         }
     }
     for (mutant, fate) in chosen.iter().zip(&fates) {
-        say(&row(mutant, fate))?;
+        // What this run does not ask is counted below and of no interest one by one.
+        if *fate != Fate::NotAsked {
+            say(&row(mutant, fate))?;
+        }
         if let Some(json) = &mut json {
             writeln!(json, "{}", record(mutant, fate))?;
         }

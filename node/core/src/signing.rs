@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use comity_spec::ids::Thumbprint;
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::mutant;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -58,7 +59,14 @@ pub async fn compact_batch<T: Serialize + Sync>(
     typ: Typ,
     payloads: &[T],
 ) -> Result<Vec<String>, SigningError> {
-    let header = protected_header(typ, &signer.thumbprint());
+    let header = match typ {
+        Typ::VerificationResponse if mutant!("JWS-2/signed") => URL_SAFE_NO_PAD.encode(format!(
+            r#"{{"alg":"EdDSA","kid":"{}","typ":"{}","cty":"json"}}"#,
+            signer.thumbprint(),
+            typ.as_str()
+        )),
+        _ => protected_header(typ, &signer.thumbprint()),
+    };
     let mut inputs = Vec::with_capacity(payloads.len());
     for payload in payloads {
         let json = serde_json::to_vec(payload).map_err(|error| SigningError::Payload {

@@ -13,7 +13,7 @@ use comity_spec::mutant;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -166,7 +166,11 @@ fn one_handshake_each(mut config: ClientConfig) -> ClientConfig {
 /// A resumed session carries the identity of an earlier handshake, so none is ever offered or kept.
 fn without_resumption(mut config: ServerConfig) -> ServerConfig {
     config.send_tls13_tickets = if mutant!("TRN-1") { 2 } else { 0 };
-    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.session_storage = if mutant!("TRN-1") {
+        ServerSessionMemoryCache::new(256)
+    } else {
+        Arc::new(NoServerSessionStorage {})
+    };
     config.max_early_data_size = 0;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config

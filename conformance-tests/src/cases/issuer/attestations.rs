@@ -296,6 +296,13 @@ async fn indices(scene: &mut Scene) -> Played {
         places.iter().all(|(_, index)| *index < 131_072),
         "an index lies outside its list (STA-8)"
     );
+    let (lowest, highest) = (places.iter().map(|p| p.1).min(), places.iter().map(|p| p.1).max());
+    let spread = highest.unwrap_or(0) - lowest.unwrap_or(0);
+    // Forty drawn indices keep to half of a list once in 10^10; taken in turn they always do while permits are few.
+    ensure!(
+        spread > 131_072 / 2,
+        "the indices keep to {spread} entries of 131,072: how many permits there are can be read from them"
+    );
     let rising = places.windows(2).filter(|pair| pair[0].1 < pair[1].1).count();
     // Forty drawn indices rise 39 times once in 10^47; issued in order they always do.
     ensure!(

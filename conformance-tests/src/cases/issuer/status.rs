@@ -117,7 +117,7 @@ async fn form(scene: &mut Scene) -> Played {
     let token = scene.attestation(&person, Form::Card).await?;
     let (uri, _) = place(&token)?;
     let path = uri.trim_start_matches(scene.target.entity.as_str()).to_owned();
-    let answered = scene.fetch(&path).await?;
+    let answered = published(scene, &path).await?;
     let media = answered.header("content-type").unwrap_or_default();
     ensure!(
         media.starts_with("application/statuslist+jwt"),
@@ -167,6 +167,18 @@ async fn form(scene: &mut Scene) -> Played {
         "there are no decoys: the list tells how few permits are cancelled (STA-3)"
     );
     Ok(())
+}
+
+/// The answer at an address of a list, once there is one: a list follows the first attestation that points to it (6.3).
+async fn published(scene: &mut Scene, path: &str) -> Played<Answered> {
+    let deadline = tokio::time::Instant::now() + crate::scene::ON_ITS_WAY;
+    loop {
+        let answered = scene.fetch(path).await?;
+        if answered.status == 200 || tokio::time::Instant::now() >= deadline {
+            return Ok(answered);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
 }
 
 async fn not_modified(scene: &mut Scene) -> Played {

@@ -158,7 +158,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/tombstone-outlives",
         &["STA-12"],
         "recogniser/cancelled",
-        "a later list says that the card is valid; the target is killed in between",
+        "a later list says that the card is valid; the target is killed before and after",
         "REVOKED still",
         play!(tombstone_outlives),
     ),
@@ -397,6 +397,9 @@ async fn tombstone_outlives(scene: &mut Scene) -> Played {
     let _: Done = scene.ask(Act::Restart { graceful: false }).await?;
     shown.serves(shown.list_saying(0, 60).sign());
     refreshed(scene, &shown).await?;
+    says(scene, &shown, &["REVOKED"]).await?;
+    // Now the later list alone is kept: only a tombstone still knows.
+    let _: Done = scene.ask(Act::Restart { graceful: false }).await?;
     says(scene, &shown, &["REVOKED"]).await
 }
 

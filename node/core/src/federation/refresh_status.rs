@@ -227,7 +227,6 @@ async fn take_in_turn(
             }
         };
         let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
-        let another = another && !mutant!("STA-6/fetched");
         if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
             reports.push(ListReport {
                 uri: name(uri),
@@ -303,7 +302,6 @@ fn against_row(kept: Option<&PeerStatusRow>, list: &VerifiedStatusList, token: &
     let kept = kept?;
     let payload = |token: &str| super::stored::payload(token).to_owned();
     match list.iat().cmp(&kept.iat) {
-        std::cmp::Ordering::Less if mutant!("STA-9/kept") => None,
         std::cmp::Ordering::Less => Some(ListResult::RolledBack),
         std::cmp::Ordering::Greater => None,
         std::cmp::Ordering::Equal if payload(&kept.token) == payload(&String::from_utf8_lossy(token)) => {

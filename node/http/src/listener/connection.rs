@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use comity_spec::ids::SpkiPin;
+use comity_spec::mutant;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -46,7 +47,7 @@ impl Connection {
         let handshake = TlsAcceptor::from(tls).accept(io);
         let shaken = tokio::select! {
             () = self.shutdown.cancelled() => return,
-            shaken = tokio::time::timeout(self.server.config.limits.handshake, handshake) => shaken,
+            shaken = tokio::time::timeout(self.server.config.limits.handshake * if mutant!("TRN-7") { 100 } else { 1 }, handshake) => shaken,
         };
         let stream = match shaken {
             Ok(Ok(stream)) => stream,

@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use comity_spec::agreement::SignedAgreement;
 use comity_spec::exchange::JOSE_JSON_MEDIA_TYPE;
+use comity_spec::mutant;
+use comity_spec::problem::{Problem as Refused, ProblemType};
 use http::HeaderMap;
 
 use super::shelf::{Shelf, found, not_ready};
 use crate::document::{Document, Keeping};
+use crate::problem_response::Problem;
 
 pub(super) const PATH: &str = "/agreements/{id}";
 pub(super) const VERSION_PATH: &str = "/agreements/{id}/{version}";
@@ -29,6 +32,9 @@ pub(super) async fn newest(
         .by_id
         .get(&id)
         .and_then(|versions| versions.values().next_back());
+    if newest.is_none() && mutant!("PRV-1") {
+        return Problem::from(Refused::new(ProblemType::NotFound).with_detail(id)).into_response();
+    }
     found(newest, &asked)
 }
 

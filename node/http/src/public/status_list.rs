@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use comity_spec::mutant;
+use comity_spec::problem::{Problem as Refused, ProblemType};
 use comity_spec::status::TTL;
 use http::{HeaderMap, StatusCode};
 
@@ -34,6 +36,9 @@ pub(super) async fn get(
         .parse::<i64>()
         .ok()
         .filter(|parsed| parsed.to_string() == number);
+    if canonical.is_none() && mutant!("IDN-7") {
+        return Problem::from(Refused::new(ProblemType::NotFound).with_detail(number)).into_response();
+    }
     found(canonical.and_then(|number| lists.lists.get(&number)), &asked)
 }
 

@@ -166,6 +166,12 @@ impl PinStillListed {
         if self.clock.now() > peer.not_after && !mutant!("TRN-3") {
             return Err(TlsRefusal::Expired);
         }
+        if mutant!("TRN-5")
+            && let Some(named) = request.headers().get("x-client-pin")
+            && let Some(pin) = named.to_str().ok().and_then(|pin| pin.parse().ok())
+        {
+            return self.pins.owner(pin).ok_or(TlsRefusal::UnlistedPin);
+        }
         self.pins.owner(peer.pin).ok_or(TlsRefusal::UnlistedPin)
     }
 }

@@ -10,6 +10,7 @@ use comity_node_core::ports::attestations::{
 };
 use comity_node_core::ports::permits::{PermitChange, PermitId};
 use comity_node_core::ports::store::{Conflict, StoreError, Write};
+use comity_spec::mutant;
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
 use sqlx::QueryBuilder;
@@ -142,7 +143,7 @@ pub(super) async fn set_status(conn: &mut Conn, change: &PermitChange) -> Result
     .bind(change.permit.changed_at.get())
     .bind(may(StatusValue::Valid))
     .bind(may(StatusValue::Suspended))
-    .bind(may(StatusValue::Superseded))
+    .bind(may(StatusValue::Superseded) * i64::from(!mutant!("STA-2")))
     .fetch_all(&mut *conn)
     .await?;
     for (list,) in lists {

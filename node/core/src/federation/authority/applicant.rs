@@ -35,7 +35,7 @@ pub(super) fn read(configuration: &str, now: UnixSeconds) -> Result<Applicant, E
     let verified = unverified.verify::<EntityStatement>(&keys, KeyPurpose::Federation, &mut budget)?;
     let signer = *verified.signer();
     let claims = verified.into_value();
-    if claims.iss != claims.sub && !mutant!("TRU-26/application") {
+    if claims.iss != claims.sub {
         return Err(EnrolError::NotAConfiguration);
     }
     if claims.iat.since(now) > SKEW && !mutant!("JWS-17/application") {

@@ -6,6 +6,7 @@
 
 use comity_spec::entity::{Environment, MemberState};
 use comity_spec::ids::{Digest, EntityId, Region, RegionPrefix, Thumbprint};
+use comity_spec::jose::Jwk;
 use comity_spec::mutant;
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
@@ -246,10 +247,11 @@ pub async fn enrol(
             member.applied = Some(applied);
             member.name = name;
             member.kind = kind;
+            let before = std::mem::replace(&mut member.keys, applicant.claims.jwks);
             if mutant!("TRU-28/stated") {
-                member.keys.keys.extend(applicant.claims.jwks.keys);
-            } else {
-                member.keys = applicant.claims.jwks;
+                let listed = member.keys.keys.clone();
+                let dropped = |key: &Jwk| !listed.iter().any(|one| same_key(one, key));
+                member.keys.keys.extend(before.keys.into_iter().filter(dropped));
             }
             if mutant!("TRU-9/renewed") {
                 member.state = MemberState::Active;
