@@ -7,7 +7,7 @@ use crate::class::Class::Issuer;
 use crate::scene::{Played, Scene, Stop, ensure, place};
 use crate::target::contract::{Act, Done, Event, Form, What};
 use crate::world::ambient::now;
-use crate::world::client::get;
+use crate::world::client::{Answered, get};
 use crate::world::draft::{claims_of, header_of};
 use crate::world::keys::verifies;
 use crate::world::person::Person;
