@@ -338,8 +338,7 @@ async fn store(
             .filter(|(_, old, new)| !old.may_become(*new))
             .count()
     });
-    let stones = permanent.into_iter().filter(|_| !mutant!("STA-12/kept"));
-    let stones = stones.filter_map(|(index, status)| {
+    let stones = permanent.into_iter().filter_map(|(index, status)| {
         let index = u32::try_from(index).ok()?;
         Some(Write::Tombstone(Tombstone {
             uri: list.uri().to_owned(),

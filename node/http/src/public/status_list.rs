@@ -36,10 +36,11 @@ pub(super) async fn get(
         .parse::<i64>()
         .ok()
         .filter(|parsed| parsed.to_string() == number);
-    if canonical.is_none() && mutant!("IDN-7") {
+    let list = canonical.and_then(|number| lists.lists.get(&number));
+    if list.is_none() && mutant!("IDN-7") {
         return Problem::from(Refused::new(ProblemType::NotFound).with_detail(number)).into_response();
     }
-    found(canonical.and_then(|number| lists.lists.get(&number)), &asked)
+    found(list, &asked)
 }
 
 pub(super) fn document(token: String) -> Document {
