@@ -100,10 +100,15 @@ impl Scene {
 
     /// The partner withdraws from its agreement with effect today, and tells the target by a hint.
     pub(crate) async fn withdraws(&mut self, partner: &Partner) -> Played {
+        self.withdraws_dated(partner, now()).await
+    }
+
+    /// The same, with a withdrawal that says to be of this time.
+    pub(crate) async fn withdraws_dated(&mut self, partner: &Partner, iat: i64) -> Played {
         let county = partner.county();
         let claims = json!({
             "iss": county.entity,
-            "iat": now(),
+            "iat": iat,
             "agreement": partner.agreement,
             "effective_from": day(now(), 0).to_string(),
             "reason": { "zh": "示例", "en": "example" },

@@ -99,7 +99,11 @@ impl VerifiedWithdrawal {
     /// its signer's word alone.
     #[must_use]
     pub fn first_seen(mut self, at: UnixSeconds, agreement: &VerifiedAgreement) -> Self {
-        let counted = at.plus_saturating(-SKEW).max(self.withdrawal.iat);
+        let counted = if mutant!("AGR-22") {
+            self.withdrawal.iat
+        } else {
+            at.plus_saturating(-SKEW).max(self.withdrawal.iat)
+        };
         self.ends_from = self.withdrawal.effective_from.max(earliest(agreement, counted));
         self
     }

@@ -4,6 +4,7 @@ use super::super::{Case, play};
 use crate::class::Class::Recogniser;
 use crate::scene::{Played, Scene, ensure};
 use crate::target::contract::{Act, Recognise, Verdict};
+use crate::world::ambient::now;
 
 pub(super) const CASES: &[Case] = &[
     Case::differs(
@@ -50,6 +51,16 @@ pub(super) const CASES: &[Case] = &[
         "the issuer withdraws, with effect today, and says so by a hint",
         "AGREEMENT_NOT_IN_FORCE",
         play!(withdrawn),
+    ),
+    Case::differs(
+        Recogniser,
+        "recogniser/agreement-withdrawn-antedated",
+        &["AGR-22"],
+        "recogniser/recognised",
+        "a notice of thirty days is agreed; the issuer withdraws with effect today by an object dated forty days ago, which nobody saw \
+         before",
+        "RECOGNISED: the notice counts from the day on which it came",
+        play!(antedated),
     ),
     Case::differs(
         Recogniser,
@@ -168,6 +179,15 @@ async fn in_other_days(scene: &mut Scene, from: i32, until: Option<i32>) -> Play
     let shown = scene.shown_by(&partner);
     let verdict = scene.scan(&shown.card.token()).await?;
     scene.outcome(&verdict, &["AGREEMENT_NOT_IN_FORCE"])
+}
+
+async fn antedated(scene: &mut Scene) -> Played {
+    let site = scene.fresh_county(1)?;
+    let id = scene.agreement_id();
+    let text = scene.text_with(&site.host, &id, |text| text["notice_days"] = 30.into());
+    let partner = scene.conclude_text(&site, text).await?;
+    scene.withdraws_dated(&partner, now() - 40 * 86_400).await?;
+    scene.still_recognises(&partner).await
 }
 
 async fn withdrawn(scene: &mut Scene) -> Played {
