@@ -44,12 +44,16 @@ pub(super) fn read(configuration: &str, now: UnixSeconds) -> Result<Applicant, E
     if now >= claims.exp && !mutant!("TRU-22/application") {
         return Err(EnrolError::Ended { exp: claims.exp });
     }
-    let says_too_much = (claims.comity_state.is_some() && !mutant!("TRU-9/application"))
-        || (claims.metadata_policy.is_some() && !mutant!("TRU-3/application"))
-        || (claims.constraints.is_some() && !mutant!("TRU-3/application-constraints"));
-    let says_where = claims.comity_region_prefix.is_some() && !mutant!("TRU-9/application-prefix");
-    let crit = claims.crit.is_some() && !mutant!("TRU-9/application-prefix") && !mutant!("TRU-2/application");
-    if says_too_much || says_where || crit {
+    let prefix_passes = mutant!("TRU-9/application-prefix");
+    let crit_passes = mutant!("TRU-2/application");
+    let says_too_much = [
+        claims.comity_state.is_some() && !mutant!("TRU-9/application"),
+        claims.metadata_policy.is_some() && !mutant!("TRU-3/application"),
+        claims.constraints.is_some() && !mutant!("TRU-3/application-constraints"),
+        claims.comity_region_prefix.is_some() && !prefix_passes,
+        claims.crit.is_some() && !(prefix_passes || crit_passes),
+    ];
+    if says_too_much.contains(&true) {
         return Err(EnrolError::OwnStanding);
     }
     Ok(Applicant { claims, signer })
@@ -122,6 +126,11 @@ impl Applicant {
         if node.keys.contains_key(&KeyPurpose::Federation) && !mutant!("TRU-12/application-federation") {
             return Err(EnrolError::KeyTwoPurposes);
         }
+        let (one, federation) = (
+            mutant!("TRU-12/application"),
+            mutant!("TRU-12/application-federation"),
+        );
+        let passes = one || federation;
         for (purpose, jwks) in &node.keys {
             // X25519 is reserved and no signing key.
             if *purpose == KeyPurpose::Encryption {
@@ -130,7 +139,7 @@ impl Applicant {
             KeySet::new().add_jwks(*purpose, &jwks.keys, &mut budget)?;
             for key in &jwks.keys {
                 let shared = seen.iter().any(|other| super::same_key(other, key));
-                if shared && !mutant!("TRU-12/application") && !mutant!("TRU-12/application-federation") {
+                if shared && !passes {
                     return Err(EnrolError::KeyTwoPurposes);
                 }
                 seen.push(key);
