@@ -100,8 +100,16 @@ async fn over(scene: &mut Scene, graceful: bool) -> Played {
     let person = scene.resident()?;
     scene.still_answers(&partner, &person).await?;
     restart(scene, graceful).await?;
-    let configuration = scene.fetch(crate::world::authority::WELL_KNOWN).await?;
-    let claims = crate::world::draft::claims_of(&configuration.text()).unwrap_or(Value::Null);
+    let mut configuration = scene.fetch(crate::world::authority::WELL_KNOWN).await?;
+    // It is put out anew at the start; until then the target may say that it is not ready.
+    for _ in 0..40 {
+        if configuration.status != 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        configuration = scene.fetch(crate::world::authority::WELL_KNOWN).await?;
+    }
+    let claims = claims_of(&configuration.text()).unwrap_or(Value::Null);
     let pins: Vec<&str> = claims["metadata"]["comity_node"]["tls_pins"]
         .as_array()
         .into_iter()
