@@ -6,6 +6,7 @@
 
 use std::io::{Read, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::sync::mpsc::{Receiver, channel};
@@ -30,6 +31,8 @@ pub(crate) struct Target {
     program: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// Where it is started, where that is not here.
+    folder: Option<PathBuf>,
 }
 
 /// Why a command line is none.
@@ -77,6 +80,7 @@ impl FromStr for Target {
             program: words.next().filter(|p| !p.is_empty()).ok_or(TargetError::Empty)?,
             arguments: words.collect(),
             environment: Vec::new(),
+            folder: None,
         })
     }
 }
@@ -133,6 +137,18 @@ impl Target {
         std::iter::once(&self.program).chain(&self.arguments).cloned()
     }
 
+    /// A target by its words, started in this folder. `None` where there is no word.
+    pub(crate) fn in_folder(words: &[String], folder: &Path) -> Option<Self> {
+        let (program, arguments) = words.split_first()?;
+        Some(Self {
+            text: words.join(" "),
+            program: program.clone(),
+            arguments: arguments.to_vec(),
+            environment: Vec::new(),
+            folder: Some(folder.to_owned()),
+        })
+    }
+
     /// The same target, started with this variable in its environment.
     pub(crate) fn with(&self, variable: &str, value: &str) -> Self {
         let mut target = self.clone();
@@ -143,7 +159,11 @@ impl Target {
     /// Asks one question and waits for the answer, no longer than `limit`.
     pub(crate) fn ask(&self, question: &Value, limit: Duration) -> Result<Reply, StartError> {
         let started = Instant::now();
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let mut child = command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
@@ -259,6 +279,7 @@ mod tests {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
             environment: Vec::new(),
+            folder: None,
         };
         target.ask(&json!({ "case": "x" }), limit).unwrap()
     }

@@ -13,11 +13,15 @@ mod cases;
 mod class;
 mod coverage;
 mod explain;
+mod junit;
 mod mutants;
 mod networked;
+mod page;
 mod pattern;
+mod recorded;
 mod report;
 mod requirements;
+mod result;
 mod run;
 #[allow(
     dead_code,
@@ -68,6 +72,10 @@ enum Command {
     Init(networked::init::Args),
     /// 运行前检查配置 / Check the target's configuration, and say what to correct
     Preflight(networked::preflight::Args),
+    /// 由记录生成报告 / Tell of a run afterwards, from the record that `run --json` wrote: HTML, JUnit XML
+    Report(recorded::Args),
+    /// 生成结果签名密钥 / Make a key that signs results, and print its public JWK set
+    Keygen(result::Keygen),
     /// 重跑一个用例并显示全部过程 / Play one case again and show everything that was said
     Replay(Replay),
 }
@@ -206,6 +214,8 @@ fn main() -> ExitCode {
         Command::Vectors(args) => carried::run(&args).map(|()| 0),
         Command::Init(args) => networked::init::run(&args).map(|()| 0),
         Command::Preflight(args) => networked::preflight::run(&args).map(|()| 0),
+        Command::Report(args) => recorded::run(&args).map(|()| 0),
+        Command::Keygen(args) => result::keygen(&args).map(|()| 0),
         Command::Replay(args) => networked::run::replay(args.dir, &args.case),
     };
     match outcome {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::recorded::{Lines, create};
 use crate::requirements::Requirements;
 use crate::run::{Args, Outcome};
 use crate::vectors::{Case, Cases, token};
 use crate::verdict::{Tally, Verdict};
-use crate::{Failure, say};
+use crate::world::ambient::now;
+use crate::{Failure, junit, page, say};
 
 /// What was run, against what.
 #[derive(Clone, Debug)]
@@ -52,8 +54,9 @@ pub(crate) struct Report<'r> {
     args: &'r Args,
     heading: Heading,
     requirements: &'r Requirements,
-    json: Option<File>,
-    junit: Option<(File, String)>,
+    lines: Lines,
+    junit: Option<File>,
+    html: Option<File>,
     on_terminal: bool,
 }
 
@@ -65,20 +68,13 @@ impl<'r> Report<'r> {
         cases: &Cases,
         requirements: &'r Requirements,
     ) -> Result<Self, Failure> {
-        let create = |path: &std::path::PathBuf| {
-            File::create(path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
-        };
         let mut report = Self {
             args,
             heading,
             requirements,
-            json: args.json.as_ref().map(create).transpose()?,
-            junit: args
-                .junit
-                .as_ref()
-                .map(create)
-                .transpose()?
-                .map(|file| (file, String::new())),
+            lines: Lines::begin(args.json.as_ref())?,
+            junit: args.junit.as_ref().map(create).transpose()?,
+            html: args.html.as_ref().map(create).transpose()?,
             on_terminal: std::io::stderr().is_terminal(),
         };
         report.progress(&format!(
@@ -91,7 +87,10 @@ impl<'r> Report<'r> {
         report.line(&json!({
             "record": "run",
             "suite": env!("CARGO_PKG_VERSION"),
+            "specification": requirements.revision(),
             "class": args.material.class().name(),
+            "classes": [args.material.class().name()],
+            "started": now(),
             "vectors": report.heading.fingerprint,
             "adapter": args.adapter().text(),
             "seed": args.seed,
@@ -102,10 +101,9 @@ impl<'r> Report<'r> {
 
     /// A case was judged.
     pub(crate) fn case(&mut self, case: &Case, outcome: &Outcome, tally: &Tally) -> Result<(), Failure> {
-        let why = outcome.verdict.why();
         let failed = !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
         let full = if failed {
-            self.failure(case, outcome)
+            failure(self.requirements, case, outcome, &self.heading.again(case))
         } else {
             String::new()
         };
@@ -113,33 +111,15 @@ impl<'r> Report<'r> {
             self.wipe();
             say(&full)?;
         }
-        let mut record = json!({
-            "record": "case",
-            "name": case.name,
-            "case": token(&case.name, self.args.seed),
-            "kind": case.kind,
-            "requirements": case.requirements,
-            "verdict": outcome.verdict.name(),
-            "expected": case.expect,
-            "actual": outcome.answer,
-            "milliseconds": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
-        });
-        if let (Some(object), Some(why)) = (record.as_object_mut(), &why) {
-            object.insert("reason".into(), json!(why));
+        let class = self.args.material.class().name();
+        let mut line = case_line(case, outcome, class, &full);
+        if let Some(object) = line.as_object_mut() {
+            object.insert("case".into(), json!(token(&case.name, self.args.seed)));
             if failed {
                 object.insert("again".into(), json!(self.heading.again(case)));
-                object.insert("stderr".into(), json!(outcome.stderr));
             }
         }
-        self.line(&record)?;
-        if let Some((_, body)) = &mut self.junit {
-            body.push_str(&test_case(
-                self.args.material.class().name(),
-                case,
-                outcome,
-                &full,
-            ));
-        }
+        self.line(&line)?;
         let all = self.heading.cases;
         if self.on_terminal {
             let _ = write!(std::io::stderr(), "\r\x1b[K[{}/{all}] {tally}", tally.all());
@@ -176,66 +156,19 @@ impl<'r> Report<'r> {
             "hang": tally.hang,
             "not_run": not_run,
             "exit": code,
+            "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }))?;
-        if let Some((mut file, body)) = self.junit.take() {
-            let name = format!("comity-conformance {}", self.args.material.class().name());
-            write!(
-                file,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"{}\" tests=\"{}\" \
-                 failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">\n{body}</testsuite>\n</testsuites>\n",
-                xml(&name),
-                tally.all(),
-                tally.fail,
-                tally.unknown + tally.hang,
-                tally.skip,
-                took.as_secs_f64(),
-            )?;
+        if let Some(mut file) = self.html.take() {
+            file.write_all(page::page(self.lines.recorded()).as_bytes())?;
+        }
+        if let Some(mut file) = self.junit.take() {
+            file.write_all(junit::junit(self.lines.recorded()).as_bytes())?;
         }
         Ok(())
-    }
-
-    /// All that is needed to see why a case did not pass.
-    fn failure(&self, case: &Case, outcome: &Outcome) -> String {
-        let mut text = format!(
-            "{} {}: {}\n",
-            outcome.verdict.name().to_uppercase(),
-            case.name,
-            case.about
-        );
-        let mut row = |label: &str, value: &str| {
-            let _ = writeln!(text, "  {label:<9} {value}");
-        };
-        if let Some(why) = outcome.verdict.why() {
-            row("because", &why);
-        }
-        for id in &case.requirements {
-            let sentence = self.requirements.find(id).map_or("", |r| r.sentence.as_str());
-            row("requires", &format!("[{id}] {sentence}"));
-        }
-        row("expected", &json!(case.expect).to_string());
-        match &outcome.answer {
-            Some(answer) => row("actual", &json!(answer).to_string()),
-            None => row("actual", "no answer"),
-        }
-        if let Some(twin) = &case.twin {
-            row("twin", twin);
-        }
-        if !outcome.stderr.trim().is_empty() {
-            row(
-                "stderr",
-                &printable(outcome.stderr.trim()).replace('\n', "\n            "),
-            );
-        }
-        row("vector", &case.path.display().to_string());
-        row("again", &self.heading.again(case));
-        text
     }
 
     fn line(&mut self, record: &Value) -> Result<(), Failure> {
-        if let Some(file) = &mut self.json {
-            writeln!(file, "{record}")?;
-        }
-        Ok(())
+        self.lines.line(record)
     }
 
     /// Progress is a courtesy: where nobody listens, nothing is lost.
@@ -250,32 +183,66 @@ impl<'r> Report<'r> {
     }
 }
 
-fn test_case(class: &str, case: &Case, outcome: &Outcome, full: &str) -> String {
+/// All that is needed to see why a case did not pass.
+pub(crate) fn failure(requirements: &Requirements, case: &Case, outcome: &Outcome, again: &str) -> String {
     let mut text = format!(
-        "<testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
-        xml(&format!("{class}.{}", case.kind)),
-        xml(&case.name),
-        outcome.took.as_secs_f64()
+        "{} {}: {}\n",
+        outcome.verdict.name().to_uppercase(),
+        case.name,
+        case.about
     );
-    let why = outcome.verdict.why().unwrap_or_default();
-    let element = match outcome.verdict {
-        Verdict::Pass => None,
-        Verdict::Fail(_) => Some("failure"),
-        Verdict::Skip(_) => Some("skipped"),
-        Verdict::Unknown(_) | Verdict::Hang(_) => Some("error"),
+    let mut row = |label: &str, value: &str| {
+        let _ = writeln!(text, "  {label:<9} {value}");
     };
-    match element {
-        None => text.push_str("/>\n"),
-        Some(element) => {
-            let _ = writeln!(
-                text,
-                "><{element} message=\"{}\">{}</{element}></testcase>",
-                xml(&why),
-                xml(full)
-            );
+    if let Some(why) = outcome.verdict.why() {
+        row("because", &why);
+    }
+    for id in &case.requirements {
+        let sentence = requirements.find(id).map_or("", |r| r.sentence.as_str());
+        row("requires", &format!("[{id}] {sentence}"));
+    }
+    row("expected", &json!(case.expect).to_string());
+    match &outcome.answer {
+        Some(answer) => row("actual", &json!(answer).to_string()),
+        None => row("actual", "no answer"),
+    }
+    if let Some(twin) = &case.twin {
+        row("twin", twin);
+    }
+    if !outcome.stderr.trim().is_empty() {
+        row(
+            "stderr",
+            &printable(outcome.stderr.trim()).replace('\n', "\n            "),
+        );
+    }
+    row("vector", &case.path.display().to_string());
+    row("again", again);
+    text
+}
+
+/// The line of a judged vector.
+pub(crate) fn case_line(case: &Case, outcome: &Outcome, class: &str, full: &str) -> Value {
+    let mut line = json!({
+        "record": "case",
+        "name": case.name,
+        "class": class,
+        "kind": case.kind,
+        "requirements": case.requirements,
+        "twin": case.twin,
+        "about": case.about,
+        "expected": case.expect,
+        "verdict": outcome.verdict.name(),
+        "actual": outcome.answer,
+        "milliseconds": u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
+    });
+    if let (Some(object), Some(why)) = (line.as_object_mut(), outcome.verdict.why()) {
+        object.insert("reason".into(), json!(why));
+        if !matches!(outcome.verdict, Verdict::Skip(_)) {
+            object.insert("stderr".into(), json!(outcome.stderr));
+            object.insert("text".into(), json!(full));
         }
     }
-    text
+    line
 }
 
 /// Text for XML 1.0, which has no place for most control characters.

@@ -143,6 +143,8 @@ mod tests {
         let read = Requirements::read(&folder).unwrap();
         assert_eq!(read.0, Requirements::carried().0);
         assert_eq!(read.revision(), Requirements::carried().revision());
+        // What nodes compare a signed result with.
+        assert_eq!(read.revision(), comity_spec::conformance::text_revision());
         assert!(read.0.len() > 150, "only {}", read.0.len());
         let alg = read.find("JWS-1").unwrap();
         assert_eq!(alg.chapter, "02-jws.md");

@@ -14,6 +14,7 @@ use crate::adapter::{Answer, Reply, StartError, Target, Told};
 use crate::networked;
 use crate::pattern::Pattern;
 use crate::report::{Heading, Report};
+use crate::result::Wish;
 use crate::vectors::Cases;
 use crate::verdict::{Tally, Verdict, beside_unsupported_twin, judge, without_twin};
 use crate::{Failure, Material};
@@ -57,9 +58,18 @@ pub(crate) struct Args {
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Write the results of a networked run as one HTML page
-    #[arg(long, value_name = "FILE", requires = "dir")]
+    /// Write the results as one HTML page
+    #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Write a signed result, which an authority may ask for
+    #[arg(long, value_name = "FILE", requires_all = ["dir", "key", "json"])]
+    pub(crate) result: Option<PathBuf>,
+    /// The key that signs it, see `keygen`
+    #[arg(long, value_name = "KEYFILE", requires = "result")]
+    pub(crate) key: Option<PathBuf>,
+    /// The application of the county for which this is run: the result is bound to it
+    #[arg(long = "for", value_name = "APPLICATION", requires = "result")]
+    pub(crate) applicant: Option<PathBuf>,
 }
 
 impl Args {
@@ -71,8 +81,12 @@ impl Args {
     }
 
     /// The same wishes for a networked run.
-    fn networked(&self, dir: &std::path::Path) -> networked::Args {
-        networked::Args {
+    fn networked(&self, dir: &std::path::Path) -> Result<networked::Args, Failure> {
+        let result = match (&self.result, &self.key) {
+            (Some(path), Some(key)) => Some(Wish::read(path, key, self.applicant.as_deref())?),
+            _ => None,
+        };
+        Ok(networked::Args {
             dir: dir.to_owned(),
             classes: self.material.class.into_iter().collect(),
             only: self.only.clone(),
@@ -81,8 +95,19 @@ impl Args {
             json: self.json.clone(),
             junit: self.junit.clone(),
             html: self.html.clone(),
+            result,
+            vectors: self.material.vectors.clone(),
+            seed: self.seed,
+            jobs: self.jobs(),
+            limit: Duration::from_secs(self.timeout),
             loud: false,
-        }
+        })
+    }
+
+    /// Cases asked at a time.
+    fn jobs(&self) -> usize {
+        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
+        jobs.map_or(1, NonZeroUsize::get)
     }
 }
 
@@ -102,7 +127,7 @@ pub(crate) struct Outcome {
 /// Runs, reports and says how it went.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(dir) = &args.dir {
-        return networked::run::run(&args.networked(dir));
+        return networked::run::run(&args.networked(dir)?);
     }
     if args.material.class().is_networked() {
         return Err(Failure::Usage(format!(
@@ -117,58 +142,23 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             "no case of this class has such a name, see `comity-conformance list`".into(),
         ));
     }
-    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok());
-    let jobs = jobs.map_or(1, NonZeroUsize::get);
     let started = Instant::now();
     let heading = Heading::new(args, &cases, chosen.len());
     let mut report = Report::begin(args, heading, &cases, &requirements)?;
     let chosen: BTreeSet<usize> = chosen.into_iter().collect();
     let mut tally = Tally::default();
-    let mut done: BTreeMap<usize, Outcome> = BTreeMap::new();
-    let stop = AtomicBool::new(false);
-    for stage in stages(&cases, &chosen, args.seed) {
-        let next = AtomicUsize::new(0);
-        let (sender, receiver) = channel();
-        let mut fresh = Vec::new();
-        std::thread::scope(|scope| -> Result<(), Failure> {
-            for _ in 0..jobs.min(stage.len()) {
-                let sender = sender.clone();
-                let (stage, next, stop, done, cases) = (&stage, &next, &stop, &done, &cases);
-                scope.spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        let Some(index) = stage.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                            break;
-                        };
-                        let outcome = one(args, cases, *index, done);
-                        // Said here and not by the receiver, or this thread would already be asking the next.
-                        let ends_it = |o: &Outcome| !matches!(o.verdict, Verdict::Pass | Verdict::Skip(_));
-                        if args.bail && outcome.as_ref().is_ok_and(ends_it) {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                        // The receiver is gone only when the run was broken off.
-                        if sender.send((*index, outcome)).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            let told = receiver.iter().try_for_each(|(index, outcome)| {
-                let outcome = outcome.map_err(|e| Failure::Usage(e.to_string()))?;
-                if chosen.contains(&index) {
-                    tally.count(&outcome.verdict);
-                    report.case(cases.case(index), &outcome, &tally)?;
-                }
-                fresh.push((index, outcome));
-                Ok(())
-            });
-            if told.is_err() {
-                stop.store(true, Ordering::Relaxed);
-            }
-            told
-        })?;
-        done.extend(fresh);
-    }
+    let asking = Asking {
+        adapter: args.adapter(),
+        seed: args.seed,
+        jobs: args.jobs(),
+        limit: Duration::from_secs(args.timeout),
+        bail: args.bail,
+        unsupported: &|_| None,
+    };
+    asking.ask(&cases, &chosen, &mut |index, outcome| {
+        tally.count(&outcome.verdict);
+        report.case(cases.case(index), outcome, &tally)
+    })?;
     // With --bail, a twin that was not selected can end the run: what was not asked is unknown.
     let code = match tally.exit_code(args.complete) {
         0 if tally.all() < chosen.len() => 2,
@@ -178,53 +168,125 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// Asks and judges one case.
-fn one(
-    args: &Args,
-    cases: &Cases,
-    index: usize,
-    done: &BTreeMap<usize, Outcome>,
-) -> Result<Outcome, StartError> {
-    let case = cases.case(index);
-    let limit = Duration::from_secs(args.timeout);
-    let twin = case.twin.as_deref();
-    let of_twin = twin.map(|twin| {
-        (
-            twin,
-            cases
-                .find(twin)
-                .and_then(|twin| done.get(&twin))
-                .map(|o| &o.verdict),
-        )
-    });
-    let mut beside_unsupported = None;
-    if let Some((twin, verdict)) = of_twin
-        && verdict != Some(&Verdict::Pass)
-    {
-        if let Some(verdict) = without_twin(twin, verdict) {
-            return Ok(Outcome {
-                verdict,
-                answer: None,
-                stderr: String::new(),
-                took: Duration::ZERO,
-            });
+/// How vectors are asked.
+pub(crate) struct Asking<'a> {
+    /// The target.
+    pub(crate) adapter: &'a Target,
+    /// Order of the cases and their tokens.
+    pub(crate) seed: u64,
+    /// Cases asked at a time.
+    pub(crate) jobs: usize,
+    /// Time for one case.
+    pub(crate) limit: Duration,
+    /// Stop at the first case that is not as it should be.
+    pub(crate) bail: bool,
+    /// Why a case of this name is declared unsupported.
+    pub(crate) unsupported: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+impl Asking<'_> {
+    /// Asks the chosen cases, their twins first, and tells of each chosen one once it is judged.
+    pub(crate) fn ask(
+        &self,
+        cases: &Cases,
+        chosen: &BTreeSet<usize>,
+        told: &mut dyn FnMut(usize, &Outcome) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut done: BTreeMap<usize, Outcome> = BTreeMap::new();
+        let stop = AtomicBool::new(false);
+        for stage in stages(cases, chosen, self.seed) {
+            let next = AtomicUsize::new(0);
+            let (sender, receiver) = channel();
+            let mut fresh = Vec::new();
+            std::thread::scope(|scope| -> Result<(), Failure> {
+                for _ in 0..self.jobs.min(stage.len()) {
+                    let sender = sender.clone();
+                    let (stage, next, stop, done) = (&stage, &next, &stop, &done);
+                    scope.spawn(move || {
+                        while !stop.load(Ordering::Relaxed) {
+                            let Some(index) = stage.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                                break;
+                            };
+                            let outcome = self.one(cases, *index, done);
+                            // Said here and not by the receiver, or this thread would already be asking the next.
+                            let ends_it =
+                                |o: &Outcome| !matches!(o.verdict, Verdict::Pass | Verdict::Skip(_));
+                            if self.bail && outcome.as_ref().is_ok_and(ends_it) {
+                                stop.store(true, Ordering::Relaxed);
+                            }
+                            // The receiver is gone only when the run was broken off.
+                            if sender.send((*index, outcome)).is_err() {
+                                break;
+                            }
+                        }
+                    });
+                }
+                drop(sender);
+                let result = receiver.iter().try_for_each(|(index, outcome)| {
+                    let outcome = outcome.map_err(|e| Failure::Usage(e.to_string()))?;
+                    if chosen.contains(&index) {
+                        told(index, &outcome)?;
+                    }
+                    fresh.push((index, outcome));
+                    Ok(())
+                });
+                if result.is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
+                result
+            })?;
+            done.extend(fresh);
         }
-        beside_unsupported = Some(twin);
+        Ok(())
     }
-    let Reply { told, stderr, took } = args.adapter().ask(&cases.question(index, args.seed), limit)?;
-    let verdict = judge(&case.expect, &told, limit);
-    Ok(Outcome {
-        verdict: match beside_unsupported {
-            Some(twin) => beside_unsupported_twin(twin, verdict),
-            None => verdict,
-        },
-        answer: match told {
-            Told::Answer(answer) => Some(answer),
-            Told::Broken(_) | Told::Hang => None,
-        },
-        stderr,
-        took,
-    })
+
+    /// Asks and judges one case.
+    fn one(
+        &self,
+        cases: &Cases,
+        index: usize,
+        done: &BTreeMap<usize, Outcome>,
+    ) -> Result<Outcome, StartError> {
+        let case = cases.case(index);
+        let unasked = |verdict| Outcome {
+            verdict,
+            answer: None,
+            stderr: String::new(),
+            took: Duration::ZERO,
+        };
+        if let Some(reason) = (self.unsupported)(&case.name) {
+            return Ok(unasked(Verdict::Skip(reason)));
+        }
+        let limit = self.limit;
+        let twin = case.twin.as_deref();
+        let of_twin = twin.map(|twin| {
+            let verdict = cases.find(twin).and_then(|twin| done.get(&twin));
+            (twin, verdict.map(|o| &o.verdict))
+        });
+        let mut beside_unsupported = None;
+        if let Some((twin, verdict)) = of_twin
+            && verdict != Some(&Verdict::Pass)
+        {
+            if let Some(verdict) = without_twin(twin, verdict) {
+                return Ok(unasked(verdict));
+            }
+            beside_unsupported = Some(twin);
+        }
+        let Reply { told, stderr, took } = self.adapter.ask(&cases.question(index, self.seed), limit)?;
+        let verdict = judge(&case.expect, &told, limit);
+        Ok(Outcome {
+            verdict: match beside_unsupported {
+                Some(twin) => beside_unsupported_twin(twin, verdict),
+                None => verdict,
+            },
+            answer: match told {
+                Told::Answer(answer) => Some(answer),
+                Told::Broken(_) | Told::Hang => None,
+            },
+            stderr,
+            took,
+        })
+    }
 }
 
 /// The chosen cases and the twins that they rest on; each stage rests only on those before it.

@@ -154,3 +154,130 @@ fn every_class_has_cases_and_says_what_they_prove() {
         assert!(text.lines().all(|line| line.split('\t').count() >= 4), "{text}");
     }
 }
+
+/// What an honest verifier answers to the two vectors of the bench.
+const HONEST: &str = r#"case "$(cat)" in
+  *'"value":"361123"'*) echo '{"accept":{"read":"361123"}}' ;;
+  *) echo '{"refuse":"identifier.region"}' ;;
+esac"#;
+
+/// A working folder whose target is an off-line verifier alone, with two vectors of our own making.
+fn offline_bench(script: &str, more: &str) -> Bench {
+    let bench = Bench::new();
+    std::fs::write(bench.path("adapter.sh"), script).unwrap();
+    let target = format!(
+        "[target]\nname = \"a\"\nclasses = [\"offline\"]\nregion = \"361123\"\nadapter = [\"sh\", \"adapter.sh\"]\n{more}"
+    );
+    std::fs::write(bench.path("target.toml"), target).unwrap();
+    std::fs::create_dir_all(bench.path("vectors/identifiers")).unwrap();
+    for (name, value, rest) in [
+        ("valid", "361123", r#""expect":{"accept":{"read":"361123"}}"#),
+        (
+            "short",
+            "36112",
+            r#""twin":"identifiers/valid","expect":{"refuse":"identifier.region"}"#,
+        ),
+    ] {
+        let vector = format!(
+            r#"{{"kind":"identifier","name":"identifiers/{name}","requirements":["IDN-1"],"about":"a region","input":{{"of":"region","value":"{value}"}},{rest}}}"#
+        );
+        let path = bench.path(&format!("vectors/identifiers/{name}.json"));
+        std::fs::write(path, vector).unwrap();
+    }
+    bench
+}
+
+impl Bench {
+    fn at(&self, below: &str) -> String {
+        self.path(below).to_string_lossy().into_owned()
+    }
+
+    /// One command for every class of the target file, with all that can be told of it.
+    fn judged(&self, more: &[&str]) -> Output {
+        let (vectors, json) = (self.at("vectors"), self.at("record"));
+        let (html, junit) = (self.at("page.html"), self.at("junit.xml"));
+        let head = ["run", "--dir", self.work(), "--vectors", &vectors];
+        let files = ["--json", &json, "--html", &html, "--junit", &junit];
+        suite(&[&head[..], &files, more].concat())
+    }
+}
+
+#[test]
+fn the_class_offline_of_a_target_file_is_judged_with_the_others_in_one_record() {
+    let bench = offline_bench(HONEST, "");
+    let run = bench.judged(&[]);
+    assert_eq!(code(&run), 0, "{}", said(&run));
+    assert!(said(&run).contains("2 pass"), "{}", said(&run));
+    let told = |name| std::fs::read_to_string(bench.path(name)).unwrap();
+    let (page, junit) = (told("page.html"), told("junit.xml"));
+    assert!(
+        page.contains("通过 / passed") && page.contains("identifiers/short"),
+        "{page}"
+    );
+    assert!(junit.contains(r#"tests="2" failures="0""#), "{junit}");
+    // The same from the record afterwards.
+    let (record, html, xml) = (bench.at("record"), bench.at("again.html"), bench.at("again.xml"));
+    let again = suite(&["report", &record, "--html", &html, "--junit", &xml]);
+    assert_eq!(code(&again), 0, "{}", said(&again));
+    assert_eq!((told("again.html"), told("again.xml")), (page, junit));
+    assert_eq!(
+        code(&suite(&["report", &bench.at("target.toml"), "--html", &html])),
+        64
+    );
+    assert_eq!(code(&suite(&["report", &record])), 64, "to no file");
+
+    let wrong = offline_bench("cat >/dev/null; echo '{\"accept\":{\"read\":\"361123\"}}'", "");
+    assert_eq!(code(&wrong.judged(&[])), 1);
+    let excused = "[unsupported]\n\"identifiers/short\" = \"known\"\n";
+    let excused = offline_bench(
+        "cat >/dev/null; echo '{\"accept\":{\"read\":\"361123\"}}'",
+        excused,
+    );
+    assert_eq!(code(&excused.judged(&[])), 0);
+    assert_eq!(code(&excused.judged(&["--complete"])), 1);
+}
+
+#[test]
+fn a_result_is_signed_by_a_key_that_stays_secret_and_belongs_to_some_county() {
+    let bench = offline_bench(HONEST, "");
+    let key = bench.at("tester.key");
+    let made = suite(&["keygen", "--key", &key]);
+    assert_eq!(code(&made), 0);
+    let public = said(&made);
+    let secret = std::fs::read_to_string(&key).unwrap();
+    assert!(
+        public.contains("\"kid\"") && !public.contains(secret.trim()),
+        "{public}"
+    );
+    assert_eq!(
+        code(&suite(&["keygen", "--key", &key])),
+        64,
+        "is not written over"
+    );
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), secret);
+
+    let result = bench.at("result.jwt");
+    let nobodys = bench.judged(&["--result", &result, "--key", &key]);
+    assert_eq!(code(&nobodys), 64);
+    assert!(said(&nobodys).contains("--for"), "{}", said(&nobodys));
+    let wrong = bench.judged(&["--result", &result, "--key", &bench.at("world.json")]);
+    assert_eq!(code(&wrong), 64);
+    let wrong = bench.judged(&[
+        "--result",
+        &result,
+        "--key",
+        &key,
+        "--for",
+        &bench.at("world.json"),
+    ]);
+    assert_eq!(code(&wrong), 64);
+    assert_eq!(code(&bench.judged(&["--result", &result])), 64, "by no key");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&key, open).unwrap();
+    let wrong = bench.judged(&["--result", &result, "--key", &key]);
+    assert!(
+        code(&wrong) == 64 && said(&wrong).contains("chmod 600"),
+        "{}",
+        said(&wrong)
+    );
+}

@@ -151,6 +151,8 @@ pub(crate) enum AuthorityCommand {
         /// 密钥遗失或被盗后换钥: 已与对方电话核对新指纹 / keys were lost or stolen, and the new thumbprint was compared by telephone
         #[arg(long)]
         replace_keys: bool,
+        #[command(flatten)]
+        conformance: ConformanceArgs,
     },
     /// 暂停成员 / suspend a member
     Suspend {
@@ -181,6 +183,34 @@ pub(crate) enum AuthorityCommand {
         #[arg(long, required = true)]
         dir: Vec<PathBuf>,
     },
+}
+
+/// Which result of the conformance suite an authority asks for.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ConformanceArgs {
+    /// 受理前须出示的一致性测试结果 / a county's signed result of the conformance suite, asked for before it is enrolled
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "conformance_keys",
+        conflicts_with = "prefix"
+    )]
+    pub(crate) require_conformance: Option<PathBuf>,
+    /// 可信测试方的公钥 / public keys (JWKS) of those whose results count
+    #[arg(long, value_name = "JWKS", requires = "require_conformance")]
+    pub(crate) conformance_keys: Option<PathBuf>,
+    /// 结果有效天数 / for how many days a result counts
+    #[arg(long, value_name = "N", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) conformance_days: u32,
+    /// 须通过的类别 / classes that must have been passed
+    #[arg(
+        long,
+        value_name = "CLASSES",
+        value_delimiter = ',',
+        default_value = "issuer,recogniser",
+        value_parser = ["issuer", "recogniser", "node", "authority", "offline"]
+    )]
+    pub(crate) conformance_classes: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ pub mod agreement;
 pub mod attestation;
 pub mod bundle;
 pub mod catalogue;
+pub mod conformance;
 pub mod decision;
 pub mod entity;
 pub mod exchange;

@@ -4,7 +4,7 @@
 
 pub(crate) mod init;
 mod judge;
-mod page;
+mod offline;
 pub(crate) mod preflight;
 mod record;
 pub(crate) mod run;

@@ -4,23 +4,24 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use comity_spec::conformance::Identity;
+use serde_json::{Map, Value, json};
 
 use super::judge::Counts;
-use super::page::{Head, Page};
 use super::run::Args;
 use crate::cases::Case;
 use crate::class::Class;
-use crate::report::{printable, quoted, xml};
+use crate::recorded::{Lines, create, meaning};
+use crate::report::{case_line, printable, quoted};
 use crate::requirements::Requirements;
+use crate::result::{Beside, result};
 use crate::scene::Target;
 use crate::target::file::TargetFile;
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
-use crate::{Failure, say};
+use crate::{Failure, junit, page, say, vectors};
 
 /// What came of a case.
 #[derive(Clone, Debug)]
@@ -49,10 +50,12 @@ pub(crate) struct Record<'r> {
     args: &'r Args,
     requirements: &'r Requirements,
     cases: usize,
-    json: Option<File>,
-    junit: Option<(File, String)>,
-    html: Option<(File, Page)>,
-    head: Head,
+    lines: Lines,
+    junit: Option<File>,
+    html: Option<File>,
+    vectors: String,
+    /// Which county the target was, where one was played.
+    pub(super) played: Option<Identity>,
     on_terminal: bool,
 }
 
@@ -63,42 +66,18 @@ impl<'r> Record<'r> {
         file: &TargetFile,
         classes: &[Class],
         cases: usize,
+        vectors: &str,
         requirements: &'r Requirements,
     ) -> Result<Self, Failure> {
-        let create = |path: &PathBuf| {
-            File::create(path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
-        };
         let mut record = Self {
             args,
             requirements,
             cases,
-            json: args.json.as_ref().map(create).transpose()?,
-            junit: args
-                .junit
-                .as_ref()
-                .map(create)
-                .transpose()?
-                .map(|file| (file, String::new())),
-            html: args
-                .html
-                .as_ref()
-                .map(create)
-                .transpose()?
-                .map(|file| (file, Page::default())),
-            head: Head {
-                target: format!(
-                    "{} {}",
-                    file.target.name,
-                    file.target.version.as_deref().unwrap_or("")
-                ),
-                classes: classes
-                    .iter()
-                    .map(|class| class.name())
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                revision: requirements.revision().to_owned(),
-                at: jiff::Timestamp::from_second(now()).map_or_else(|_| String::new(), |at| at.to_string()),
-            },
+            lines: Lines::begin(args.json.as_ref())?,
+            junit: args.junit.as_ref().map(create).transpose()?,
+            html: args.html.as_ref().map(create).transpose()?,
+            vectors: vectors.to_owned(),
+            played: None,
             on_terminal: std::io::stderr().is_terminal(),
         };
         let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
@@ -112,6 +91,7 @@ impl<'r> Record<'r> {
             "record": "run",
             "suite": env!("CARGO_PKG_VERSION"),
             "specification": requirements.revision(),
+            "vectors": vectors,
             "target": { "name": file.target.name, "version": file.target.version, "program": file.target.program },
             "classes": names,
             "started": now(),
@@ -176,39 +156,63 @@ impl<'r> Record<'r> {
             if let Some(why) = outcome.verdict.why() {
                 object.insert("reason".into(), json!(why));
             }
-            match standing {
-                Counts::AsItIs => {}
-                Counts::Expected(reason) => drop(object.insert("expected_failure".into(), json!(reason))),
-                Counts::Stale(reason) => drop(object.insert("stale".into(), json!(reason))),
-            }
+            stands(object, standing);
             if wrong {
                 object.insert("again".into(), json!(self.again(case)));
                 object.insert("transcript".into(), json!(transcript));
             }
+            if !full.is_empty() {
+                object.insert("text".into(), json!(full));
+            }
         }
         self.line(&record)?;
-        if let Some((_, body)) = &mut self.junit {
-            body.push_str(&test_case(case, outcome, standing, &full));
+        self.moved(case.name, tally);
+        Ok(())
+    }
+
+    /// A vector was judged.
+    pub(crate) fn vector(
+        &mut self,
+        case: &vectors::Case,
+        outcome: &crate::run::Outcome,
+        standing: &Counts,
+        tally: &Tally,
+    ) -> Result<(), Failure> {
+        let wrong = !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+        let again = format!(
+            "comity-conformance run --dir {} --class offline --only {}",
+            quoted(&self.args.dir.to_string_lossy()),
+            quoted(&case.name)
+        );
+        let full = crate::report::failure(self.requirements, case, outcome, &again);
+        self.wipe();
+        if (wrong && !matches!(standing, Counts::Expected(_))) || matches!(standing, Counts::Stale(_)) {
+            say(&full)?;
         }
-        if let Some((_, page)) = &mut self.html {
-            let remark = match standing {
-                Counts::AsItIs => None,
-                Counts::Expected(reason) | Counts::Stale(reason) => Some(reason.as_str()),
-            };
-            page.row(case, &outcome.verdict, remark);
+        let mut line = case_line(case, outcome, Class::Offline.name(), &full);
+        if let Some(object) = line.as_object_mut() {
+            stands(object, standing);
+            if wrong {
+                object.insert("again".into(), json!(again));
+            }
         }
+        self.line(&line)?;
+        self.moved(&case.name, tally);
+        Ok(())
+    }
+
+    /// Shows how far the run is.
+    fn moved(&self, name: &str, tally: &Tally) {
         if self.on_terminal {
             let _ = write!(
                 std::io::stderr(),
-                "\r\x1b[K[{}/{}] {tally}  {}",
+                "\r\x1b[K[{}/{}] {tally}  {name}",
                 tally.all(),
                 self.cases,
-                case.name
             );
         } else if tally.all().is_multiple_of(25) {
             self.progress(&format!("[{}/{}] {tally}", tally.all(), self.cases));
         }
-        Ok(())
     }
 
     /// The program has ended: what it wrote must name nobody, and it must have ended in good order.
@@ -251,12 +255,8 @@ impl<'r> Record<'r> {
         if not_run > 0 {
             let _ = write!(line, "; {not_run} were not played");
         }
-        let meaning = match code {
-            0 => "通过 / passed",
-            1 => "不通过 / failed",
-            _ => "无法判定 / unknown: this is no pass",
-        };
-        say(&format!("{line}: {meaning}"))?;
+        let (zh, en) = meaning(code);
+        say(&format!("{line}: {zh} / {en}"))?;
         self.line(&json!({
             "record": "summary",
             "pass": tally.pass,
@@ -268,21 +268,24 @@ impl<'r> Record<'r> {
             "stale": stale,
             "not_run": not_run,
             "exit": code,
+            "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }))?;
-        if let Some((mut file, page)) = self.html.take() {
-            file.write_all(page.whole(&self.head, tally, expected, stale, code).as_bytes())?;
+        if let Some(mut file) = self.html.take() {
+            file.write_all(page::page(self.lines.recorded()).as_bytes())?;
         }
-        if let Some((mut file, body)) = self.junit.take() {
-            write!(
-                file,
-                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"comity-conformance\" tests=\"{}\" \
-                 failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">\n{body}</testsuite>\n</testsuites>\n",
-                tally.all() + expected,
-                tally.fail,
-                tally.unknown + tally.hang,
-                tally.skip + expected,
-                took.as_secs_f64(),
-            )?;
+        if let Some(mut file) = self.junit.take() {
+            file.write_all(junit::junit(self.lines.recorded()).as_bytes())?;
+        }
+        if let Some(wish) = &self.args.result {
+            let beside = Beside {
+                applicant: wish.applicant.clone(),
+                played: self.played.take(),
+                whole: self.args.only.is_empty(),
+                vectors: self.vectors.clone(),
+                ended: now(),
+                record: self.lines.digest(),
+            };
+            wish.sign(&result(self.lines.recorded(), beside)?)?;
         }
         Ok(())
     }
@@ -337,10 +340,7 @@ impl<'r> Record<'r> {
     }
 
     fn line(&mut self, record: &Value) -> Result<(), Failure> {
-        if let Some(file) = &mut self.json {
-            writeln!(file, "{record}")?;
-        }
-        Ok(())
+        self.lines.line(record)
     }
 
     /// Progress is a courtesy: where nobody listens, nothing is lost.
@@ -355,31 +355,11 @@ impl<'r> Record<'r> {
     }
 }
 
-fn test_case(case: &Case, outcome: &Outcome, standing: &Counts, full: &str) -> String {
-    let mut text = format!(
-        "<testcase classname=\"{}\" name=\"{}\" time=\"{:.3}\"",
-        case.class.name(),
-        xml(case.name),
-        outcome.took.as_secs_f64()
-    );
-    let why = outcome.verdict.why().unwrap_or_default();
-    let element = match (&outcome.verdict, standing) {
-        (_, Counts::Expected(_)) => Some("skipped"),
-        (_, Counts::Stale(_)) | (Verdict::Fail(_), _) => Some("failure"),
-        (Verdict::Pass, _) => None,
-        (Verdict::Skip(_), _) => Some("skipped"),
-        (Verdict::Unknown(_) | Verdict::Hang(_), _) => Some("error"),
-    };
-    match element {
-        None => text.push_str("/>\n"),
-        Some(element) => {
-            let _ = writeln!(
-                text,
-                "><{element} message=\"{}\">{}</{element}></testcase>",
-                xml(&why),
-                xml(full)
-            );
-        }
+/// What the target's file says of a case, in its line.
+fn stands(line: &mut Map<String, Value>, standing: &Counts) {
+    match standing {
+        Counts::AsItIs => {}
+        Counts::Expected(reason) => drop(line.insert("expected_failure".into(), json!(reason))),
+        Counts::Stale(reason) => drop(line.insert("stale".into(), json!(reason))),
     }
-    text
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use super::judge::{Counts, beforehand, beside_twin, counts, judge};
+use super::offline::Vectors;
 use super::record::{Outcome, Record};
 use super::stage;
 use crate::Failure;
@@ -17,6 +18,7 @@ use crate::cases::{Case, choose, find, in_order, lint};
 use crate::class::Class;
 use crate::pattern::Pattern;
 use crate::requirements::Requirements;
+use crate::result::{Wish, played};
 use crate::scene::{Scene, Trace};
 use crate::target::file::TargetFile;
 use crate::verdict::{Tally, Verdict};
@@ -27,7 +29,7 @@ use crate::world::person::day;
 const CASE: Duration = Duration::from_secs(180);
 
 /// What is run.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Args {
     /// Working folder.
     pub(crate) dir: PathBuf,
@@ -45,6 +47,16 @@ pub(crate) struct Args {
     pub(crate) junit: Option<PathBuf>,
     /// A page.
     pub(crate) html: Option<PathBuf>,
+    /// A signed result.
+    pub(crate) result: Option<Wish>,
+    /// Folder of vectors, in place of those of the program.
+    pub(crate) vectors: Option<PathBuf>,
+    /// Order of the vectors and their tokens.
+    pub(crate) seed: u64,
+    /// Vectors asked at a time.
+    pub(crate) jobs: usize,
+    /// Time for one vector.
+    pub(crate) limit: Duration,
     /// Print every transcript.
     pub(crate) loud: bool,
 }
@@ -77,25 +89,39 @@ pub(crate) fn replay(dir: PathBuf, name: &str) -> Result<u8, Failure> {
 /// Runs, records and says how it went.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let (file, plan) = stage::read(&args.dir)?;
-    let mut classes = if args.classes.is_empty() {
+    let classes = if args.classes.is_empty() {
         file.target.classes.clone()
     } else {
         args.classes.clone()
     };
-    classes.retain(|class| class.is_networked());
-    let chosen = choose(&classes, &args.only);
-    if chosen.is_empty() {
+    let networked: Vec<Class> = classes
+        .iter()
+        .copied()
+        .filter(|class| class.is_networked())
+        .collect();
+    let chosen = choose(&networked, &args.only);
+    let requirements = Requirements::carried();
+    let vectors = Vectors::choose(args, &classes, &requirements)?;
+    let asked = chosen.len() + vectors.chosen.len();
+    if asked == 0 {
         return Err(Failure::Nothing(
             "no case of these classes has such a name, see `comity-conformance list`".into(),
         ));
     }
-    let requirements = Requirements::carried();
     let wrong = lint(&requirements);
     if !wrong.is_empty() {
         return Err(Failure::Internal(wrong.join("\n  ")));
     }
+    binds(args, &file, &chosen)?;
     let started = Instant::now();
-    let mut record = Record::begin(args, &file, &classes, chosen.len(), &requirements)?;
+    let mut record = Record::begin(
+        args,
+        &file,
+        &classes,
+        asked,
+        &vectors.cases.fingerprint(),
+        &requirements,
+    )?;
     let mut run = Run {
         tally: Tally::default(),
         done: BTreeMap::new(),
@@ -104,14 +130,18 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         bail: args.bail,
         over: false,
     };
+    if !vectors.chosen.is_empty() {
+        vectors.ask(args, &file, &mut run, &mut record)?;
+    }
     // An authority is another target than a county: each has a scene of its own. A twin is of the class of its case.
     let (of_authority, of_county): (Vec<_>, Vec<_>) = in_order(&chosen)
         .into_iter()
         .partition(|case| case.class == Class::Authority);
     runtime()?.block_on(async {
         let mut quiet = |_: &str| {};
-        if !of_county.is_empty() {
+        if !of_county.is_empty() && !run.over {
             let scene = stage::set(&args.dir, &file, plan.clone(), &mut quiet).await?;
+            record.played = played(&scene.target);
             run.play(scene, &of_county, &chosen, &file, &mut record).await?;
         }
         if !of_authority.is_empty() && !run.over {
@@ -122,23 +152,38 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         Ok::<_, Failure>(())
     })?;
     for entry in &file.expected_failures {
-        if find(&entry.case).is_none() {
+        if find(&entry.case).is_none() && vectors.cases.find(&entry.case).is_none() {
             run.stale.push(format!("{}: no case is called so", entry.case));
         }
     }
-    let code = run.exit_code(args.complete, chosen.len());
+    let code = run.exit_code(args.complete, asked);
     record.end(&run.tally, run.expected, &run.stale, code, started.elapsed())?;
     Ok(code)
 }
 
-struct Run {
-    tally: Tally,
+/// A result is of some county: of the application that was given, which must be of the region that is played, or of what is played.
+fn binds(args: &Args, file: &TargetFile, chosen: &[&'static Case]) -> Result<(), Failure> {
+    let Some(wish) = &args.result else { return Ok(()) };
+    match &wish.applicant {
+        Some(applicant) if applicant.region != file.target.region => Err(Failure::Usage(format!(
+            "申请书的区划是 {}，target.toml 是 {} / the application is of region {0}, target.toml says {1}: init a folder with --region {0}",
+            applicant.region, file.target.region
+        ))),
+        None if chosen.iter().all(|case| case.class == Class::Authority) => Err(Failure::Usage(
+            "结果不属于任何县，请加 --for 申请书 / no county is played, so the result would be nobody's: add --for and its application".into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) struct Run {
+    pub(super) tally: Tally,
     done: BTreeMap<String, Verdict>,
     stale: Vec<String>,
     expected: usize,
     bail: bool,
     /// Stopped at a case that was not as it should be.
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl Run {
@@ -165,7 +210,7 @@ impl Run {
             };
             let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
             if asked_for {
-                self.count(case, &outcome.verdict, &standing);
+                self.count(case.name, &outcome.verdict, &standing);
                 record.case(case, &outcome, &standing, &self.tally)?;
             }
             let ends = asked_for
@@ -187,13 +232,13 @@ impl Run {
         )
     }
 
-    fn count(&mut self, case: &Case, verdict: &Verdict, standing: &Counts) {
+    pub(super) fn count(&mut self, case: &str, verdict: &Verdict, standing: &Counts) {
         match standing {
             Counts::AsItIs => self.tally.count(verdict),
             Counts::Expected(_) => self.expected += 1,
             Counts::Stale(why) => {
                 self.tally.count(verdict);
-                self.stale.push(format!("{}: {why}", case.name));
+                self.stale.push(format!("{case}: {why}"));
             }
         }
     }
@@ -234,7 +279,7 @@ mod tests {
             bail: false,
             over: false,
         };
-        let case = crate::cases::all()[0];
+        let case = crate::cases::all()[0].name;
         verdicts
             .iter()
             .for_each(|(verdict, standing)| run.count(case, verdict, standing));

@@ -30,6 +30,11 @@ impl Key {
         Self(Arc::new(SigningKey::from_bytes(&random())))
     }
 
+    /// The key of these 32 octets (RFC 8032).
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(Arc::new(SigningKey::from_bytes(seed)))
+    }
+
     /// The signature over these octets.
     pub(crate) fn sign(&self, octets: &[u8]) -> [u8; 64] {
         self.0.sign(octets).to_bytes()

@@ -20,12 +20,12 @@ use comity_node_core::ports::Clock as _;
 use comity_node_core::ports::signer::Signer as _;
 use comity_node_core::signing::LocalSigner;
 use comity_spec::entity::Environment;
-use comity_spec::jose::KeyPurpose;
+use comity_spec::jose::{JwkSet, KeyPurpose};
 use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
 
 use super::{CommandError, Outcome};
-use crate::cli::AuthorityCommand;
+use crate::cli::{AuthorityCommand, ConformanceArgs};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
 
@@ -96,9 +96,11 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
             name_zh,
             name_en,
             replace_keys,
+            conformance,
         } => {
             let (state, signer) = open(&dir)?;
             let configuration = super::read_text(&application)?;
+            let shown = conforming(&conformance, &configuration)?;
             let place = match (prefix, name_zh, name_en) {
                 (Some(prefix), Some(zh), Some(en)) => Place::Province {
                     prefix,
@@ -116,7 +118,7 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
                 .map_err(CommandError::from_display)?;
             save(&dir, &enrolled.state)?;
             Ok(Outcome::text(format!(
-                "{} {} / {}\n请电话核对指纹 compare by telephone: {}",
+                "{} {} / {}\n请电话核对指纹 compare by telephone: {}{shown}",
                 if enrolled.renewed {
                     "已更新"
                 } else {
@@ -149,6 +151,39 @@ pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandErr
 
 const STATE: &str = "authority.json";
 const PUBLISHED: &str = "published";
+
+/// Holds the result that is asked for, if one is, against the application; returns what the clerk should see of it.
+fn conforming(asked: &ConformanceArgs, configuration: &str) -> Result<String, CommandError> {
+    let (Some(result), Some(keys)) = (&asked.require_conformance, &asked.conformance_keys) else {
+        return Ok(String::new());
+    };
+    let keys: JwkSet = serde_json::from_str(&super::read_text(keys)?).map_err(|error| {
+        CommandError::refused(format!("{} 不是 JWKS / is no JWK set: {error}", keys.display()))
+    })?;
+    let required = authority::Required {
+        keys: &keys,
+        classes: &asked.conformance_classes,
+        days: asked.conformance_days,
+        specification: comity_spec::conformance::text_revision(),
+    };
+    let result = super::read_text(result)?;
+    let result = authority::conforms(required, &result, configuration.trim(), SystemClock.now())
+        .map_err(CommandError::from_display)?;
+    // The signer is trusted with the verdict, not with the clerk's terminal.
+    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
+    let classes: Vec<&str> = result.classes.keys().map(String::as_str).collect();
+    let mut shown = format!(
+        "\n一致性测试 conformance: {} {}, {}",
+        plain(&result.target.name),
+        plain(result.target.version.as_deref().unwrap_or("-")),
+        plain(&classes.join(" ")),
+    );
+    if !result.unsupported.is_empty() {
+        shown.push_str("\n声明不支持，请审阅 declared unsupported, to be judged by you: ");
+        shown.push_str(&plain(&result.unsupported.join(" ")));
+    }
+    Ok(shown)
+}
 
 async fn stand(
     dir: &Path,

@@ -13,7 +13,7 @@ use super::DemoError;
 use super::http::Urls;
 use super::process::{Component, Socket, Spec, log_file};
 use crate::certificates::Certificates;
-use crate::cli::AuthorityCommand;
+use crate::cli::{AuthorityCommand, ConformanceArgs};
 use crate::commands::authority_serve::ServeConfig;
 use crate::commands::{authority, init};
 use crate::config::{self, Config};
@@ -109,6 +109,7 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
             name_zh: Some((*zh).to_owned()),
             name_en: Some((*en).to_owned()),
             replace_keys: false,
+            conformance: ConformanceArgs::default(),
         })
         .await?;
         province_dirs.push(province);
@@ -273,6 +274,7 @@ level = "{level}"
         name_zh: None,
         name_en: None,
         replace_keys: false,
+        conformance: ConformanceArgs::default(),
     })
     .await?;
     let component = Component::start(Spec {

@@ -1,5 +1,6 @@
 //! The phase `conformance`: the networked classes of the conformance suite against our own node, as an operator of any other would run
-//! them, with nothing excused. It builds nothing of its own, and what a case that did not pass said is left beside the build.
+//! them, with nothing excused. It builds nothing of its own, and what a case that did not pass said is left beside the build,
+//! with the record, a page and JUnit XML of the whole run.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub(super) fn run(machine: &mut Machine) -> Outcome<Ending> {
         .arg(&folder)
         .arg("--junit")
         .arg(folder.join("junit.xml"))
+        .arg("--html")
+        .arg(folder.join("result.html"))
         .arg("--json")
         .arg(folder.join("results.json"));
     let (result, lines) = process::run_read(&mut suite, deadline);

@@ -22,6 +22,7 @@ use comity_spec::time::UnixSeconds;
 use serde::{Deserialize, Serialize};
 
 mod applicant;
+mod conformance;
 mod enrol;
 mod init;
 mod keys;
@@ -30,6 +31,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+pub use conformance::{ConformanceError, Required, conforms};
 pub use enrol::{Application, EnrolError, Enrolled, Place, enrol};
 pub use init::{NewAuthority, init};
 pub use keys::{KeyChangeError, prepare_key, retire_key};
