@@ -73,7 +73,7 @@ fn null_stands_for_nothing_where_there_is_no_default_and_nowhere_else() {
                 .is_some_and(|types| types.iter().any(|t| t == "null"))
                 || alternatives.into_iter().any(|one| one["type"] == "null");
             let has_default = of.get("default").is_some_and(|default| !default.is_null());
-            if takes_null != !(required(member) || has_default) {
+            if takes_null == (required(member) || has_default) {
                 wrong.push(format!("{name}: {member}"));
             }
         }
