@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use comity_node_core::Node;
 use comity_node_core::attestations::issue_missing::issue_missing;
@@ -26,6 +26,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::backoff::Backoff;
+
 /// Everything that the loops and the listeners of one node share.
 pub(crate) struct Running {
     pub(crate) node: Arc<Node>,
@@ -40,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) post: Notify,
     /// Wakes the refresh loop.
     pub(crate) refresh: Notify,
+    /// When missing attestations are tried again.
+    pub(crate) issuing: Backoff,
     /// The trust picture that pins were last taken from, by its address.
     pub(crate) used_trust: AtomicUsize,
 }
@@ -131,17 +135,8 @@ impl Running {
 
     /// Issues, publishes, delivers.
     pub(crate) async fn do_work(&self) {
+        self.issue_missing().await;
         let issuer = self.node.issuer();
-        loop {
-            match issue_missing(&issuer).await {
-                Ok(0) => break,
-                Ok(issued) => tracing::info!(issued, "attestations issued"),
-                Err(error) => {
-                    tracing::error!(error = %chain(&error), "attestations were not issued");
-                    break;
-                }
-            }
-        }
         match publish(&issuer, &self.parties()).await {
             Ok(published) if published.is_empty() => {}
             Ok(published) => {
@@ -155,6 +150,30 @@ impl Running {
             Err(error) => tracing::error!(error = %chain(&error), "status lists were not published"),
         }
         self.post.notify_one();
+    }
+
+    /// Issues until nothing is missing. After a failure it waits, and only it: what was cancelled is published all the same.
+    async fn issue_missing(&self) {
+        if !self.issuing.is_due(Instant::now()) {
+            return;
+        }
+        let issuer = self.node.issuer();
+        loop {
+            match issue_missing(&issuer).await {
+                Ok(issued) => {
+                    self.issuing.succeeded();
+                    if issued == 0 {
+                        return;
+                    }
+                    tracing::info!(issued, "attestations issued");
+                }
+                Err(error) => {
+                    let again_in = self.issuing.failed(Instant::now());
+                    tracing::error!(error = %chain(&error), ?again_in, "attestations were not issued");
+                    return;
+                }
+            }
+        }
     }
 
     async fn deliver(&self) {

@@ -5,6 +5,7 @@
 
 mod admin;
 mod background;
+mod backoff;
 mod certificates;
 mod cli;
 mod commands;

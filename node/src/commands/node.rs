@@ -62,6 +62,7 @@ async fn stopped(config: &Config) -> Result<Running, CommandError> {
         work: Notify::new(),
         post: Notify::new(),
         refresh: Notify::new(),
+        issuing: crate::backoff::Backoff::default(),
         used_trust: std::sync::atomic::AtomicUsize::new(0),
     })
 }

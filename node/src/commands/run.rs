@@ -111,6 +111,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         work: Notify::new(),
         post: Notify::new(),
         refresh: Notify::new(),
+        issuing: crate::backoff::Backoff::default(),
         used_trust: std::sync::atomic::AtomicUsize::new(0),
     });
     running

@@ -5,12 +5,15 @@
 //! *position* in the order has to be kept. Decoys are passed over. When a list is used up, the next is opened with its decoys in
 //! the same commit as its first attestation.
 //!
-//! Drawing is quick and in memory; commits of what was drawn run beside each other, so that the store can group them. It refuses
-//! to draw a position twice, whatever became of the commit it was drawn for: a gap costs nothing, since the order is random and
-//! the list has decoys anyway, while an index of two permits would cancel both. What was drawn and not committed is forgotten
-//! with the process; the store refuses an index that is taken, and then its lists are read anew.
+//! Drawing is quick and in memory; commits of what was drawn run beside each other, so that the store can group them. What was
+//! drawn and never tried, or what the store refused for another reason, is certainly in no attestation and is handed out again:
+//! a signing key that is away for hours must not use up lists. It refuses to draw anything else twice. After a failed commit of
+//! any other kind nobody knows for certain, and a gap costs nothing, since the order is random and the list has decoys anyway,
+//! while an index of two permits would cancel both. What was given back is forgotten with the process; the store refuses an
+//! index that is taken, and then its lists are read anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 use comity_spec::mutant;
 use comity_spec::status::{ENTRIES, StatusValue};
@@ -30,7 +33,11 @@ pub const DECOY_PERCENT: u32 = 1;
 
 /// Hands out status indices. One per store and process.
 #[derive(Default)]
-pub struct StatusAllocator(Mutex<Drawing>);
+pub struct StatusAllocator {
+    drawing: Mutex<Drawing>,
+    /// Apart from `drawing`, so that it is given back to without waiting. Never held over anything slow.
+    returned: std::sync::Mutex<Returned>,
+}
 
 /// The order of a list is a secret: nothing of it is printed.
 impl std::fmt::Debug for StatusAllocator {
@@ -46,6 +53,14 @@ struct Drawing {
     open: Option<Open>,
     /// The next position of the newest list that exists. It outlives `open`: the store knows committed positions only.
     next: Option<(ListId, u32)>,
+}
+
+/// What was drawn for nothing, of lists that exist.
+#[derive(Default)]
+struct Returned {
+    places: BTreeMap<(ListId, u32), Place>,
+    /// Rises when somebody else wrote to the store: what was drawn before that is not taken back.
+    era: u64,
 }
 
 /// The list from which indices are handed out.
@@ -81,12 +96,13 @@ impl StatusAllocator {
         count: usize,
         now: UnixSeconds,
     ) -> Result<Drawn<'a>, StoreError> {
-        let mut drawing = self.0.lock().await;
+        let mut drawing = self.drawing.lock().await;
         if drawing.open.is_none() {
             drawing.open = drawing.newest_list(issuer.store).await?;
         }
         let mut newest = drawing.open.as_ref().map_or(0, |open| open.id.0);
-        let mut places = Vec::with_capacity(count);
+        let existing = ListId(newest);
+        let (mut places, era) = self.returned().take(count);
         let mut opened = None;
         let mut writes = Vec::new();
         while places.len() < count {
@@ -112,17 +128,43 @@ impl StatusAllocator {
             allocator: self,
             store: issuer.store,
             places,
+            era,
+            existing,
             opening,
         })
     }
+
+    fn returned(&self) -> std::sync::MutexGuard<'_, Returned> {
+        // Nothing panics under it half way.
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody else wrote to this store: what it holds is read anew, and what was given back may be taken.
+    fn distrust(&self) {
+        let mut returned = self.returned();
+        returned.places.clear();
+        returned.era += 1;
+    }
 }
 
-/// Indices that were drawn. Dropped, they are never used.
-#[must_use = "indices that are not committed are lost"]
+impl Returned {
+    /// Up to `count`, and the era they are drawn in.
+    fn take(&mut self, count: usize) -> (Vec<Place>, u64) {
+        let first = std::iter::from_fn(|| self.places.pop_first());
+        let places = first.take(count).map(|(_, place)| place).collect();
+        (places, self.era)
+    }
+}
+
+/// Indices that were drawn. Dropped without a commit, they are handed out again.
+#[must_use = "indices are drawn to be committed"]
 pub struct Drawn<'a> {
     allocator: &'a StatusAllocator,
     store: &'a dyn Store,
     places: Vec<Place>,
+    era: u64,
+    /// The newest list that existed at the drawing: what is of a later one goes with that list.
+    existing: ListId,
     opening: Option<Opening<'a>>,
 }
 
@@ -143,29 +185,59 @@ impl Drawn<'_> {
     /// Commits what was made with the indices, new lists first. Others draw and commit meanwhile, unless a list is opened.
     ///
     /// # Errors
-    /// As the store says; then nothing is done, and these indices are not drawn again.
-    pub async fn commit(self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
-        if let Some(opening) = self.opening {
-            let Opening {
-                mut drawing,
-                list,
-                writes: mut all,
-            } = opening;
-            all.extend(writes);
-            self.store.commit(name, all).await?;
-            drawing.open = Some(list);
-            drawing.remember();
-            return Ok(());
-        }
-        let done = self.store.commit(name, writes).await;
-        if let Err(StoreError::Conflict(
-            Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
-        )) = &done
-        {
-            // Somebody else wrote to this store.
-            self.allocator.0.lock().await.open = None;
+    /// As the store says. After a conflict nothing is done, and the indices are handed out again unless it was about them; after
+    /// anything else, and when this is given up half way, they are not.
+    pub async fn commit(mut self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
+        // From here on they are in nobody's hand, however this ends.
+        let places = std::mem::take(&mut self.places);
+        let mut opening = self.opening.take();
+        let mut all = opening
+            .as_mut()
+            .map(|opening| std::mem::take(&mut opening.writes))
+            .unwrap_or_default();
+        all.extend(writes);
+        let done = self.store.commit(name, all).await;
+        match (&done, opening) {
+            (
+                Ok(()),
+                Some(Opening {
+                    mut drawing, list, ..
+                }),
+            ) => {
+                drawing.open = Some(list);
+                drawing.remember();
+            }
+            (Ok(()), None) => {}
+            (
+                Err(StoreError::Conflict(
+                    Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
+                )),
+                opening,
+            ) => {
+                self.allocator.distrust();
+                // At an opening the lists are read anew in any case.
+                if opening.is_none() {
+                    self.allocator.drawing.lock().await.open = None;
+                }
+            }
+            // A refusal of the store's own: the writes were judged, and none was done.
+            (Err(StoreError::Conflict(_)), _opening) => self.places = places,
+            (Err(StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Corrupt { .. }), _) => {}
         }
         done
+    }
+}
+
+impl Drop for Drawn<'_> {
+    /// Gives back what was never tried, or certainly not done.
+    fn drop(&mut self) {
+        let mut returned = self.allocator.returned();
+        if returned.era == self.era {
+            let kept = self.places.drain(..).filter(|place| place.list <= self.existing);
+            returned
+                .places
+                .extend(kept.map(|place| ((place.list, place.position), place)));
+        }
     }
 }
 

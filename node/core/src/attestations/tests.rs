@@ -26,6 +26,8 @@ use crate::ports::permits::{Permit, PermitChange, PermitEvent, PermitReads as _}
 use crate::ports::store::{Conflict, Store as _, StoreError, Write};
 use crate::testing::County;
 
+mod returned;
+
 fn county() -> County {
     County::yushan(LocalDate::new(2026, 11, 22).unwrap())
 }
@@ -397,13 +399,14 @@ async fn a_full_list_is_followed_by_the_next() {
     assert!(issued.iter().all(|issuance| issuance.list == ListId(2)));
 }
 
-/// Draws and loses indices until so many of the open list are left.
+/// Spends indices until so many of the open list are left.
 async fn use_up(county: &County, left: usize) {
     let issuer = county.issuer();
     let first = county.allocator.draw(&issuer, 1, county.now()).await.unwrap();
     first.commit("open", Vec::new()).await.unwrap();
     let used = ENTRIES - 1_310 - 1 - left;
-    drop(county.allocator.draw(&issuer, used, county.now()).await.unwrap());
+    let spent = county.allocator.draw(&issuer, used, county.now()).await.unwrap();
+    spent.commit("spend", Vec::new()).await.unwrap();
 }
 
 async fn issued_side_by_side(county: &County, permits: &[Permit]) -> Vec<Result<Vec<Issuance>, IssueError>> {
