@@ -114,9 +114,12 @@ pub fn scan<'a>(bytes: &'a [u8], numbers: Numbers, budget: &mut Budget) -> Resul
         bytes,
         at: 0,
         numbers,
-        names: Vec::with_capacity(32),
+        names: Vec::new(),
     };
     scanner.space();
+    if scanner.peek() == Some(b'{') {
+        scanner.names.reserve(32);
+    }
     scanner.value(0)?;
     scanner.space();
     if scanner.at == bytes.len() {
