@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 mod body;
 mod connection;
+mod meter;
 mod request;
 mod slots;
 mod timer;

@@ -1,6 +1,6 @@
 //! Errors on the wire: RFC 9457 problem details, and the trace number under which the log knows the request.
 //!
-//! A handler returns a [`Problem`] of the specification's registry or a [`Fault`]; [`AnswerForm`] at the edge gives the answer its trace number, keeps
+//! A handler returns a [`Problem`] of the specification's registry or a [`Fault`]; `AnswerForm` at the edge gives the answer its trace number, keeps
 //! the body of every 500 constant, turns the plain-text rejections of the framework into problems, and logs the
 //! chain of a fault once. It refuses to pass on what a parser said about the input: such text quotes the input,
 //! and no personal data may stand in an error (protocol §11).
@@ -10,16 +10,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use comity_spec::ids::TraceNumber;
 use comity_spec::mutant;
 use comity_spec::problem::{MEDIA_TYPE, Problem as Document, ProblemType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tracing::Instrument;
+use tracing::Span;
 
 /// The response header that carries the trace number.
 pub const TRACE_HEADER: HeaderName = HeaderName::from_static("comity-trace");
@@ -200,42 +198,38 @@ impl fmt::Debug for TraceNumbers {
     }
 }
 
-/// The outermost layer of every listener's router: trace number, tracing span, and the form of error answers.
+/// What is outermost around every route of a listener: trace number, tracing span, and the form of error answers.
 /// An incoming trace header is not believed: an outsider could make two requests look like one.
 #[derive(Debug, Clone)]
-pub struct AnswerForm {
+pub(crate) struct AnswerForm {
     listener: &'static str,
     numbers: TraceNumbers,
 }
 
 impl AnswerForm {
-    /// The layer for the listener of this name.
-    #[must_use]
-    pub const fn new(listener: &'static str, numbers: TraceNumbers) -> Self {
+    /// For the listener of this name.
+    pub(crate) const fn new(listener: &'static str, numbers: TraceNumbers) -> Self {
         Self { listener, numbers }
     }
 
-    /// Puts the layer around every route of `router`, its fallback included.
-    pub fn around(self, router: Router) -> Router {
-        router.layer(middleware::from_fn_with_state(self, give_form))
+    /// Gives a request its trace number, and the span in which it is worked on.
+    ///
+    /// `route` is the template (`/permits/{id}`), never the path: a path may carry an identifier.
+    pub(crate) fn begin(&self, request: &mut Request, route: &str) -> (TraceNumber, Span) {
+        let trace = self.numbers.draw();
+        request.extensions_mut().insert(trace);
+        let span = tracing::info_span!("request", trace = %trace, listener = self.listener, route);
+        (trace, span)
     }
-}
 
-async fn give_form(State(form): State<AnswerForm>, mut request: Request, next: Next) -> Response {
-    let trace = form.numbers.draw();
-    request.extensions_mut().insert(trace);
-    // The route is the template (`/permits/{id}`), never the path: a path may carry an identifier.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("request", trace = %trace, listener = form.listener, route);
-    let answer = next.run(request).instrument(span.clone()).await;
-    let mut answer = span.in_scope(|| in_form(answer, trace));
-    if let Ok(value) = HeaderValue::from_str(&trace.to_string()) {
-        answer.headers_mut().insert(TRACE_HEADER, value);
+    /// Gives an answer its form; to be called in the request's span, since a fault is logged here.
+    pub(crate) fn end(answer: Response, trace: TraceNumber) -> Response {
+        let mut answer = in_form(answer, trace);
+        if let Ok(value) = HeaderValue::try_from(trace.to_string()) {
+            answer.headers_mut().insert(TRACE_HEADER, value);
+        }
+        answer
     }
-    answer
 }
 
 fn in_form(mut answer: Response, trace: TraceNumber) -> Response {

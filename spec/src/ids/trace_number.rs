@@ -6,7 +6,7 @@
 //! [`TraceNumber::from_typed`] forgives what people type.
 
 use crate::mutant;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use super::Region;
@@ -110,13 +110,17 @@ impl FromStr for TraceNumber {
 
 impl fmt::Display for TraceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = self.date;
-        let (year, month, day) = (date.year() % 100, date.month(), date.day());
-        f.pad(&format!(
-            "{year:02}{month:02}{day:02}-{}-{}",
-            self.region,
-            encode(self.random)
-        ))
+        let (year, month, day) = (self.date.year() % 100, self.date.month(), self.date.day());
+        if f.width().is_none() && f.precision().is_none() {
+            // Every answer carries one: nothing is put together before it is written.
+            return write!(
+                f,
+                "{year:02}{month:02}{day:02}-{}-{}",
+                self.region.as_str(),
+                Letters(self.random)
+            );
+        }
+        f.pad(&self.to_string())
     }
 }
 
@@ -127,14 +131,18 @@ impl fmt::Debug for TraceNumber {
 }
 
 /// 40 bits, most significant first, five at a time.
-fn encode(random: [u8; 5]) -> String {
-    let bits = random
-        .iter()
-        .fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
-    (0..8)
-        .rev()
-        .map(|group| char::from(ALPHABET[(bits >> (5 * group) & 31) as usize]))
-        .collect()
+struct Letters([u8; 5]);
+
+impl fmt::Display for Letters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = self
+            .0
+            .iter()
+            .fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
+        (0..8)
+            .rev()
+            .try_for_each(|group| f.write_char(char::from(ALPHABET[(bits >> (5 * group) & 31) as usize])))
+    }
 }
 
 fn decode(text: &[u8]) -> Option<[u8; 5]> {

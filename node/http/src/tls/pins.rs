@@ -6,18 +6,24 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::fmt;
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use axum::routing::future::RouteFuture;
 use comity_spec::ids::{EntityId, SpkiPin};
 use comity_spec::mutant;
 use comity_spec::problem::ProblemType;
+use futures_util::future::Either;
 use http::{HeaderValue, header};
+use tower::{Layer, Service};
 
 use super::{HandshakeClock, TlsRefusal};
 use crate::listener::{PeerIdentity, record_refusal};
@@ -155,7 +161,7 @@ impl PinStillListed {
 
     /// Puts the check before every route of `router`, its fallback included.
     pub fn guard(self, router: Router) -> Router {
-        router.layer(middleware::from_fn_with_state(self, check_pin))
+        router.layer(self)
     }
 
     fn owner_of(&self, request: &Request) -> Result<PinOwner, TlsRefusal> {
@@ -174,25 +180,56 @@ impl PinStillListed {
         }
         self.pins.owner(peer.pin).ok_or(TlsRefusal::UnlistedPin)
     }
+
+    fn refused(&self, refusal: TlsRefusal) -> Response {
+        record_refusal(self.listener, refusal.reason());
+        let kind = match refusal {
+            TlsRefusal::NoCertificate => ProblemType::Unauthenticated,
+            _ => ProblemType::PinMismatch,
+        };
+        let mut refused = Problem::of(kind).into_response();
+        refused
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        refused
+    }
 }
 
-async fn check_pin(State(check): State<PinStillListed>, mut request: Request, next: Next) -> Response {
-    match check.owner_of(&request) {
-        Ok(owner) => {
-            request.extensions_mut().insert(owner);
-            next.run(request).await
+/// The check before every route.
+impl Layer<Route> for PinStillListed {
+    type Service = GuardedRoute;
+
+    fn layer(&self, route: Route) -> GuardedRoute {
+        GuardedRoute {
+            route,
+            check: self.clone(),
         }
-        Err(refusal) => {
-            record_refusal(check.listener, refusal.reason());
-            let kind = match refusal {
-                TlsRefusal::NoCertificate => ProblemType::Unauthenticated,
-                _ => ProblemType::PinMismatch,
-            };
-            let mut refused = Problem::of(kind).into_response();
-            refused
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-            refused
+    }
+}
+
+/// A route behind the check.
+#[derive(Clone)]
+pub struct GuardedRoute {
+    route: Route,
+    check: PinStillListed,
+}
+
+impl Service<Request> for GuardedRoute {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<RouteFuture<Infallible>, Ready<Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request>::poll_ready(&mut self.route, cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        match self.check.owner_of(&request) {
+            Ok(owner) => {
+                request.extensions_mut().insert(owner);
+                Either::Left(self.route.call(request))
+            }
+            Err(refusal) => Either::Right(ready(Ok(self.check.refused(refusal)))),
         }
     }
 }
