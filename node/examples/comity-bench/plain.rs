@@ -1,8 +1,8 @@
 //! What somebody would write in an afternoon instead: axum, serde_json and dalek, the same checks, and no more.
 //!
-//! Signature (strict), key by `kid`, type, dates, digests of the disclosures, status bit, agreement, one condition, tier. What a node
-//! does besides is what it does *not* do: canonical base64url and JSON, hidden and repeated names, budgets, the trust chain's
-//! standing, freshness classes, reasons in two languages, limits on the connection.
+//! Signature (strict), key by `kid` and whose it is, type, dates, digests of the disclosures, status bit, agreement, one condition,
+//! tier. What a node does besides is what it does *not* do: canonical base64url and JSON, hidden and repeated names, budgets, the
+//! trust chain's standing, freshness classes, reasons in two languages, limits on the connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 /// What the handler knows.
 pub(crate) struct Known {
-    /// Issuers' attestation keys by `kid`.
-    pub(crate) keys: HashMap<String, VerifyingKey>,
+    /// Attestation keys by `kid`, each with the issuer that it belongs to.
+    pub(crate) keys: HashMap<String, (String, VerifyingKey)>,
     /// Status lists, inflated, by address.
     pub(crate) lists: HashMap<String, Vec<u8>>,
     /// By issuer: services with the months of residence that each asks for.
@@ -101,12 +101,13 @@ fn check(known: &Known, call: &Call) -> Result<String, &'static str> {
     if header.typ != "dc+sd-jwt" || !matches!(header.alg.as_str(), "EdDSA" | "Ed25519") {
         return Err(unreadable);
     }
-    let key = known.keys.get(&header.kid).ok_or("UNKNOWN_ISSUER")?;
+    let (issuer, key) = known.keys.get(&header.kid).ok_or("UNKNOWN_ISSUER")?;
     let signature = Signature::from_slice(&decode(signature)?).map_err(|_| unreadable)?;
     key.verify_strict(signed.as_bytes(), &signature)
         .map_err(|_| "SIGNATURE_INVALID")?;
     let claims: Claims = serde_json::from_slice(&decode(payload)?).map_err(|_| unreadable)?;
-    if claims.vct != comity_spec::attestation::VCT || claims.environment != "SANDBOX" {
+    if claims.iss != *issuer || claims.vct != comity_spec::attestation::VCT || claims.environment != "SANDBOX"
+    {
         return Err("SIGNATURE_INVALID");
     }
     let mut disclosed = HashMap::new();

@@ -209,7 +209,10 @@ fn known(pair: &comity_node_core::testing::Pair, window: &Node, tokens: &[String
     let services = HashMap::from([(SERVICE.to_owned(), i32::try_from(MONTHS)?)]);
     let today = LocalDate::of(window.now());
     Ok(Known {
-        keys: HashMap::from([(thumbprint(&key).to_string(), key.verifying_key())]),
+        keys: HashMap::from([(
+            thumbprint(&key).to_string(),
+            (county.entity.to_string(), key.verifying_key()),
+        )]),
         lists,
         agreements: HashMap::from([(county.entity.to_string(), services)]),
         tiers: HashMap::from([("ORDINARY".to_owned(), "ORDINARY".to_owned())]),
