@@ -98,11 +98,10 @@ pub(crate) fn trace_numbers(region: &str) -> TraceNumbers {
     let region: Region = region
         .parse()
         .unwrap_or_else(|_| AUTHORITY_REGION.parse().expect("six digits are a region code"));
-    TraceNumbers::new(move || {
-        let mut random = [0; 5];
-        SystemRng.fill(&mut random);
-        TraceNumber::new(LocalDate::of(SystemClock.now()), region, random)
-    })
+    TraceNumbers::random(
+        |buffer| SystemRng.fill(buffer),
+        move |random| TraceNumber::new(LocalDate::of(SystemClock.now()), region, random),
+    )
 }
 
 /// Who the node is.

@@ -96,8 +96,7 @@ impl Presentation {
     /// # Errors
     /// [`SdJwtError::Claims`], which names members and never quotes values.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, SdJwtError> {
-        serde_json::from_value(Value::Object(self.claims.clone()))
-            .map_err(|e| SdJwtError::Claims(json::shape(&e)))
+        T::deserialize(&self.claims).map_err(|e| SdJwtError::Claims(json::shape(&e)))
     }
 
     /// Whether `nbf` and `exp`, where present, allow `now`, with `skew` seconds of tolerance (RFC 7519 §4.1.4 and §4.1.5).

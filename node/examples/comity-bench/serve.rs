@@ -277,10 +277,10 @@ impl Fleet {
             },
             slots: Slots::new(4_096, 0),
             lane: Lane::Ordinary,
-            trace_numbers: TraceNumbers::new(move || {
-                let rng: &dyn Rng = &SystemRng;
-                TraceNumber::new(today, region, rng.bytes::<5>())
-            }),
+            trace_numbers: TraceNumbers::random(
+                |buffer| SystemRng.fill(buffer),
+                move |random| TraceNumber::new(today, region, random),
+            ),
         };
         let socket = TcpListener::bind("127.0.0.1:0").await?;
         let port = socket.local_addr()?.port();

@@ -5,8 +5,9 @@
 //! chain of a fault once. It refuses to pass on what a parser said about the input: such text quotes the input,
 //! and no personal data may stand in an error (protocol §11).
 
+mod trace_numbers;
+
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use comity_spec::mutant;
 use comity_spec::problem::{MEDIA_TYPE, Problem as Document, ProblemType};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tracing::Span;
+
+pub use self::trace_numbers::TraceNumbers;
 
 /// The response header that carries the trace number.
 pub const TRACE_HEADER: HeaderName = HeaderName::from_static("comity-trace");
@@ -174,27 +177,6 @@ impl IntoResponse for Fault {
         let mut response = Problem::of(ProblemType::Internal).into_response();
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-/// Where trace numbers come from: the binary makes them from its clock, region and randomness.
-#[derive(Clone)]
-pub struct TraceNumbers(Arc<dyn Fn() -> TraceNumber + Send + Sync>);
-
-impl TraceNumbers {
-    /// Trace numbers from `give`, which must never give one twice.
-    pub fn new(give: impl Fn() -> TraceNumber + Send + Sync + 'static) -> Self {
-        Self(Arc::new(give))
-    }
-
-    fn draw(&self) -> TraceNumber {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for TraceNumbers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TraceNumbers")
     }
 }
 

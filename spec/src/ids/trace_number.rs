@@ -111,16 +111,13 @@ impl FromStr for TraceNumber {
 impl fmt::Display for TraceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = (self.date.year() % 100, self.date.month(), self.date.day());
+        let (region, letters) = (self.region.as_str(), Letters(self.random));
+        let whole = format_args!("{year:02}{month:02}{day:02}-{region}-{letters}");
         if f.width().is_none() && f.precision().is_none() {
             // Every answer carries one: nothing is put together before it is written.
-            return write!(
-                f,
-                "{year:02}{month:02}{day:02}-{}-{}",
-                self.region.as_str(),
-                Letters(self.random)
-            );
+            return f.write_fmt(whole);
         }
-        f.pad(&self.to_string())
+        f.pad(&whole.to_string())
     }
 }
 
