@@ -1,4 +1,4 @@
-//! The target of the networked classes: the file that describes it ([`file`]), the lines that its program reads and writes
+//! The target of the networked classes: the file that describes it ([`mod@file`]), the lines that its program reads and writes
 //! ([`contract`]). README.md, "The target program", is the contract in words; the types here are the same thing, closed.
 //!
 //! Nothing here judges: a target reports, cases judge.

@@ -153,7 +153,18 @@ fn agree(asker: &County, issuer: &County) -> AgreementRef {
         issuer.ask(&list).as_array().is_some_and(|list| !list.is_empty())
     });
     let (id, config) = (proposed["id"].as_str().unwrap(), issuer.config());
-    comity(&["agreement", "--config", &config, "sign", id, "1"]).unwrap();
+    let digest = proposed["digest"].as_str().unwrap();
+    comity(&[
+        "agreement",
+        "--config",
+        &config,
+        "sign",
+        id,
+        "1",
+        "--digest",
+        digest,
+    ])
+    .unwrap();
     for county in [asker, issuer] {
         until("the agreement's coming into force", || {
             county.ask(&list)[0]["in_force"] == json!(true)
