@@ -103,6 +103,9 @@ class Node:
         self.federation.start()
         threading.Thread(target=self._publish, daemon=True).start()
         threading.Thread(target=self._run_errands, daemon=True).start()
+        for withdrawal in self.treaties.own_withdrawals():  # whom a kill kept from hearing of one hears of it now
+            for peer in self.treaties.peers():
+                self._hint_to(peer, status_lists=[], withdrawals=[withdrawal])
 
     # --- what the county says of itself (3.1, 3.2) ---
 

@@ -92,28 +92,32 @@ class Trust:
     # --- fetching ---
 
     def refresh(self, now: Callable[[], int], entity: str | None = None) -> None:
-        """TRU-24: anchor, provinces, counties; with `entity`, that county and the authorities alone."""
-        self._learn_from([self.anchor.entity + WELL_KNOWN], now)
+        """TRU-24: anchor, provinces, counties; with `entity`, that county and the authorities alone. No address is asked twice (TRU-25)."""
+        asked: set[str] = set()
+        self._learn_from([self.anchor.entity + WELL_KNOWN], now, asked)
         anchor = self.picture(now()).statements.get((self.anchor.entity, self.anchor.entity))
-        self._authority(anchor, now, entity)
+        self._authority(anchor, now, entity, asked)
         for province in sorted(self.picture(now()).provinces()):
-            self._learn_from([province + WELL_KNOWN], now)
-            self._authority(self.picture(now()).statements.get((province, province)), now, entity)
+            self._learn_from([province + WELL_KNOWN], now, asked)
+            self._authority(self.picture(now()).statements.get((province, province)), now, entity, asked)
         counties = self.counties(now())
-        self._learn_from([one + WELL_KNOWN for one in counties if entity in (None, one) and one != self._own], now)
+        wanted = [one + WELL_KNOWN for one in counties if entity in (None, one) and one != self._own]
+        self._learn_from(wanted, now, asked)
 
     def counties(self, now: int) -> list[str]:
         """Counties that a current list names."""
         lists = self.picture(now).lists.values()
         return sorted({name for one in lists for name, line in one.members.items() if "region" in line})
 
-    def _authority(self, own: Statement | None, now: Callable[[], int], entity: str | None) -> None:
+    def _authority(
+        self, own: Statement | None, now: Callable[[], int], entity: str | None, asked: set[str]
+    ) -> None:
         """What an authority publishes, at the addresses that its own configuration states."""
         if own is None:
             return
         endpoints = own.authority
         if "comity_member_list_endpoint" in endpoints:
-            self._learn_from([endpoints["comity_member_list_endpoint"]], now)
+            self._learn_from([endpoints["comity_member_list_endpoint"]], now, asked)
         listed = self.picture(now()).lists.get(own.sub)
         if "federation_fetch_endpoint" not in endpoints or listed is None:
             return
@@ -121,11 +125,14 @@ class Trust:
             name for name, line in listed.members.items() if "region_prefix" in line or entity is None or name == entity
         ]
         fetch = endpoints["federation_fetch_endpoint"]
-        self._learn_from([f"{fetch}?sub={quote(name, safe='')}" for name in wanted], now)
+        self._learn_from([f"{fetch}?sub={quote(name, safe='')}" for name in wanted], now, asked)
 
-    def _learn_from(self, urls: list[str], now: Callable[[], int]) -> None:
+    def _learn_from(self, urls: list[str], now: Callable[[], int], asked: set[str]) -> None:
         found = []
         for url in urls:
+            if url in asked:
+                continue
+            asked.add(url)
             try:
                 found.append(self._client.fetch(url))
             except FetchError as error:

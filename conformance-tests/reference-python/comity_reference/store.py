@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS evidence (token TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS floor (iss TEXT, sub TEXT, iat INTEGER, PRIMARY KEY (iss, sub));
 CREATE TABLE IF NOT EXISTS agreement (digest TEXT PRIMARY KEY, id TEXT, version INTEGER, state TEXT, document TEXT,
   signers TEXT);
-CREATE TABLE IF NOT EXISTS withdrawal (token TEXT PRIMARY KEY, payload TEXT);
+CREATE TABLE IF NOT EXISTS withdrawal (token TEXT PRIMARY KEY, seen_at INTEGER);
 CREATE TABLE IF NOT EXISTS held_list (uri TEXT PRIMARY KEY, iat INTEGER, token TEXT);
 CREATE TABLE IF NOT EXISTS tombstone (uri TEXT, idx INTEGER, value INTEGER, PRIMARY KEY (uri, idx));
 CREATE TABLE IF NOT EXISTS permit (number TEXT PRIMARY KEY, id_number TEXT, body TEXT);

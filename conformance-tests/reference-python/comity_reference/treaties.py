@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import threading
 from collections.abc import Mapping
@@ -39,12 +40,22 @@ class Treaties:
                     contents = agreements.read_contents(several.octets, several.payload)
                     if contents.digest == digest:
                         book.adopted.append(Adopted(contents, json.loads(signers), document))
-                for token, _ in self._store.rows("SELECT token, payload FROM withdrawal"):
+                for token, seen_at in self._store.rows("SELECT token, seen_at FROM withdrawal"):
                     payload = jws.peek(token)
-                    day = identifiers.date(payload["effective_from"])
+                    day = self._ends(book, payload, seen_at)
                     book.withdrawals.append(Withdrawal(token, payload["iss"], payload["agreement"], day))
                 self._book = book
             return self._book
+
+    @staticmethod
+    def _ends(book: Book, payload: Mapping[str, Any], seen_at: int) -> datetime.date:
+        """AGR-22: whoever dates a withdrawal back gains nothing, the notice counts from the day on which it came."""
+        stated = identifiers.date(payload["effective_from"])
+        came = identifiers.day_of(seen_at - jws.CLOCK_SKEW)
+        held = next((one.agreement for one in book.adopted if one.agreement.reference == payload["agreement"]), None)
+        if held is None or came <= identifiers.day_of(payload["iat"]):
+            return stated
+        return max(stated, came + datetime.timedelta(days=held.contents.get("notice_days", 30)))
 
     def listed(self) -> list[dict[str, Any]]:
         void = {digest for held in self.book().adopted for digest in self.book().void(held.agreement.id)}
@@ -189,6 +200,9 @@ class Treaties:
         self.accept_withdrawal(token, federation)
         return newest, token
 
+    def own_withdrawals(self) -> list[str]:
+        return [one.token for one in self.book().withdrawals if one.iss == self._me]
+
     def accept_withdrawal(self, token: str, federation: Federation) -> None:
         named = jws.peek(token).get("agreement")
         held = next((one.agreement for one in self.book().adopted if one.agreement.reference == named), None)
@@ -196,5 +210,5 @@ class Treaties:
             raise Refused("withdrawal.other-agreement")
         agreements.read_withdrawal(token, held, federation)
         with self._lock:
-            self._store.run("INSERT OR IGNORE INTO withdrawal VALUES (?, '')", token)
+            self._store.run("INSERT OR IGNORE INTO withdrawal VALUES (?, ?)", token, federation.now)
             self._book = None
