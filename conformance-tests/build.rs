@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors");
+    // Asked when it runs, not when it is compiled: a build folder may serve several checkouts.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the crate is");
+    let folder = Path::new(&manifest).join("../spec/vectors");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     walk(&folder, &mut files);

@@ -6,34 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
-macro_rules! chapters {
-    ($($file:literal),+ $(,)?) => {
-        /// Every chapter, by file name.
-        const CHAPTERS: &[(&str, &str)] = &[$(($file, include_str!(concat!("../../spec/protocol/", $file)))),+];
-    };
-}
-
-chapters!(
-    "00-overview.md",
-    "01-identifiers.md",
-    "02-jws.md",
-    "03-trust.md",
-    "04-agreement.md",
-    "05-attestation.md",
-    "06-status.md",
-    "07-verification.md",
-    "08-decision.md",
-    "09-receipt-and-record.md",
-    "10-errors.md",
-    "11-transport.md",
-    "12-versions-and-registry.md",
-    "13-privacy.md",
-    "14-security.md",
-    "15-examples.md",
-    "16-rules.md",
-);
+use comity_spec::conformance::{CHAPTERS, revision_of, text_revision};
 
 /// Why the text cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +41,7 @@ impl Requirements {
     /// Those of the text that this program carries.
     pub(crate) fn carried() -> Self {
         let all = CHAPTERS.iter().flat_map(|(file, text)| of(file, text)).collect();
-        Self(all, revision(CHAPTERS.iter().map(|(file, text)| (*file, *text))))
+        Self(all, text_revision().to_owned())
     }
 
     /// Those of a folder.
@@ -92,7 +65,7 @@ impl Requirements {
             return Err(RequirementsError::Empty(folder.to_owned()));
         }
         let texts = texts.iter().map(|(file, text)| (file.as_str(), text.as_str()));
-        Ok(Self(all, revision(texts)))
+        Ok(Self(all, revision_of(texts)))
     }
 
     /// Names the state of the text: the first characters of a SHA-256 over all chapters.
@@ -109,16 +82,6 @@ impl Requirements {
     pub(crate) fn find(&self, id: &str) -> Option<&Requirement> {
         self.0.get(id)
     }
-}
-
-/// Over names, lengths and texts, in the order of the chapters.
-fn revision<'t>(chapters: impl Iterator<Item = (&'t str, &'t str)>) -> String {
-    let mut hash = Sha256::new();
-    for (file, text) in chapters {
-        hash.update(format!("{file} {}\n", text.len()));
-        hash.update(text);
-    }
-    hex::encode(hash.finalize()).chars().take(16).collect()
 }
 
 fn of(file: &str, text: &str) -> Vec<(String, Requirement)> {
@@ -143,8 +106,6 @@ mod tests {
         let read = Requirements::read(&folder).unwrap();
         assert_eq!(read.0, Requirements::carried().0);
         assert_eq!(read.revision(), Requirements::carried().revision());
-        // What nodes compare a signed result with.
-        assert_eq!(read.revision(), comity_spec::conformance::text_revision());
         assert!(read.0.len() > 150, "only {}", read.0.len());
         let alg = read.find("JWS-1").unwrap();
         assert_eq!(alg.chapter, "02-jws.md");

@@ -94,7 +94,8 @@ pub struct Counts {
 
 macro_rules! chapters {
     ($($file:literal),+ $(,)?) => {
-        const CHAPTERS: &[(&str, &str)] = &[$(($file, include_str!(concat!("../protocol/", $file)))),+];
+        /// Every chapter of the text with which this program was built: file name and contents.
+        pub const CHAPTERS: &[(&str, &str)] = &[$(($file, include_str!(concat!("../protocol/", $file)))),+];
     };
 }
 
@@ -118,25 +119,27 @@ chapters!(
     "16-rules.md",
 );
 
-/// The revision of the text with which this program was built: the first 16 hexadecimal digits of a SHA-256 over names, lengths and
-/// texts of the chapters, in their order.
+/// The revision of a text: the first 16 hexadecimal digits of a SHA-256 over names, lengths and texts of its chapters, in order.
+pub fn revision_of<'t>(chapters: impl Iterator<Item = (&'t str, &'t str)>) -> String {
+    let mut hash = Sha256::new();
+    for (file, text) in chapters {
+        hash.update(format!("{file} {}\n", text.len()));
+        hash.update(text);
+    }
+    hash.finalize()
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut hex, byte| {
+            // A String takes every write.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// The revision of [`CHAPTERS`].
 #[must_use]
 pub fn text_revision() -> &'static str {
-    static REVISION: LazyLock<String> = LazyLock::new(|| {
-        let mut hash = Sha256::new();
-        for (file, text) in CHAPTERS {
-            hash.update(format!("{file} {}\n", text.len()));
-            hash.update(text);
-        }
-        hash.finalize()
-            .iter()
-            .take(8)
-            .fold(String::new(), |mut hex, byte| {
-                // A String takes every write.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
-    });
+    static REVISION: LazyLock<String> = LazyLock::new(|| revision_of(CHAPTERS.iter().copied()));
     &REVISION
 }
 
