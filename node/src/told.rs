@@ -1,5 +1,5 @@
 //! A problem as a person at a terminal reads it: what it is, what exactly, and what to do next, Chinese first. The words are those of the
-//! registry (protocol chapter 10), so that an operator at the command line and a caller over HTTP are told the same.
+//! registry (chapter 10), so that an operator at the command line and a caller over HTTP are told the same.
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! Recognition agreements: whether one was really signed by its parties, and which one is in force between whom on what day.
 //!
 //! An agreement counts with exactly one signature per party, by a federation key that the agreement itself pins *and* that the
-//! trust chain gives for that party when it is adopted (protocol §5). What was adopted is kept with the keys that signed
+//! trust chain gives for that party when it is adopted (AGR-2). What was adopted is kept with the keys that signed
 //! ([`RecordedAgreement`]) and holds through later rotations. This module refuses contents that could be read in two ways; it
 //! does not evaluate conditions and does not store anything.
 

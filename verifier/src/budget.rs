@@ -1,6 +1,6 @@
 //! What one verification may cost: counted, never timed.
 //!
-//! Every loop over a peer's input spends from a [`Budget`] before it works (protocol §3), so that a hostile token, chain or
+//! Every loop over a peer's input spends from a [`Budget`] before it works (JWS-19), so that a hostile token, chain or
 //! status list can cost no more than its kind allows, on every machine alike. A budget counts work and reads no clock: the
 //! same input exhausts it at the same place everywhere. It refuses to be refilled; a new object to verify gets a new budget.
 
@@ -84,7 +84,7 @@ impl Limits {
         fetches: 1,
         steps: 10_000,
     };
-    /// Resolving one leaf from the anchor: at most eight fetches of 256 KiB (protocol §4).
+    /// Resolving one leaf from the anchor: at most eight fetches of 256 KiB (TRU-25).
     pub const TRUST_CHAIN: Self = Self {
         parsed_bytes: 8 << 20,
         hashed_bytes: 8 << 20,

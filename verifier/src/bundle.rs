@@ -1,6 +1,6 @@
 //! The bundle (`.comity`): objects as signed, opened against an anchor that was given by hand.
 //!
-//! For air-gapped exchange, authorities on static hosts and off-line verifiers (protocol §4). Nothing is trusted for being in
+//! For air-gapped exchange, authorities on static hosts and off-line verifiers (chapter 3.7). Nothing is trusted for being in
 //! it: every object passes the same checks as if it had come from its signer's own address, and one that does not is named and
 //! left out. Agreements are verified with the chain's keys in the bundle, so one whose signing key has since been retired is
 //! refused here, though a node that adopted it in its day still holds it.

@@ -1,4 +1,4 @@
-//! Conditions of an agreement, judged in three values: met, not met, unknown (protocol §5).
+//! Conditions of an agreement, judged in three values: met, not met, unknown (chapter 8.5).
 //!
 //! Conditions are data of a closed set, not code: [`evaluate`] is total, has no loops but those over the agreement's own lists,
 //! and reads nothing but [`Facts`]. Logic is Kleene's strong one, so that learning a fact that was unknown never turns *met* into

@@ -1,4 +1,4 @@
-//! The decision: one pure, total function from everything that is known to one of the 27 outcomes (protocol §8).
+//! The decision: one pure, total function from everything that is known to one of the 27 outcomes (chapter 8.2).
 //!
 //! [`decide`] takes immutable pictures: of the federation, of the agreements, of status lists and tombstones, and the evidence.
 //! It fetches nothing, reads no clock and keeps nothing; the same inputs give the same decision on every node, in the command line and in the suite. The first outcome of

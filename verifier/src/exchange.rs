@@ -1,4 +1,4 @@
-//! Signed look-ups and hints between counties: requests, answers, notices (protocol §8.2, §7).
+//! Signed look-ups and hints between counties: requests, answers, notices (chapters 7.2 to 7.5).
 //!
 //! [`verify_request`] is the issuer's side and answers one question before anything about a person is looked up: may this peer
 //! ask this, for this service, under this agreement, now. [`verify_response`] is the recogniser's side; what it returns,

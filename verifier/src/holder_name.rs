@@ -4,7 +4,7 @@
 //! characters, and one character can have a composed and a decomposed spelling. Looking up must find the record all the same;
 //! deciding must not gloss over the difference. So [`fold`] gives the key under which a name is *found* (NFC, Unicode UAX #15;
 //! every separator as `·`; no white space around it or at the ends), and [`compare`] says whether two names are the *same
-//! bytes*, merely alike, or different. A near match is for a person to review and never green (protocol §6). No romanisation
+//! bytes*, merely alike, or different. A near match is for a person to review and never green (ATT-17). No romanisation
 //! and no variant characters are folded here: 王昱 and 王煜 are two people.
 
 use comity_spec::mutant;

@@ -1,7 +1,7 @@
 //! Strict JSON: one pass over the bytes before any parser that is more forgiving sees them.
 //!
 //! General JSON parsers keep the last of two equal names, turn 2^64 into a float and disagree with one another; two nodes that
-//! disagree about one signed object can be played against each other. [`scan`] therefore refuses, per protocol §3 and RFC 8259:
+//! disagree about one signed object can be played against each other. [`scan`] therefore refuses, per JWS-11 to JWS-13 and RFC 8259:
 //! bytes that are not UTF-8, duplicate names (compared after unescaping), integers outside `i64`, lone surrogates, nesting
 //! deeper than [`MAX_DEPTH`], anything after the value, and, in Comity's own objects, every number that is not an integer.
 //! What it accepts is a [`Strict`], which is the only thing here that can be read into a type.

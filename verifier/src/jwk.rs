@@ -3,7 +3,7 @@
 //! Ed25519 (RFC 8037) signs everything; P-256 is here for a holder's `cnf` key, since phones' hardware has no Ed25519, and for
 //! reading other issuers' tokens in the standard profile. Import refuses what makes two verifiers disagree: keys of small
 //! order, keys with a torsion component, encodings that are not the canonical one, points off the curve, and JWKs that carry
-//! a private member. Keys carry their purpose from where they were found; nothing in a token can change it (protocol §3).
+//! a private member. Keys carry their purpose from where they were found; nothing in a token can change it (JWS-5).
 //!
 //! [`PublicKey::verify`] is the `SignatureSuite` joint: another suite (SM2, post-quantum) is a variant of [`PublicKey`] and of
 //! [`Algorithm`], and nothing above this file changes.

@@ -1,6 +1,6 @@
 //! JWS compact serialization (RFC 7515) in two profiles, from received bytes to a [`Verified`] value.
 //!
-//! [`Profile::Comity`] is the strict profile of protocol §3: a header of exactly `alg`, `kid` and `typ`, EdDSA alone, integers
+//! [`Profile::Comity`] is the strict profile of chapter 2: a header of exactly `alg`, `kid` and `typ`, EdDSA alone, integers
 //! alone. [`Profile::Standard`] reads other issuers' tokens: more header members, a missing `kid`, ES256 for P-256 keys. Both
 //! refuse `crit`, `b64`, `zip` (which change what is signed), `jku`, `jwk`, `x5u` (which let a token choose its own key),
 //! duplicate names, and any spelling of base64url but the canonical one. Signatures are checked over the bytes received.
@@ -28,7 +28,7 @@ mod tests;
 pub use error::JwsError;
 pub use header::Header;
 
-/// Largest compact token read, in bytes: the largest body a peer may send (protocol §4).
+/// Largest compact token read, in bytes: the largest body a peer may send (JWS-15).
 pub const MAX_TOKEN: usize = 256 * 1024;
 /// Largest status list token or other object of a standard that is read in the standard profile, in bytes.
 pub const MAX_STANDARD_TOKEN: usize = 8 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! A permit as it is presented: a code, a file or a wallet's answer, from bytes to typed evidence (protocol §6 and §8.1).
+//! A permit as it is presented: a code, a file or a wallet's answer, from bytes to typed evidence (chapters 5 and 7.1).
 //!
 //! [`open`] does all of it in one call, so that nobody can forget a step: it reads the digits of a code or the text of an SD-JWT,
 //! asks the trust chain who the issuer is, verifies the signature by that issuer's attestation keys alone, processes the

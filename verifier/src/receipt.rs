@@ -1,4 +1,4 @@
-//! Receipts (核验回执), verified off line: is it the recogniser's word, is it still good, and is it this person's (protocol §9).
+//! Receipts (核验回执), verified off line: is it the recogniser's word, is it still good, and is it this person's (chapter 9).
 //!
 //! A receipt names nobody. Its holder binding is SHA-256 over salt, name and number; the salt stands in the printed code only,
 //! so whoever holds the paper *and* knows name and number can tell that they belong together, and nobody else learns anything.

@@ -1,6 +1,6 @@
 //! Status as a verifier sees it: the newest verified lists, and what was seen for good before a list ended.
 //!
-//! A list is read while it is valid and never afterwards; a 1 or 3 seen in time stays, as a *tombstone* (protocol §7). The age of
+//! A list is read while it is valid and never afterwards; a 1 or 3 seen in time stays, as a *tombstone* (STA-12). The age of
 //! status is that of the older of the list and of the register behind it: signing old data again makes nothing fresh. This
 //! module fetches nothing and decides nothing about how old is too old.
 

@@ -2,7 +2,7 @@
 //!
 //! A scanner that types into a page with a Chinese input method or Caps Lock on corrupts letters, never digits, and a QR symbol
 //! holds digits densest (numeric mode, three in ten bits): `-` is `00`, `~` is `81`, and every character of a presentation
-//! (base64url, `.` and `~`) lies between. Protocol §6. This module knows no tokens: it refuses what is not digits in pairs of
+//! (base64url, `.` and `~`) lies between. Chapter 5.6. This module knows no tokens: it refuses what is not digits in pairs of
 //! that range, and judges nothing about what comes out. White space that a scanner adds is dropped, and full-width digits
 //! that an input method makes of ASCII ones are read as what they are; anything else refuses.
 

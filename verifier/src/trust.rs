@@ -1,4 +1,4 @@
-//! Who is a county of the federation, which region it has and which keys may speak for it (protocol §4).
+//! Who is a county of the federation, which region it has and which keys may speak for it (chapter 3).
 //!
 //! [`Trust::build`] takes an [`Anchor`], which a person gave by hand, and signed objects from anywhere, and makes one immutable
 //! picture of the federation, from the anchor downwards. What it refuses it names in a [`Finding`]; one bad object never hides
@@ -34,9 +34,9 @@ pub use county::{County, Vouch};
 pub use refusal::{Finding, Link, Refusal, Subject};
 pub use standing::Standing;
 
-/// How far ahead of this node's clock a signer's clock may be, in seconds (protocol §3).
+/// How far ahead of this node's clock a signer's clock may be, in seconds (JWS-17).
 pub const SKEW: i64 = 60;
-/// How far the clock may be behind the newest `iat` kept before this node stops trusting it, in seconds (protocol §3).
+/// How far the clock may be behind the newest `iat` kept before this node stops trusting it, in seconds (JWS-18).
 pub const CLOCK_FLOOR_SLACK: i64 = 120;
 /// Longest life of a member list, in seconds: whoever signs one renews it with its statements.
 pub const MEMBER_LIST_LIFETIME: i64 = comity_spec::entity::PROVINCE_LIFETIME;

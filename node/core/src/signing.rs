@@ -1,6 +1,6 @@
 //! Signing: compact JWS over a [`Signer`] port, and the key that this process keeps itself.
 //!
-//! The header is exactly `alg`, `kid`, `typ` (protocol §3); `alg` is `EdDSA`, which deployed libraries read. The purpose of the key
+//! The header is exactly `alg`, `kid`, `typ` (JWS-2); `alg` is `EdDSA`, which deployed libraries read. The purpose of the key
 //! follows from the type of the object ([`Typ::purpose`]), so that a caller cannot sign with the wrong one. RFC 7515, RFC 8037.
 
 use async_trait::async_trait;

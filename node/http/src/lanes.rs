@@ -1,6 +1,6 @@
 //! Two lanes through one router: the ordinary one, and the one on which the news of a cancellation travels (status
 //! lists, hints). Each caller has a quota on each, so that what it spends on the first is not missing on the second, and
-//! only the second may use the reserved places (protocol §11: overload is shed, the revocation path stays open).
+//! only the second may use the reserved places (TRN-9: overload is shed, the revocation path stays open).
 
 use axum::Router;
 

@@ -1,7 +1,7 @@
 //! How much one caller, and all callers together, may ask of a router. A quota is a token bucket keyed by the
 //! caller's TLS key, or by its address where there is none; a caller over it gets 429 and `Retry-After`, and
 //! nobody else notices. [`InFlight`] bounds the requests being answered at once: what does not fit is told 503
-//! at once instead of queueing, and a share of the places is kept for the revocation path (protocol §11).
+//! at once instead of queueing, and a share of the places is kept for the revocation path (TRN-9).
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! The accept loop of every listener (protocol §11). It exists because `axum::serve` has no header time-out and
+//! The accept loop of every listener (chapters 11.2 and 11.3). It exists because `axum::serve` has no header time-out and
 //! kept a half-sent request head open for as long as it was watched: here a connection that does not finish its
 //! handshake, send its first byte, end its head, keep up its body or take its answer in time is closed.
 //!

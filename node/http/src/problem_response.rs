@@ -3,7 +3,7 @@
 //! A handler returns a [`Problem`] of the specification's registry or a [`Fault`]; `AnswerForm` at the edge gives the answer its trace number, keeps
 //! the body of every 500 constant, turns the plain-text rejections of the framework into problems, and logs the
 //! chain of a fault once. It refuses to pass on what a parser said about the input: such text quotes the input,
-//! and no personal data may stand in an error (protocol §11).
+//! and no personal data may stand in an error (ERR-4).
 
 mod trace_numbers;
 

@@ -1,4 +1,4 @@
-//! TLS of the node (protocol §11): TLS 1.3 only, aws-lc-rs with the hybrid X25519MLKEM768 group first.
+//! TLS of the node (chapter 11.2): TLS 1.3 only, aws-lc-rs with the hybrid X25519MLKEM768 group first.
 //!
 //! On the federation listener the **pin replaces WebPKI**: a county is known by the SHA-256 of its subject public
 //! key info, which the trust chain binds to one entity, and neither a certificate authority nor a host name can

@@ -3,7 +3,7 @@
 //!
 //! The request is signed with the asking county's exchange key and sent with its TLS identity to the other's federation listener, both
 //! read from the folder of the demonstration. Our own verifier must take the answer, and must refuse it as the answer to another
-//! question (protocol §8.2, `in_reply_to`).
+//! question (chapter 7.4, `in_reply_to`; VER-10).
 
 use std::path::Path;
 

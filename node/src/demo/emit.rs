@@ -19,7 +19,7 @@ use super::scenes::Played;
 use super::stage::{County, Stage};
 use crate::admin::AdminCommand;
 
-/// Roles whose card attestation is laid down, with the value that the status list must show for it (protocol §7).
+/// Roles whose card attestation is laid down, with the value that the status list must show for it (chapter 6.1).
 const CARDS: [(Role, &str, u8); 6] = [
     (Role::Ordinary, "ordinary", 0),
     (Role::Newcomer, "newcomer", 0),

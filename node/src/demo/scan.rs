@@ -5,10 +5,10 @@
 //! hexadecimal, the escapes of JSON and of Rust's `Debug`, lists of bytes, and the digits of the printed code, one inside another to a
 //! depth of three. So a name is found wherever it stands in the encoded text. Database files are tens of megabytes and no text: they
 //! are streamed once, main file, write-ahead log and its index, past needles in plain, percent and base64 (columns that hold personal
-//! data are encrypted: architecture, rule 10).
+//! data are encrypted: ARCHITECTURE.md, rule 10).
 //!
 //! A scan that finds nothing proves something only if it can find: first a **canary**, a person who exists nowhere else, is put into a
-//! place of each class in each encoding, and each must be found by the same code (protocol §11: no personal data in URLs, errors, logs
+//! place of each class in each encoding, and each must be found by the same code (PRV-1: no personal data in URLs, errors, logs
 //! or metrics). What is found is reported by place and kind, never repeated.
 
 use std::io::Read;

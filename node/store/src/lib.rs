@@ -3,7 +3,7 @@
 //! Both databases do the same things in the same order, tested by one contract suite: a single writer that groups
 //! commits and answers only when they are durable, readers that cannot write, columns of personal data sealed
 //! before they reach SQL, one instance per store, and a refusal of every schema and key that is not known
-//! (protocol §2; house rules 9 and 10).
+//! (chapter 0.1 and PRV-4; rules 9 and 10 of ARCHITECTURE.md).
 //!
 //! What this crate refuses: to decide anything about permits. It keeps what the use cases hand it.
 //!

@@ -2,7 +2,8 @@
 //!
 //! The lock belongs to the open file, so it goes when the process goes, however it goes, and needs no cleaning up.
 //! It is not the database's own lock: that one is taken per transaction and would let two writers alternate
-//! (protocol §2: with SQLite one instance, and a second start refuses).
+//! (chapter 0.1: one entity is one transactional store; with SQLite that is one instance, and a second start
+//! refuses).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write as _;

@@ -21,7 +21,7 @@ pub const REGION: &str = "361123";
 pub const NEIGHBOUR: &str = "330822";
 /// No call takes so long unless the node is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Longest time from exec to readiness (security, R1).
+/// Longest time from exec to readiness: a window that asks again has its answer.
 pub const READY_WITHIN: Duration = Duration::from_secs(5);
 /// First inherited descriptor, by the convention of `LISTEN_FDS`.
 const FIRST_FD: i32 = 3;

@@ -1,5 +1,5 @@
-//! Durability of the real binary under `kill -9` (security, R1 and R19; protocol §2): whatever moment the process is killed at, no
-//! acknowledged import or act is lost, none is doubled and nothing is half done, and its supervisor has it ready again within five
+//! Durability of the real binary under `kill -9` (chapter 0.1: one entity is one transactional store): whatever moment the process is
+//! killed at, no acknowledged import or act is lost, none is doubled and nothing is half done, and its supervisor has it ready again within five
 //! seconds of exec. And an exchange that is repeated has one effect, however often and across a kill too ([`replay`]).
 //!
 //! The supervisor is this test, in the manner of the demonstration's parent and of systemd: it keeps the listening sockets and starts

@@ -1,5 +1,5 @@
 //! One signed look-up sent a thousand times, by eight callers at once and one after the other, before a `kill -9` and after the start
-//! that follows it: one line in the record, one answer byte for byte, one time that anything was looked up (protocol §8.2, security R7).
+//! that follows it: one line in the record, one answer byte for byte, one time that anything was looked up (chapter 7.3).
 //!
 //! The issuer is the real binary on either database. The peer is a county that the same authority enrolled, with the agreement signed
 //! by both; its node runs, and the test speaks in its name, with its exchange key and its TLS identity, over mutual TLS.

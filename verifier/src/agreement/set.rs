@@ -1,7 +1,7 @@
 //! All agreements that a node holds, and the answer to "is there one in force between these two on that day?".
 //!
 //! Version N holds until the day on which N+1 takes effect. Two different successors of one version (or two different first
-//! versions of one id) that one party signed are void, both: nobody can know which one it meant (protocol §5); the version
+//! versions of one id) that one party signed are void, both: nobody can know which one it meant (AGR-16); the version
 //! before them then holds on. A successor of something void, or of another version N than the one held, is void too.
 
 use comity_spec::mutant;

@@ -1,5 +1,5 @@
 //! Outcomes 11 to 13: is there an agreement, is it in force, does it cover the service here. Decided before any status is read
-//! or asked for, so that nobody learns about a permit what no agreement allows (protocol §8, minimum necessary).
+//! or asked for, so that nobody learns about a permit what no agreement allows (DEC-10).
 //!
 //! Issuer and recogniser use the same [`covering_row`], so that one never asks for what the other refuses.
 
@@ -159,7 +159,7 @@ fn in_one<'a>(
     issuer: &'a County,
     input: &DecideInput<'a>,
 ) -> Result<Covered<'a>, Verdict> {
-    // Under the agreement only the pinned keys, and those they vouched for, speak for the issuer (protocol §5): a chain that
+    // Under the agreement only the pinned keys, and those they vouched for, speak for the issuer (AGR-12): a chain that
     // leads to others may be somebody above the county speaking in its name.
     let in_chain = |key| {
         issuer

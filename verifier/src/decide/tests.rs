@@ -1,4 +1,4 @@
-//! Every outcome triggered from signed objects, the order in which the first wins, and the rules (a) to (j) of domain §4.5.
+//! Every outcome triggered from signed objects, the order in which the first wins, and the rules of chapter 8.
 
 use comity_spec::agreement::{Agreement, Condition};
 use comity_spec::decision::{Channel, Confirmation};

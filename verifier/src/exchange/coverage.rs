@@ -20,7 +20,7 @@ pub(super) fn check(
     now: UnixSeconds,
 ) -> Result<(), RequestError> {
     let agreement = named(request, agreements, recogniser, issuer, LocalDate::of(now))?;
-    // A chain that leads to keys nobody pinned may be somebody above the county speaking in its name (protocol §5).
+    // A chain that leads to keys nobody pinned may be somebody above the county speaking in its name (AGR-12).
     if !agreement.speaks_for(recogniser) {
         return Err(RequestError::KeysNotVouched);
     }

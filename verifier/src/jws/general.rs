@@ -1,4 +1,4 @@
-//! JWS JSON general serialization (RFC 7515 §7.2.1): one payload, several signatures. Agreements are signed so (protocol §5).
+//! JWS JSON general serialization (RFC 7515 §7.2.1): one payload, several signatures. Agreements are signed so (JWS-20, AGR-1).
 //!
 //! Each signature has a protected header of exactly `alg`, `kid`, `typ` and `signed_at`. Unprotected headers, unknown members
 //! and the flattened form are refused. [`UnverifiedGeneral::verify`] succeeds only with exactly one good signature for each

@@ -17,7 +17,7 @@ use crate::jws::{JwsError, Profile, Unverified, sha256};
 
 /// How long after its making a key binding is accepted, in seconds, where a caller has no reason for another value.
 pub const MAX_KEY_BINDING_AGE: i64 = 300;
-/// Tolerated difference of clocks, in seconds (protocol §3).
+/// Tolerated difference of clocks, in seconds (chapter 2.4).
 const SKEW: i64 = 60;
 
 /// Whether the recogniser needs a key binding.

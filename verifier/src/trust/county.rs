@@ -1,4 +1,4 @@
-//! A county, from two statements that must agree: its superior's and its own (protocol §4, double assertion).
+//! A county, from two statements that must agree: its superior's and its own (TRU-7, TRU-8).
 //!
 //! Region, environment and endpoints must be equal; keys and TLS pins count where both name them. What only the superior lists
 //! it may have planted, what only the county lists nobody vouches for: neither is imported, so neither can do harm.
@@ -63,7 +63,7 @@ pub struct Vouch {
 
 impl County {
     /// The federation keys that count for whoever pinned `pinned`: those, and every key that one of them vouched for, one
-    /// rotation after the other. A new key that only the chain vouches for is not among them (protocol §5).
+    /// rotation after the other. A new key that only the chain vouches for is not among them (AGR-12).
     #[must_use]
     pub fn counting_keys(&self, pinned: &[Thumbprint]) -> BTreeSet<Thumbprint> {
         let mut counting: BTreeSet<Thumbprint> = pinned.iter().copied().collect();

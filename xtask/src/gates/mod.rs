@@ -106,7 +106,7 @@ const GATES: &[Gate] = &[
     Gate {
         name: "schemas",
         holds: "published schemas are those of the types",
-        mend: "UPDATE=1 cargo test -p comity-spec schema",
+        mend: "COMITY_BLESS=1 cargo test -p comity-spec --test schemas",
         check: schemas::check,
     },
     Gate {
@@ -117,8 +117,8 @@ const GATES: &[Gate] = &[
     },
     Gate {
         name: "words",
-        holds: "no word that we do not use of people, no note to self in the code",
-        mend: "say 居民 or 持证人; do what the note says, or report it",
+        holds: "no word that we do not use of people, no note to self in the code, no document cited that is not here",
+        mend: "say 居民 or 持证人; do what the note says, or report it; cite a requirement, or a chapter of spec/protocol",
         check: words::check,
     },
 ];

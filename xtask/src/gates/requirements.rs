@@ -2,7 +2,8 @@
 //!
 //! A requirement is defined once, by a line of spec/protocol that begins with its id in bold brackets, and is named by
 //! at least one test: in a test file or module, in a vector, or in a case of the conformance suite. What no test can
-//! prove (a duty of people) stands in `xtask/untested.toml` with the reason, and leaves that list when a test comes.
+//! prove (a duty of people) stands in `xtask/untested.toml` with the reason, and leaves that list when a test comes. What
+//! a source cites, a requirement or a chapter, is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +49,10 @@ pub(super) fn check(tree: &Tree) -> Outcome<Report> {
             findings.push(Finding::new(EXCEPTIONS, *line, format!("{id} is not defined")));
         }
     }
-    for (id, (path, line)) in named.iter().chain(&cited(tree)) {
+    findings.extend(chapters_not_there(tree));
+    let mut by_sources = cited_by_sources(tree);
+    by_sources.retain(|id, _| !named.contains_key(id));
+    for (id, (path, line)) in named.iter().chain(&cited(tree)).chain(&by_sources) {
         let family = id
             .split_once('-')
             .is_some_and(|(family, _)| families.contains(family));
@@ -141,6 +145,63 @@ fn cited(tree: &Tree) -> BTreeMap<String, Place> {
         }
     }
     cited
+}
+
+/// Ids that sources cite, production code included.
+fn cited_by_sources(tree: &Tree) -> BTreeMap<String, Place> {
+    let mut cited = BTreeMap::new();
+    for (path, text) in tree.texts(".rs").filter(|(path, _)| !path.starts_with("xtask/")) {
+        for (number, line) in text.lines().enumerate() {
+            for word in line
+                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+                .filter(|word| is_id(word))
+            {
+                cited
+                    .entry(word.to_owned())
+                    .or_insert_with(|| (path.to_owned(), number + 1));
+            }
+        }
+    }
+    cited
+}
+
+/// "chapter 7.2" in a source, where the text has no such heading.
+fn chapters_not_there(tree: &Tree) -> Vec<Finding> {
+    let headings: BTreeSet<&str> = chapters(tree)
+        .flat_map(|(_, text)| text.lines())
+        .filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("# ")))
+        .filter_map(|heading| heading.split(' ').next())
+        .map(|number| number.trim_end_matches('.'))
+        .collect();
+    let mut findings = Vec::new();
+    for (path, text) in tree.texts(".rs").filter(|(path, _)| !path.starts_with("xtask/")) {
+        for (at, line) in text.lines().enumerate() {
+            let lower = line.to_ascii_lowercase();
+            for rest in lower.split("chapter").skip(1) {
+                let rest = rest
+                    .strip_prefix('s')
+                    .unwrap_or(rest)
+                    .strip_prefix(' ')
+                    .unwrap_or("");
+                let number: String = rest
+                    .chars()
+                    .take_while(|c| c.is_ascii_digit() || *c == '.')
+                    .collect();
+                let number = match number.trim_end_matches('.').strip_prefix('0') {
+                    Some(one) if !one.is_empty() && !one.starts_with('.') => one.to_owned(),
+                    _ => number.trim_end_matches('.').to_owned(),
+                };
+                if !number.is_empty() && !headings.contains(number.as_str()) {
+                    findings.push(Finding::new(
+                        path,
+                        at + 1,
+                        format!("spec/protocol has no chapter {number}"),
+                    ));
+                }
+            }
+        }
+    }
+    findings
 }
 
 /// Ids of known families in test code, vectors and cases.
@@ -266,6 +327,26 @@ mod tests {
         assert_eq!(what.len(), 3, "{what:?}");
         assert!(what[0].contains("AB-2 is defined a second time"));
         assert!(what[1].contains("AB-12 is not defined") && what[2].contains("AB-9 is not defined"));
+    }
+
+    #[test]
+    fn what_a_source_cites_is_there() {
+        let test = ("a/tests/a.rs", "// AB-1 AB-2\n");
+        let text = ("spec/protocol/01-again.md", "# 1. A\n\n## 1.2 B\n");
+        let right = (
+            "node/src/a.rs",
+            "//! Chapter 1, chapter 01 and chapter 1.2. AB-1.\n",
+        );
+        assert_eq!(found(&[test, text, right]), []);
+        let wrong = ("node/src/a.rs", "//! Chapter 1, AB-3.\n//! Chapters 1.3 and 2.\n");
+        let path = "node/src/a.rs".to_owned();
+        assert_eq!(
+            found(&[test, text, wrong]),
+            [
+                (path.clone(), 2, "spec/protocol has no chapter 1.3".into()),
+                (path, 1, "AB-3 is not defined in spec/protocol".into())
+            ]
+        );
     }
 
     #[test]

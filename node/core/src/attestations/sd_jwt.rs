@@ -1,4 +1,4 @@
-//! The residence permit as an SD-JWT VC (RFC 9901; protocol §6): open claims, one disclosure per claim of the person, decoy
+//! The residence permit as an SD-JWT VC (RFC 9901; chapter 5): open claims, one disclosure per claim of the person, decoy
 //! digests up to a constant count, digests shuffled.
 //!
 //! Full form: every claim that the permit has. Card form: five claims and one decoy. The count of digests tells nothing about

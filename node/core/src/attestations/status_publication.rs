@@ -1,4 +1,4 @@
-//! Signs our status lists (Token Status List, draft-ietf-oauth-status-list-21; protocol §7): two bits an entry, `iat` strictly
+//! Signs our status lists (Token Status List, draft-ietf-oauth-status-list-21; chapter 6): two bits an entry, `iat` strictly
 //! rising, at most 72 hours of life, `ttl` 900, with `source_as_of`.
 //!
 //! Some decoys change at each publication, so that neither the number of entries that are not 0 nor their changes can be read as

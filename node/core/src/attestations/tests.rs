@@ -1,4 +1,4 @@
-//! Issuing is judged by the verifier, which shares no code with it, and by the properties of the protocol's §6 and §7.
+//! Issuing is judged by the verifier, which shares no code with it, and by the properties that chapters 5 and 6 ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 

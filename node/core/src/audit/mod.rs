@@ -1,6 +1,6 @@
 //! The record of exchanges: one line for everything that was asked, answered, decided and confirmed here, linked into a hash chain.
 //!
-//! Each line is written in the same commit as what it tells of: no record, no answer (protocol §9). A line holds salted
+//! Each line is written in the same commit as what it tells of: no record, no answer (REC-2). A line holds salted
 //! digests, purpose, officer, legal basis, times and outcome, and no name and no number of anybody. [`fn@sign_head`] signs where
 //! the chain stands; [`fn@verify_record`] walks it and names the first line that does not hold.
 

@@ -1,4 +1,4 @@
-//! Answers a peer's signed look-up (`POST /federation/v1/verifications`, protocol §8.2), at the county that issued the permit.
+//! Answers a peer's signed look-up (`POST /federation/v1/verifications`, chapters 7.2 to 7.4), at the county that issued the permit.
 //!
 //! The order is the protection: channel, membership, signature, audience, times, environment, agreement, coverage and claims are
 //! checked before anything about a person is read, so that a peer learns nothing that no agreement covers; and so is how often the

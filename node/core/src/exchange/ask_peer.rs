@@ -1,4 +1,4 @@
-//! Asks the issuing county about one person and verifies the answer, at the recogniser (protocol §8.2).
+//! Asks the issuing county about one person and verifies the answer, at the recogniser (chapters 7.2 and 7.4).
 //!
 //! The request is signed by our exchange key, travels over mutual TLS to the address and pins that the trust chain gives, and the
 //! answer counts only when it is signed by that county, for us, in reply to this very request. Time limits are the adapter's;

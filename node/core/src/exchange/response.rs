@@ -1,7 +1,7 @@
 //! What is told about a person: finding the one permit, saying no more than allowed, and always in the same size.
 //!
 //! A look-up that finds nobody and one with a wrong name end in the same content and size, after the same steps: one read by
-//! number, a comparison of names, one signature (protocol §8.2). Which of the two it was is said to nobody and kept nowhere.
+//! number, a comparison of names, one signature (VER-15). Which of the two it was is said to nobody and kept nowhere.
 
 use comity_spec::attestation::ClaimName;
 use comity_spec::exchange::{

@@ -1,7 +1,7 @@
 //! Everything this node holds as one file, and the way back in: for air-gapped exchange and off-line verifiers.
 //!
 //! Nothing is trusted for being in a bundle: each object passes the door it would have passed from the network, durable floors
-//! included. What does not pass is named, and the rest is taken. No personal data is in it. Protocol §4.
+//! included. What does not pass is named, and the rest is taken. No personal data is in it. Chapter 3.7.
 
 use comity_spec::bundle::{Bundle, MAX_BYTES, VERSION};
 use comity_spec::time::UnixSeconds;

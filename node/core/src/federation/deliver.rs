@@ -3,7 +3,7 @@
 //! A message is signed anew at each attempt, since it lives for minutes, and goes to the address and pins that the chain gives at
 //! that moment: a peer that is suspended today gets nothing today, and one that does not answer keeps nobody else waiting. What cannot be delivered is put off, ever longer; after
 //! [`MAX_ATTEMPTS`] it is given up and logged. Giving up loses no truth: lists are fetched every few minutes anyway, and
-//! agreements and withdrawals travel in bundles too. Protocol §7 (push), §11.
+//! agreements and withdrawals travel in bundles too. STA-13, chapter 7.5.
 
 use comity_spec::exchange::{HINTS_PATH, Hint, JOSE_JSON_MEDIA_TYPE, JOSE_MEDIA_TYPE, PROPOSALS_PATH};
 use comity_spec::ids::{AgreementId, Digest, Jti};

@@ -2,7 +2,7 @@
 //!
 //! Each object is accepted by the verifier against the picture at hand, compared with what is kept, and written with its floor.
 //! Refuses what is older than what is kept, and names two objects of one second with different contents: that is an alarm, and
-//! neither the first nor the second is thrown away for it (protocol §4, durable anti-rollback).
+//! neither the first nor the second is thrown away for it (TRU-20, TRU-21).
 
 use comity_spec::ids::EntityId;
 use comity_verifier::trust::{Refusal, Subject, Trust, accept_member_list, accept_statement};

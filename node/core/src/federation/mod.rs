@@ -3,7 +3,7 @@
 //!
 //! Everything here passes signed objects; whether one is believed is decided by the verifier and nowhere else. On any error the
 //! last good is kept: an unreachable authority, a damaged answer or a hostile one never empties what this node holds.
-//! Protocol §4, §5, §7 (push) and §11.
+//! Chapters 3, 4, 6.4, 7.5 and 11.4.
 
 pub mod agreements;
 pub mod authority;

@@ -1,6 +1,6 @@
 //! What this county says of itself: its entity configuration, and the same attestation keys for ordinary SD-JWT VC libraries.
 //!
-//! A value counts only where the superior states it too (protocol §4), so dropping a key or pin here drops it for everybody at
+//! A value counts only where the superior states it too (TRU-8), so dropping a key or pin here drops it for everybody at
 //! once, and adding one here does nothing until the superior enrolled it. Refuses to sign ahead of the clock or behind what it
 //! signed before. OpenID Federation 1.0 §9; draft-ietf-oauth-sd-jwt-vc §5 (`/.well-known/jwt-vc-issuer`, published, never
 //! trusted here).

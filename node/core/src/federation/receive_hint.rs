@@ -2,7 +2,7 @@
 //!
 //! A hint is believed in nothing. It names lists under its sender's own public base URL, which are fetched and verified; says
 //! that the sender's configuration changed, which is fetched and verified; carries withdrawals, which prove themselves. The
-//! listener bounds how many hints a peer may send. Protocol §7.
+//! listener bounds how many hints a peer may send. Chapter 7.5.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -3,7 +3,7 @@
 //! Anchor configuration, its member list, the provinces' statements, their configurations and lists, the counties' statements and
 //! configurations: each level is fetched by addresses that the level above has signed (a configuration by the entity id alone),
 //! accepted by the verifier, and stored before the next one begins. Nothing is fetched twice, nothing upwards, and never more
-//! than the budget; redirects are the adapter's error. Whatever fails, the last good stands. Protocol §4.
+//! than the budget; redirects are the adapter's error. Whatever fails, the last good stands. Chapter 3.5.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ mod tests;
 
 use fetching::{Fetching, Got};
 
-/// Fetches that resolving one county may cost (protocol §4).
+/// Fetches that resolving one county may cost (TRU-25).
 pub const MAX_FETCHES_FOR_ONE: usize = 8;
 /// Fetches of a daily refresh: every county of the country with two each, and the authorities.
 pub const MAX_FETCHES: usize = 6_500;

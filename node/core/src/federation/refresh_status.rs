@@ -259,7 +259,7 @@ async fn take_in_turn(
         .iter()
         .any(|report| matches!(report.result, ListResult::Stored { tombstones: 1.., .. }))
     {
-        // The recogniser alone can tell which of its receipts a cancellation touches (protocol §9); the trace names nobody.
+        // The recogniser alone can tell which of its receipts a cancellation touches (chapter 9.1); the trace names nobody.
         let revoked = revoked_receipts(node).await?.into_iter();
         for receipt in revoked.filter(|receipt| receipt.seen_at >= began) {
             tracing::warn!(trace = %receipt.trace, "a live receipt rests on a permit cancelled since: look at it again");

@@ -1,5 +1,5 @@
 //! The moves of a permit's life, as pure functions: each consumes the state it starts from and gives the change to be written, or
-//! refuses. Decree 663, articles 10 (endorsement), 11 (exchange and replacement); protocol §7 (what each move shows).
+//! refuses. Decree 663, articles 10 (endorsement), 11 (exchange and replacement); chapter 6.1 (what each move shows).
 //!
 //! | from \ move | endorse | lost | found | suspend | reinstate | cancel | replace |
 //! |---|---|---|---|---|---|---|---|

@@ -1,4 +1,4 @@
-//! Nonces that a window shows to a holder's wallet, each good once and for five minutes (protocol §6, key binding).
+//! Nonces that a window shows to a holder's wallet, each good once and for five minutes (ATT-14).
 //!
 //! Kept in memory only: after a restart an outstanding nonce is unknown, and the holder presents once more.
 

@@ -1,5 +1,5 @@
 //! Closes a verification that needs no confirmation, with its receipt: refusals for appeals, grey ones with a deadline, and
-//! whatever else there is to say on paper (protocol §9: every outcome has a receipt).
+//! whatever else there is to say on paper (chapter 9.1: every outcome has a receipt).
 //!
 //! What waits for a look at the holder cannot be closed here: green without that look gives no receipt.
 

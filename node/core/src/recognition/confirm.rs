@@ -1,4 +1,4 @@
-//! A named person looked at the holder: 人证一致, 人证不符, or somebody has to review (protocol §8, rules a and c).
+//! A named person looked at the holder: 人证一致, 人证不符, or somebody has to review (DEC-5, DEC-9).
 //!
 //! Only now does green count. A verdict is confirmed within half an hour, and only while what it rests on stands as this node knows
 //! it now: the permit's status, its issuer's standing, the agreement. Whatever changed is told, and the clerk verifies anew.

@@ -1,4 +1,4 @@
-//! Looks a permit up by number and name, for a paper card without a code (journey J3; protocol §8.2).
+//! Looks a permit up by number and name, for a paper card without a code (chapter 7.2).
 //!
 //! Unknown number and wrong name are one NO_MATCH. An officer who finds nobody ten times in ten minutes has to wait
 //! (RATE_LIMITED): a window is no place to try out numbers. Nothing is prefilled and nothing is read back.

@@ -1,4 +1,4 @@
-//! A verification at our own window, from the scan to the receipt (protocol §8 and §9).
+//! A verification at our own window, from the scan to the receipt (chapters 7 to 9).
 //!
 //! | use case | what it does |
 //! |---|---|

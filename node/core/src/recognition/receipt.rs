@@ -1,5 +1,5 @@
 //! The receipt (核验回执) of a verification that is settled: what it says, how long it may be relied on, and the deadline of a
-//! grey one (protocol §9). It names nobody; the holder binding ties it to whoever has name and number.
+//! grey one (chapter 9.1). It names nobody; the holder binding ties it to whoever has name and number.
 
 use comity_spec::decision::{Confirmation, Decision};
 use comity_spec::jose::Typ;

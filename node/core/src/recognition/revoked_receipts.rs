@@ -1,4 +1,4 @@
-//! Which live receipts of ours rest on a permit that was cancelled since (protocol §9). The recogniser alone can tell: the issuer
+//! Which live receipts of ours rest on a permit that was cancelled since (chapter 9.1). The recogniser alone can tell: the issuer
 //! does not know who was recognised, and the list names nobody.
 //!
 //! A replaced permit (superseded) takes nothing away: its holder endorsed or changed it. Only a cancellation counts.

@@ -1,4 +1,4 @@
-//! Verifies what a scanner typed, a file or a wallet's answer (journeys J1 and J2; protocol §8.1).
+//! Verifies what a scanner typed, a file or a wallet's answer (chapter 7.1).
 //!
 //! One signature is verified, the decision is made from what is here, and one group-committed write keeps it. The network is
 //! touched only where the decision says that the issuer's answer would change it: an old code of somebody who endorsed since, a

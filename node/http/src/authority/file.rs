@@ -1,4 +1,4 @@
-//! `GET /…`: a published file by its path, the same bytes as on a static host (protocol §4): configuration, member list, bundle and
+//! `GET /…`: a published file by its path, the same bytes as on a static host (chapter 3.8): configuration, member list, bundle and
 //! statements. Paths are looked up in a table as they came; there is no file system behind it.
 
 use std::sync::Arc;

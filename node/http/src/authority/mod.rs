@@ -1,4 +1,4 @@
-//! What an authority shows to everybody: the router of one origin (protocol §4; OpenID Federation 1.0 §8). It serves what was
+//! What an authority shows to everybody: the router of one origin (chapter 3.8; OpenID Federation 1.0 §8). It serves what was
 //! signed at the desk (`comity_node_core::federation::authority`) and holds no key.
 //!
 //! One process may serve several origins: each has a listener, a router and an [`AuthorityOrigin`] of its own, so which authority

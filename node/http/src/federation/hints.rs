@@ -1,4 +1,4 @@
-//! `POST /federation/v1/hints`: a peer's notice that something of its own changed (protocol §7), compact JWS as `application/jose`. On
+//! `POST /federation/v1/hints`: a peer's notice that something of its own changed (chapter 7.5), compact JWS as `application/jose`. On
 //! the revocation path's lane: it is how a cancellation gets here within seconds.
 //!
 //! | status | when |
@@ -31,7 +31,7 @@ use http::StatusCode;
 use super::received::Received;
 use super::{Shared, refused};
 
-/// The largest body that a peer may send (protocol §4): withdrawals travel in hints.
+/// The largest body that a peer may send (chapter 11.7): withdrawals travel in hints.
 const LIMIT: usize = 256 * 1024;
 /// Hints of one peer that are looked into at once. Its lists may be slow to come, and must not be everybody's wait.
 const AT_ONCE: usize = 4;

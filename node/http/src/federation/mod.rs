@@ -1,4 +1,4 @@
-//! What peers may ask of this county: the router of the mutual-TLS listener (protocol §8.2, §7, §5, §11).
+//! What peers may ask of this county: the router of the mutual-TLS listener (chapter 11.5; what travels: 4.8, 7.2 to 7.5).
 //!
 //! Who is asking follows from the TLS key alone: [`PinStillListed`] asks the registry at every request, and no header and no field
 //! of a body can say otherwise. The router puts that check around itself, so that no wiring can leave it out. What a request

@@ -1,4 +1,4 @@
-//! `POST /federation/v1/proposals`: an agreement as far as it is signed (protocol §5), JWS JSON general serialization as
+//! `POST /federation/v1/proposals`: an agreement as far as it is signed (chapter 4.8), JWS JSON general serialization as
 //! `application/jose+json`. It proves itself, whoever of the members brings it; adopting it here still takes this county's own signature.
 //!
 //! | status | when |
@@ -17,7 +17,7 @@ use http::StatusCode;
 
 use super::{Shared, refused};
 
-/// The largest body that a peer may send (protocol §4).
+/// The largest body that a peer may send (chapter 11.7).
 const LIMIT: usize = 256 * 1024;
 
 pub(super) async fn post(State(shared): State<Arc<Shared>>, request: Request) -> Response {

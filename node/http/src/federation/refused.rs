@@ -1,5 +1,5 @@
 //! Errors of the use cases as problems (RFC 9457): one type each, as the use case names it. Nothing that quotes the peer's bytes
-//! goes back or into the log: an error of the JSON reader may quote a name or number (protocol §11).
+//! goes back or into the log: an error of the JSON reader may quote a name or number (PRV-1).
 
 use std::time::Duration;
 

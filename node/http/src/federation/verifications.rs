@@ -1,4 +1,4 @@
-//! `POST /federation/v1/verifications`: a peer's signed look-up and this county's signed answer (protocol §8.2), both compact JWS
+//! `POST /federation/v1/verifications`: a peer's signed look-up and this county's signed answer (chapters 7.2 to 7.4), both compact JWS
 //! as `application/jose`. Number and name of the person looked up stand in the body only, never in an address, log or metric.
 //!
 //! | status | when |

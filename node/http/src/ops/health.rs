@@ -20,13 +20,13 @@ pub enum Unready {
     Starting,
     /// The store does not answer or does not accept writes.
     Store,
-    /// The clock is behind what was seen signed (protocol §3, clock floor).
+    /// The clock is behind what was seen signed (JWS-18).
     Clock,
     /// No current trust chain for the node itself.
     Trust,
     /// A signer is not to be had.
     Signer,
-    /// The record of exchanges cannot be written: no record, no answer (protocol §9).
+    /// The record of exchanges cannot be written: no record, no answer (REC-2).
     Record,
     /// The node is shutting down.
     Stopping,

@@ -3,7 +3,7 @@
 //! Two clients, because they are two identities: [`PublicFetcher`] is anonymous and only reads; a
 //! [`FederationClient`] shows our certificate and accepts the one peer's pins. Both speak HTTPS only, follow no
 //! redirect, resolve a name once, check the address and connect to the address that was checked, and read no
-//! more of an answer than its cap (protocol §4, §11; SSRF precedents in the threat model). Neither ever takes
+//! more of an answer than its cap (TRN-6, TRN-12 to TRN-14, ATT-12: server-side request forgery). Neither ever takes
 //! a URL from a token: callers pass URLs out of verified statements. [`PeerNetwork`] is both, as the core's port.
 
 mod address;
@@ -34,7 +34,7 @@ pub struct ClientLimits {
     pub total: Duration,
     /// How long an unused connection is kept; below the servers' header time-out.
     pub idle: Duration,
-    /// Largest answer in bytes (protocol §4: 256 KiB).
+    /// Largest answer in bytes (chapter 11.7: 256 KiB).
     pub max_answer_bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /agreements/{id}` and `GET /agreements/{id}/{version}`: an adopted agreement as its parties signed it (protocol §5), the
+//! `GET /agreements/{id}` and `GET /agreements/{id}/{version}`: an adopted agreement as its parties signed it (chapters 4 and 11.6), the
 //! newest adopted version or the one named. Version N holds until N+1 takes effect, so earlier ones stay. Proposals and void
 //! versions are not shown.
 

@@ -1,4 +1,4 @@
-//! `GET /agreements`: what this county agreed to with whom (protocol §5), adopted agreements and withdrawals. What is in force on
+//! `GET /agreements`: what this county agreed to with whom (chapter 11.6), adopted agreements and withdrawals. What is in force on
 //! a day follows from the signed objects and is each reader's own conclusion; this list draws none.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `GET /bundle.comity`: everything an off-line verifier needs from this county, as signed, in one file (protocol §4). Nothing is
+//! `GET /bundle.comity`: everything an off-line verifier needs from this county, as signed, in one file (chapter 3.7). Nothing is
 //! trusted for being in it, and what has ended is left out.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `GET /.well-known/openid-federation`: this county's entity configuration (OpenID Federation 1.0 §9; protocol §4), the half of
+//! `GET /.well-known/openid-federation`: this county's entity configuration (OpenID Federation 1.0 §9; chapter 3.1), the half of
 //! the double assertion that is the county's own. Asked about before each use: a key dropped here is dropped at once.
 
 use std::sync::Arc;

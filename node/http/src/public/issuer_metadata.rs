@@ -1,5 +1,5 @@
 //! `GET /.well-known/jwt-vc-issuer`: the attestation keys for ordinary SD-JWT VC libraries (draft-ietf-oauth-sd-jwt-vc §5). Only
-//! published: nodes never trust it, and take keys from the trust chain alone (protocol §4).
+//! published: nodes never trust it, and take keys from the trust chain alone (JWS-4).
 
 use std::sync::Arc;
 

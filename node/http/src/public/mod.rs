@@ -1,4 +1,4 @@
-//! What a county shows to everybody: the router of the public listener (protocol §11). Read-only, no client certificate,
+//! What a county shows to everybody: the router of the public listener (chapter 11.6). Read-only, no client certificate,
 //! nothing that depends on who asks, nothing about any one person.
 //!
 //! Every answer is a document made when its content changed ([`PublicState`]'s `publish_…` and `refresh_…`) and then held in memory:

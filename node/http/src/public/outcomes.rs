@@ -1,4 +1,4 @@
-//! `GET /outcomes`: the closed list of 27 outcomes with their words and next steps (protocol §8), in order of precedence.
+//! `GET /outcomes`: the closed list of 27 outcomes with their words and next steps (chapter 8.1), in order of precedence.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /status-lists/{number}`: one status list token (Token Status List §8.1; protocol §7), `application/statuslist+jwt`, to be
+//! `GET /status-lists/{number}`: one status list token (Token Status List §8.1; chapter 6.4), `application/statuslist+jwt`, to be
 //! kept for its `ttl`. Whole lists only: nobody can ask about one permit, so nobody learns which one was asked about.
 //!
 //! Past states (`?time=`, §8.4) are not offered, and a reader who asks for one is told so instead of getting today's.

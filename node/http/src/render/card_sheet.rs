@@ -1,6 +1,6 @@
 //! The printed attestation: an A4 sheet with one large symbol for the counter and a card of ID-1 size (ISO/IEC 7810) to cut out.
 //!
-//! It shows what the card form discloses and nothing more (protocol §6), bears no photo and says that it goes with an identity
+//! It shows what the card form discloses and nothing more (ATT-6), bears no photo and says that it goes with an identity
 //! card. It is no residence permit and does not look like one.
 
 use comity_spec::entity::Environment;

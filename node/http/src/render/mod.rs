@@ -1,7 +1,7 @@
 //! What people hold in their hands: the code of an attestation or receipt as picture, terminal text and printed sheet, and a
 //! code read back from a picture somebody uploads.
 //!
-//! [`Symbol`] draws (protocol §6: digits only, level L); [`read_code`] reads; [`CardSheet`] and [`ReceiptSheet`] lay out A4. Pure
+//! [`Symbol`] draws (chapter 5.6: digits only, level L); [`read_code`] reads; [`CardSheet`] and [`ReceiptSheet`] lay out A4. Pure
 //! functions of their arguments: no network, no clock, no file. Nothing here judges a permit, and nothing remembers a picture.
 //! The pages and the command line share it.
 

@@ -1,4 +1,4 @@
-//! 核验回执 as PDF: what a window files (protocol §9). A seal's place, a line on how to archive it, and the code that says whether
+//! 核验回执 as PDF: what a window files (chapter 9.3). A seal's place, a line on how to archive it, and the code that says whether
 //! the receipt is a given person's, off line.
 //!
 //! It lays out what it is given. A receipt too long for any symbol is printed without one and says so.

@@ -1,5 +1,5 @@
 //! A QR symbol in numeric mode (ISO/IEC 18004), level L: digits are what every scanner types right, whatever the input method
-//! (protocol §6, decisions "QR symbol"). Refuses a card that would not fit version 27: beyond it a printed card is too fine for
+//! (SYM-1). Refuses a card that would not fit version 27 (SYM-3): beyond it a printed card is too fine for
 //! the scanners at windows. A receipt stands on A4 and may take any version.
 
 use comity_spec::receipt::PrintedReceipt;

@@ -41,7 +41,7 @@ pub(super) enum SubjectError {
     Name,
 }
 
-/// Number and name as typed: spaces and small letters of a number are forgiven, a name is kept as it is (protocol §6) but for
+/// Number and name as typed: spaces and small letters of a number are forgiven, a name is kept as it is (ATT-16) but for
 /// white space around it.
 pub(super) fn subject(number: &str, name: &str) -> Result<Subject, SubjectError> {
     let number: String = number

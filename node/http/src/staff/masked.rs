@@ -1,4 +1,4 @@
-//! A person at first sight: enough of a name to compare with a card, the last four characters of a number (domain §2.7).
+//! A person at first sight: enough of a name to compare with a card, the last four characters of a number and no more.
 
 /// `张*明`: first and last character, stars between; of a name of two characters the first.
 pub(super) fn name(full: &str) -> String {

@@ -1,5 +1,4 @@
-//! The staff listener: what a window clerk sees, and the same as JSON for a county's own window system (protocol §11; journeys J1
-//! to J5).
+//! The staff listener: what a window clerk sees, and the same as JSON for a county's own window system (chapter 11.1).
 //!
 //! | route | what it is |
 //! |---|---|

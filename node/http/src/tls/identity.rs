@@ -1,4 +1,4 @@
-//! Our own certificate and key, replaceable while the node runs (fault R10: a certificate's expiry needs no
+//! Our own certificate and key, replaceable while the node runs (a certificate that ends must not need a
 //! restart). Connections made before a replacement keep what they were made with; the next handshake, in either
 //! direction, uses the new one. A chain whose key does not fit is refused and the old identity stays.
 

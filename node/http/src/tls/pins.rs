@@ -1,4 +1,4 @@
-//! The live table of pins: which TLS key belongs to which entity (protocol §4: `comity_node` pins count only
+//! The live table of pins: which TLS key belongs to which entity (TRU-8, TRN-2: `comity_node` pins count only
 //! where superior and county both assert them; resolving that is the trust store's work, this holds the result).
 //!
 //! It is asked at the handshake **and at every request**, because a connection in a peer's pool outlives the
@@ -65,7 +65,7 @@ impl PinOwner {
 #[error("报文签发者与连接证书不属于同一机构 / the message and the connection belong to different entities")]
 pub struct WrongOwner;
 
-/// Two or more entities claimed one key; none of them gets it (protocol §4).
+/// Two or more entities claimed one key; none of them gets it (TRU-14).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinConflict {
     /// The key in question.

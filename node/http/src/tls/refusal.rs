@@ -1,6 +1,6 @@
 //! Why a TLS handshake was refused, as a closed list: the label of `comity_tls_refused_total{reason}` and the
 //! cause a caller of the peer client can match on. It carries no name, subject or address: a certificate of a
-//! staff device may name a person, and metrics and logs hold no personal data (protocol §11).
+//! staff device may name a person, and metrics and logs hold no personal data (PRV-1).
 
 use std::error::Error as StdError;
 use std::io;

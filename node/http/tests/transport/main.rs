@@ -1,4 +1,4 @@
-//! The transport over real sockets (protocol §11): for everything that gets through, a twin that does not. Times
+//! The transport over real sockets (chapter 11): for everything that gets through, a twin that does not. Times
 //! are small limits of the server, and what is asserted is that the connection ends, never how long it took.
 
 #![cfg(test)]

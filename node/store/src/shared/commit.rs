@@ -10,7 +10,7 @@ use super::{
 };
 use crate::Fault;
 
-/// A peer's expired list is kept this long beyond its end, the longest life of any list (protocol §7): its `iat` is
+/// A peer's expired list is kept this long beyond its end, the longest life of any list (STA-4): its `iat` is
 /// the floor for every list that could still be current.
 const LIST_LIFE: i64 = 72 * 3600;
 

@@ -1,4 +1,4 @@
-//! Replay memory: one answer per key, kept sealed until the request can no longer come again (protocol §8).
+//! Replay memory: one answer per key, kept sealed until the request can no longer come again (VER-9).
 
 use async_trait::async_trait;
 use comity_node_core::ports::replay::{Answered, ReplayReads};

@@ -1,6 +1,6 @@
 //! What was accepted from others: statements, member lists, peers' status lists, tombstones.
 //!
-//! The row kept is also the floor: nothing older replaces it, however well it is signed (protocol §4 and §7). A
+//! The row kept is also the floor: nothing older replaces it, however well it is signed (TRU-20, STA-9). A
 //! tombstone outlives its list and is never taken back; superseded may become cancelled, never the reverse.
 
 use async_trait::async_trait;

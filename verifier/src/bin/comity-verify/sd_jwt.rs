@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::jws::ProfileName;
 
-/// Tolerated difference of clocks, in seconds (protocol §3).
+/// Tolerated difference of clocks, in seconds (chapter 2.4).
 const SKEW: i64 = 60;
 
 #[derive(Debug, clap::Args)]

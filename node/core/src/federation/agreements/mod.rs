@@ -4,7 +4,7 @@
 //! adopts it. What is adopted is kept with the keys that signed, so that later rotation does it no harm. Of one version several texts
 //! may wait, so that nobody blocks an honest one by proposing first; this county signs one of them, one is adopted, and when all
 //! parties signed another one too, neither counts. Nothing here decides whether a county
-//! *should* agree: an officer reads the text and calls [`sign`]. Protocol §5.
+//! *should* agree: an officer reads the text and calls [`sign`]. Chapter 4.
 
 use comity_spec::agreement::{Agreement, AgreementHeader, AgreementSignature, SignedAgreement};
 use comity_spec::ids::{AgreementId, Digest, EntityId};

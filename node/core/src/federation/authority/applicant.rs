@@ -13,7 +13,7 @@ use comity_verifier::jws::{Profile, Unverified};
 
 use super::enrol::EnrolError;
 
-/// How far ahead an applicant's clock may be, in seconds (protocol §3).
+/// How far ahead an applicant's clock may be, in seconds (JWS-17).
 const SKEW: i64 = 60;
 
 /// A configuration signed by one of the keys it lists.

@@ -2,7 +2,7 @@
 //!
 //! What is stated is what the applicant states, no more, and only when the authority has a place for it: region within the
 //! prefix, region, pins and keys of nobody else. A member that is enrolled already must sign by a key stated before, unless the
-//! clerk says that its keys are replaced after a theft. Protocol §4.
+//! clerk says that its keys are replaced after a theft. Chapter 3.9.
 
 use comity_spec::entity::{Environment, MemberState};
 use comity_spec::ids::{Digest, EntityId, Region, RegionPrefix, Thumbprint};

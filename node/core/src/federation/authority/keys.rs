@@ -1,4 +1,4 @@
-//! Rotating an authority's own federation key: prepare → activate → retire (protocol §4).
+//! Rotating an authority's own federation key: prepare → activate → retire (chapter 3.6).
 //!
 //! A prepared key is published beside the old one; activating it is nothing but signing with it. A province's new key counts
 //! once the anchor enrolled it again; an anchor's once the nodes were given a new anchor file by hand. This module refuses to

@@ -3,7 +3,7 @@
 //! [`AuthorityState`] is everything an authority knows, as plain data that the binary keeps in a file; it holds no secret. Every
 //! act takes a state and the federation key and returns the next state with everything signed anew ([`publish`]), so that no two
 //! objects of one second ever differ. [`published`] turns a state into files for any static host or USB stick. Nothing here asks
-//! the network: an applicant's configuration comes in as a file, after somebody compared its key by telephone. Protocol §4.
+//! the network: an applicant's configuration comes in as a file, after somebody compared its key by telephone. Chapter 3.
 //!
 //! | file | what |
 //! |---|---|

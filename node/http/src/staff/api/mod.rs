@@ -1,5 +1,6 @@
 //! The staff API, version 1: what a county's own window system (一窗受理) calls. JSON in and out; errors are RFC 9457 problems in
-//! both languages; a verdict about a permit, a refusal among them, is a result with status 200 (domain §4.5, rule g).
+//! both languages; a verdict about a permit, a refusal among them, is a result with status 200 (chapter 8.1: an
+//! outcome is no error).
 //!
 //! | call | what it does |
 //! |---|---|

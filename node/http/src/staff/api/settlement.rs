@@ -1,4 +1,4 @@
-//! `POST /staff/v1/verifications/{trace}/confirmation` and `POST …/receipt`: how a verification ends (protocol §8 and §9).
+//! `POST /staff/v1/verifications/{trace}/confirmation` and `POST …/receipt`: how a verification ends (DEC-9, chapter 9.1).
 
 use axum::Json;
 use axum::extract::{Path, State as Shared};

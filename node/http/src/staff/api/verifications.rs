@@ -1,5 +1,4 @@
-//! `POST /staff/v1/verifications`, `GET /staff/v1/verifications/{trace}`, `POST …/holder` (protocol §8; decisions, "presented
-//! verification over HTTP").
+//! `POST /staff/v1/verifications`, `GET /staff/v1/verifications/{trace}`, `POST …/holder` (chapter 8).
 
 use axum::Json;
 use axum::extract::{Path, State as Shared};

@@ -1,4 +1,4 @@
-//! `/receipt/{trace}`: 核验回执 on A4 (protocol §9), and the same as PDF.
+//! `/receipt/{trace}`: 核验回执 on A4 (chapter 9.3), and the same as PDF.
 
 use askama::Template;
 use axum::extract::{Path, State as Shared};

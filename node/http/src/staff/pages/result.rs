@@ -1,4 +1,4 @@
-//! `/verify/r/{trace}`: the verdict, and what a named person does about it (domain §2.7, "what a window screen shows").
+//! `/verify/r/{trace}`: the verdict, and what a named person does about it (DEC-4 to DEC-6).
 //!
 //! Icon, word and colour together, never colour alone. Before somebody looked at the holder a green verdict is shown as provisional.
 

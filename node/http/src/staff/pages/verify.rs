@@ -1,4 +1,4 @@
-//! `/verify`, `/verify/number`, `/verify/image`: the three ways to bring a permit before the window (journeys J1 and J3).
+//! `/verify`, `/verify/number`, `/verify/image`: the three ways to bring a permit before the window (chapters 7.1 and 7.2).
 //!
 //! A form is good once: the token in it is the verification's `Idempotency-Key`, so that a scanner that sends Enter twice makes one
 //! verification. What was typed comes back on a mistake and is kept nowhere.

@@ -1,4 +1,4 @@
-//! The listener of an authority, or the static host in its place (protocol 3.8).
+//! The listener of an authority, or the static host in its place (chapter 3.8).
 
 use comity_spec::problem::ProblemType as P;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The federation listener of a county (protocol 11.5).
+//! The federation listener of a county (chapter 11.5).
 
 use comity_spec::problem::ProblemType as P;
 use serde_json::{Value, json};

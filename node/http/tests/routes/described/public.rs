@@ -1,4 +1,4 @@
-//! The public listener of a county (protocol 11.6).
+//! The public listener of a county (chapter 11.6).
 
 use comity_spec::problem::ProblemType as P;
 use serde_json::{Value, json};
