@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use comity_node_core::federation::agreements::{
-    AgreementSummary, demo_agreement, discard as discard_proposal, list as list_all, pinned_keys,
+    AgreementSummary, discard as discard_proposal, example_agreement, list as list_all, pinned_keys,
     propose as propose_agreement, receive_proposal, sign as sign_agreement, withdraw as withdraw_agreement,
 };
 use comity_spec::agreement::{Agreement, Party};
@@ -203,7 +203,7 @@ pub(super) fn example(running: &Running, peer: &EntityId) -> Result<AdminReply, 
     let us = party(view.trust.county(own).ok_or_else(|| unknown(own))?);
     let them = party(view.trust.county(peer).ok_or_else(|| unknown(peer))?);
     let today = LocalDate::of(running.node.now());
-    let agreement = demo_agreement(&us, &them, running.node.identity.environment, today);
+    let agreement = example_agreement(&us, &them, running.node.identity.environment, today);
     let data = serde_json::to_value(&agreement)?;
     Ok(AdminReply::done(serde_json::to_string_pretty(&agreement)?, data))
 }

@@ -1,4 +1,4 @@
-//! `permit import|act|show|count|export`.
+//! `permit import|act|show|count|pending`, and the token that `permit export` draws (`commands/export.rs`).
 
 use std::path::Path;
 

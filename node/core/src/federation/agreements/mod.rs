@@ -20,8 +20,8 @@ use crate::ports::row_id;
 use crate::ports::store::{StoreError, Write};
 use crate::signing::SigningError;
 
-mod demo;
 mod discard;
+mod example;
 mod list;
 mod pins;
 mod propose;
@@ -32,8 +32,8 @@ mod sign;
 mod tests;
 mod withdraw;
 
-pub use demo::demo_agreement;
 pub use discard::{DiscardError, WAITING_SECONDS, discard, expire_proposals};
+pub use example::example_agreement;
 pub use list::{AgreementSummary, list};
 pub use pins::{PinnedKey, pinned_keys};
 pub use propose::{ProposeError, propose};

@@ -62,7 +62,7 @@ impl Two {
     }
 
     fn draft(&self) -> Agreement {
-        demo_agreement(
+        example_agreement(
             &party(&self.yushan),
             &party(&self.changshan),
             Environment::Sandbox,
@@ -393,7 +393,7 @@ async fn a_stranger_does_not_put_a_proposal_on_our_desk() {
     let yanshan = world.ready("361124").await;
     propose(
         &two.yushan.node,
-        &demo_agreement(
+        &example_agreement(
             &party(&two.yushan),
             &party(&two.changshan),
             Environment::Sandbox,
@@ -409,7 +409,7 @@ async fn a_stranger_does_not_put_a_proposal_on_our_desk() {
         Err(ReceiveError::NotAParty)
     ));
     // Signed by a key that no chain gives.
-    let payload = serde_json::to_value(demo_agreement(
+    let payload = serde_json::to_value(example_agreement(
         &party(&two.yushan),
         &party(&two.changshan),
         Environment::Sandbox,
@@ -445,7 +445,7 @@ fn of_third(two: &Two, key: &SigningKey, id: &str) -> Agreement {
     };
     Agreement {
         id: id.parse().unwrap(),
-        ..demo_agreement(
+        ..example_agreement(
             &party,
             &self::party(&two.changshan),
             Environment::Sandbox,

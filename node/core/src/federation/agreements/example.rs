@@ -1,4 +1,5 @@
-//! The agreement of the demonstration (示例): what two counties could agree on, in every shape that the types allow.
+//! The example of an agreement (示例), for the demonstration and for an operator to start from (`comity agreement example`): what two
+//! counties could agree on, in every shape that the types allow.
 //!
 //! Nothing of it was agreed by anybody. It names the services of Decree 663 and no clause, document or approval that does not
 //! exist; institutions, departments and rules are marked 示例.
@@ -19,7 +20,7 @@ use comity_spec::time::LocalDate;
 /// Never: the identifiers in it are constants of the right form, which a test reads.
 #[must_use]
 #[allow(clippy::missing_panics_doc, reason = "documented above")]
-pub fn demo_agreement(a: &Party, b: &Party, environment: Environment, from: LocalDate) -> Agreement {
+pub fn example_agreement(a: &Party, b: &Party, environment: Environment, from: LocalDate) -> Agreement {
     let tiers = |issuer: &Party, recogniser: &Party| TierMapping {
         issuer: issuer.region,
         recogniser: recogniser.region,
