@@ -79,8 +79,8 @@ pub struct Trust {
     pins: HashMap<SpkiPin, EntityId>,
     /// Every authority reached, the anchor first.
     authorities: Vec<Authority>,
-    /// Keys that a superior states for a subject: what its configuration must be signed by.
-    stated: HashMap<EntityId, KeySet>,
+    /// What superiors state for a subject, each for itself: by one of them its configuration must be signed.
+    stated: HashMap<EntityId, Vec<Stated>>,
     held: HashMap<(EntityId, EntityId), Held>,
 }
 
@@ -100,6 +100,16 @@ struct Authority {
     valid_until: Validity,
     state: MemberState,
     members: Option<members::Members>,
+}
+
+/// The federation keys that one superior states for a subject. Those of several are never put together: whoever states somebody
+/// else's subject could otherwise sign in its name, or crowd out its keys.
+#[derive(Clone, Debug)]
+struct Stated {
+    superior: EntityId,
+    keys: KeySet,
+    /// From this second on the superior's word has ended.
+    until: UnixSeconds,
 }
 
 /// The earliest end of a chain, and which link ends there.

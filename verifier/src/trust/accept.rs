@@ -9,7 +9,7 @@ use comity_spec::time::UnixSeconds;
 
 use super::county::node;
 use super::statement::{Candidate, Checked, Role, check_lifetime};
-use super::{Link, Refusal, Trust, members};
+use super::{Link, Refusal, Stated, Trust, members};
 use crate::jwk::KeySet;
 
 /// A statement that may be stored.
@@ -51,8 +51,12 @@ pub struct AcceptedMemberList {
 pub fn accept_statement(token: &str, trust: &Trust, now: UnixSeconds) -> Result<AcceptedStatement, Refusal> {
     let candidate = Candidate::parse(token)?;
     let (iss, sub) = (candidate.iss.clone(), candidate.sub.clone());
-    let keys = keys_for(trust, &iss, &sub).ok_or(Refusal::NoPath)?;
-    let checked = candidate.signed(keys)?.check(now)?;
+    let checked = if iss == sub && iss != trust.anchor {
+        by_a_superior(&candidate, trust, now)?
+    } else {
+        let keys = keys_of(trust, &iss, &sub).ok_or(Refusal::NoPath)?;
+        candidate.signed(keys)?.check(now)?
+    };
     let claims = &checked.claims;
     let authority = trust.authorities.iter().find(|a| a.entity == iss);
     let (role, link) = if iss == trust.anchor && iss == sub {
@@ -173,13 +177,39 @@ const fn compare(offered: i64, held: i64, same_payload: bool) -> Result<(), Refu
     }
 }
 
-/// The federation keys that may sign a statement of `iss` on `sub`.
-fn keys_for<'a>(trust: &'a Trust, iss: &EntityId, sub: &EntityId) -> Option<&'a KeySet> {
+/// A configuration, by the keys of one superior that it names (TRU-1). While the county that it speaks for is active, that county's
+/// superior has to state the key too: what counts gives way to nobody else's word (TRU-23).
+fn by_a_superior(candidate: &Candidate, trust: &Trust, now: UnixSeconds) -> Result<Checked, Refusal> {
+    let stated = trust.stated.get(&candidate.sub).into_iter().flatten();
+    let stated: Vec<&Stated> = stated.filter(|one| now < one.until).collect();
+    if let Some(county) = trust
+        .county(&candidate.sub)
+        .filter(|county| now < county.valid_until)
+        && let Some(present) = stated.iter().find(|one| one.superior == county.superior)
+    {
+        candidate.signed(&present.keys)?;
+    }
+    let mut refusal = Refusal::NoPath;
+    for one in stated {
+        match candidate.signed(&one.keys) {
+            Ok(signed) => {
+                let checked = signed.check(now)?;
+                if checked.acknowledges(&one.superior) {
+                    return Ok(checked);
+                }
+                refusal = Refusal::AuthorityHints;
+            }
+            Err(unsigned) if refusal == Refusal::NoPath => refusal = unsigned,
+            Err(_) => {}
+        }
+    }
+    Err(refusal)
+}
+
+/// The federation keys that may sign a statement of `iss` on `sub`, which is not somebody's configuration but the anchor's.
+fn keys_of<'a>(trust: &'a Trust, iss: &EntityId, sub: &EntityId) -> Option<&'a KeySet> {
     if *iss == trust.anchor && iss == sub {
         return Some(&trust.anchor_keys);
-    }
-    if iss == sub {
-        return trust.stated.get(sub);
     }
     let authority = trust.authorities.iter().find(|a| a.entity == *iss)?;
     Some(&authority.keys).filter(|keys| !keys.entries().is_empty())

@@ -249,14 +249,3 @@ pub(crate) fn filtered(keys: &KeySet, keep: impl Fn(&Thumbprint) -> bool) -> Key
     }
     kept
 }
-
-/// The keys of both, as far as one set holds them.
-pub(super) fn union(one: &KeySet, other: &KeySet) -> KeySet {
-    let mut all = one.clone();
-    for entry in other.entries() {
-        if let PublicKey::Ed25519(key) = &entry.key {
-            let _ = all.add(entry.purpose, key.clone());
-        }
-    }
-    all
-}

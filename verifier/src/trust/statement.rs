@@ -112,6 +112,14 @@ impl Candidate {
     }
 }
 
+impl Checked {
+    /// Whether this configuration names that superior.
+    pub(super) fn acknowledges(&self, superior: &EntityId) -> bool {
+        let hints = self.claims.authority_hints.as_ref();
+        hints.is_some_and(|hints| hints.contains(superior) || mutant!("TRU-5"))
+    }
+}
+
 impl Signed {
     /// What tells it from another word of the same issuer on the same subject.
     pub(super) const fn held(&self) -> &Held {

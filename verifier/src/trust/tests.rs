@@ -739,6 +739,139 @@ fn a_fetched_statement_that_breaks_a_rule_by_itself_does_not_take_the_place_of_a
     assert_eq!(refused(yushan(), yushan(), &nobody), "trust.double-assertion");
 }
 
+/// The demo federation in which another province, before or after the county's own in order, states that county too: with a
+/// region of its own prefix and with these keys.
+fn claimed_by_another(
+    county: &EntityId,
+    (other, region): (EntityId, &str),
+    keys: &[comity_spec::jose::Jwk],
+) -> Drafts {
+    let federation = Federation::demo(NOW);
+    let mut drafts = federation.drafts();
+    let superior = [jiangxi(), id("https://zhejiang.example")]
+        .into_iter()
+        .find(|one| *one != other)
+        .expect("the other of the two");
+    let mut claim = draft(&mut drafts, superior, county.clone()).clone();
+    claim.key = federation.key_of(&other).clone();
+    claim.claims["iss"] = json!(other);
+    claim.claims["jwks"] = json!({ "keys": keys });
+    claim.claims["metadata"]["comity_node"]["region"] = json!(region);
+    drafts.insert((other, county.clone()), claim);
+    drafts
+}
+
+/// A configuration of that county made by the other province: its keys, its region, itself as superior, and newer.
+fn forged(drafts: &Drafts, county: &EntityId, (other, region): (EntityId, &str), signer: &str) -> Draft {
+    let mut own = drafts[&(county.clone(), county.clone())].clone();
+    own.key = key(signer);
+    own.claims["iat"] = json!(at(30));
+    own.claims["authority_hints"] = json!([other]);
+    own.claims["jwks"] = json!({ "keys": [jwk(&key(signer))] });
+    own.claims["metadata"]["comity_node"]["region"] = json!(region);
+    own
+}
+
+/// Either province against the county of the other one, so that no order of ids is left out.
+fn rivals() -> [(EntityId, (EntityId, &'static str)); 2] {
+    [
+        (changshan(), (jiangxi(), "361199")),
+        (yushan(), (id("https://zhejiang.example"), "330899")),
+    ]
+}
+
+// TRU-1
+#[test]
+fn keys_that_another_province_states_for_a_county_do_not_crowd_out_its_own() {
+    let federation = Federation::demo(NOW);
+    for (county, rival) in rivals() {
+        let many: Vec<_> = (0..64).map(|n| jwk(&key(&format!("crowd {n}")))).collect();
+        let mut drafts = claimed_by_another(&county, rival, &many);
+        let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
+        let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
+        assert!(trust.standing(&county, NOW).active().is_some(), "{county}");
+        let own = draft(&mut drafts, county.clone(), county);
+        own.claims["iat"] = json!(at(1));
+        assert_eq!(
+            accept_statement(&own.sign(), &trust, NOW).map(|one| one.iat),
+            Ok(at(1))
+        );
+    }
+}
+
+// TRU-1, TRU-23
+#[test]
+fn a_configuration_that_counts_gives_way_to_no_other_superiors_word() {
+    let federation = Federation::demo(NOW);
+    for (county, rival) in rivals() {
+        let mut drafts = claimed_by_another(&county, rival.clone(), &[jwk(&key("rival"))]);
+        let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
+        let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
+        let mut planted = forged(&drafts, &county, rival.clone(), "rival");
+        assert_eq!(
+            accept_statement(&planted.sign(), &trust, NOW).map_err(|e| e.rule()),
+            Err("jws.unknown-key"),
+            "{county}"
+        );
+        let truly = drafts[&(county.clone(), county.clone())].claims["authority_hints"][0].clone();
+        planted.claims["authority_hints"] = json!([truly, rival.0]);
+        assert!(accept_statement(&planted.sign(), &trust, NOW).is_err());
+
+        // Once its own superior has let it go, the other one's word is as good as any.
+        let superior = id(truly.as_str().expect("a superior"));
+        draft(&mut drafts, superior, county.clone()).claims["comity_state"] = json!("removed");
+        let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
+        let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
+        assert!(accept_statement(&forged(&drafts, &county, rival, "rival").sign(), &trust, NOW).is_ok());
+    }
+}
+
+#[test]
+fn a_county_moves_to_another_province_by_its_own_key() {
+    let federation = Federation::demo(NOW);
+    let (county, rival) = (yushan(), (id("https://zhejiang.example"), "330899"));
+    let drafts = claimed_by_another(&county, rival.clone(), &[jwk(&key("361123/federation"))]);
+    let statements: Vec<String> = drafts.values().map(Draft::sign).collect();
+    let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
+    let moved = forged(&drafts, &county, rival, "361123/federation").sign();
+    assert!(accept_statement(&moved, &trust, NOW).is_ok());
+}
+
+// TRU-1, TRU-5
+#[test]
+fn a_configuration_counts_by_the_keys_of_a_superior_that_it_names() {
+    let federation = Federation::demo(NOW);
+    let mut drafts = federation.drafts();
+    let trust = federation.trust();
+    let own = draft(&mut drafts, yushan(), yushan());
+    own.claims["iat"] = json!(at(1));
+    own.claims["authority_hints"] = json!([anchor()]);
+    assert_eq!(
+        accept_statement(&own.sign(), &trust, NOW),
+        Err(Refusal::AuthorityHints)
+    );
+    own.claims["authority_hints"] = json!([anchor(), jiangxi()]);
+    assert!(accept_statement(&own.sign(), &trust, NOW).is_ok());
+}
+
+// TRU-15
+#[test]
+fn two_configurations_that_name_a_superior_each_are_nobodys() {
+    let federation = Federation::demo(NOW);
+    for (county, rival) in rivals() {
+        let drafts = claimed_by_another(&county, rival.clone(), &[jwk(&key("rival"))]);
+        let mut statements: Vec<String> = drafts.values().map(Draft::sign).collect();
+        statements.push(forged(&drafts, &county, rival, "rival").sign());
+        let (trust, _) = federation.build(&statements, &federation.member_lists(), NOW);
+        assert_eq!(
+            trust.standing(&county, NOW),
+            Standing::Refused {
+                rule: "trust.two-superiors"
+            }
+        );
+    }
+}
+
 #[test]
 fn a_fetched_member_list_rises() {
     let federation = Federation::demo(NOW);

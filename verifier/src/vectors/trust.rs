@@ -11,6 +11,7 @@ use crate::testing::{Draft, jwk, key, merge, sign};
 
 const TWIN: &str = "trust/valid";
 const JIANGXI: &str = "https://jiangxi.example";
+const ZHEJIANG: &str = "https://zhejiang.example";
 const ANCHOR: &str = "https://anchor.example";
 /// The statements' `iat`.
 const SIGNED: i64 = NOW - 5 * DAY;
@@ -120,6 +121,16 @@ fn valid() -> Vec<Of<TrustInput>> {
             "TRU-22",
             "one second before the first link ends",
             last_second,
+            read(),
+        ),
+        accept(
+            "trust/another-province-states-sixty-four-keys",
+            "TRU-1",
+            "another province, which the county does not name, states it with as many keys as a set may hold",
+            with(|d| {
+                let many: Vec<Value> = (0..64).map(|n| json!(jwk(&key(&format!("crowd {n}"))))).collect();
+                stated_by_another_province(d, &many);
+            }),
             read(),
         ),
         accept(
@@ -421,6 +432,13 @@ fn statements() -> Vec<Of<TrustInput>> {
             "trust.two-superiors",
         ),
         no(
+            "two-configurations-of-two-superiors",
+            "TRU-15",
+            "another province states the county with a key of its own, by which a newer configuration names it alone",
+            with_a_second_configuration(),
+            "trust.two-superiors",
+        ),
+        no(
             "unknown-member-in-comity-node",
             "JWS-14",
             "comity_node is Comity's own and closed",
@@ -440,6 +458,45 @@ fn vouched_by_the_anchor_too(d: &mut Drafts) {
         second,
     );
     draft(d, YUSHAN_ID, YUSHAN_ID).claims["authority_hints"] = json!([JIANGXI, ANCHOR]);
+}
+
+/// Another province states the county too, in a region of its own and with these keys.
+fn stated_by_another_province(d: &mut Drafts, keys: &[Value]) {
+    let mut second = draft(d, JIANGXI, YUSHAN_ID).clone();
+    second.claims["iss"] = json!(ZHEJIANG);
+    second.claims["jwks"] = json!({ "keys": keys });
+    second.claims["metadata"]["comity_node"]["region"] = json!("330899");
+    second.key = key("zhejiang");
+    d.insert(
+        (
+            ZHEJIANG.parse().expect("an id"),
+            YUSHAN_ID.parse().expect("an id"),
+        ),
+        second,
+    );
+}
+
+fn with_a_second_configuration() -> TrustInput {
+    let rival = key("rival");
+    let mut both = handed_over(&demo(), |d| stated_by_another_province(d, &[json!(jwk(&rival))]));
+    let theirs = handed_over(&demo(), |d| {
+        let own = draft(d, YUSHAN_ID, YUSHAN_ID);
+        own.key = rival.clone();
+        let newer = json!({
+            "iat": SIGNED + 60,
+            "authority_hints": [ZHEJIANG],
+            "jwks": { "keys": [jwk(&rival)] },
+        });
+        merge(&mut own.claims, newer);
+        own.claims["metadata"]["comity_node"]["region"] = json!("330899");
+    });
+    let added: Vec<String> = theirs
+        .statements
+        .into_iter()
+        .filter(|one| !both.statements.contains(one))
+        .collect();
+    both.statements.extend(added);
+    input(both)
 }
 
 fn two_of_one(change: impl FnOnce(&mut Drafts)) -> TrustInput {

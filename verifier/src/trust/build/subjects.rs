@@ -8,7 +8,7 @@ use super::{Builder, stopped};
 use crate::jwk::KeySet;
 use crate::trust::county::{self, node};
 use crate::trust::statement::{Checked, Role};
-use crate::trust::{Authority, Link, MemberFacts, Record, Refusal, Subject};
+use crate::trust::{Authority, Link, MemberFacts, Record, Refusal, Stated, Subject};
 
 /// What one superior's statement makes of an entity.
 struct Claim {
@@ -93,7 +93,13 @@ impl Builder<'_> {
             Ok(keys) => keys,
             Err(error) => return Some(self.refused(&authority.entity, sub, error.into())),
         };
-        self.remember_stated(sub, &keys);
+        if state != MemberState::Removed {
+            self.trust.stated.entry(sub.clone()).or_default().push(Stated {
+                superior: authority.entity.clone(),
+                keys: keys.clone(),
+                until: authority.valid_until.until.min(above.claims.exp),
+            });
+        }
         let state = match self.effective_state(authority, &above, state) {
             Ok(state) => state,
             Err(refusal) => return Some(self.refused(&authority.entity, sub, refusal)),
@@ -111,11 +117,6 @@ impl Builder<'_> {
         let rule = refusal.rule();
         self.refuse_statement(iss, sub, refusal);
         Record::Refused(rule)
-    }
-
-    fn remember_stated(&mut self, sub: &EntityId, keys: &KeySet) {
-        let known = self.trust.stated.entry(sub.clone()).or_default();
-        *known = county::union(known, keys);
     }
 
     /// The more restrictive of the statement and a member list that is not older. Reinstating takes a new statement.
@@ -241,7 +242,7 @@ impl Builder<'_> {
                 return *record;
             }
         };
-        if !acknowledges(&own, &authority.entity) {
+        if !own.acknowledges(&authority.entity) {
             return self.refused(&sub, &sub, Refusal::AuthorityHints);
         }
         let vouches = self.vouches(&sub);
@@ -347,17 +348,10 @@ fn province_keys(
             what: "comity_region_prefix",
         });
     }
-    if !acknowledges(own, &anchor.entity) {
+    if !own.acknowledges(&anchor.entity) {
         return Err(Refusal::AuthorityHints);
     }
     county::common_federation_keys(above, own)
-}
-
-fn acknowledges(own: &Checked, superior: &EntityId) -> bool {
-    own.claims
-        .authority_hints
-        .as_ref()
-        .is_some_and(|hints| hints.contains(superior) || mutant!("TRU-5"))
 }
 
 const fn more_restrictive(one: MemberState, other: MemberState) -> MemberState {
