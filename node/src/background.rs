@@ -1,11 +1,11 @@
 //! What a running node does without being asked: issue what is missing, publish status, tell peers, refresh the federation, tidy up.
 //!
 //! Four loops, each its own pace, each going on after an error: **work** (every second, or at once when woken) issues and publishes;
-//! **post** delivers messages to peers, apart from the work because a peer may be slow; **refresh** (every few minutes, or when woken) asks the federation;
-//! **housekeeping** (every minute) renews our own statement, signs the record's head and forgets what has ended.
+//! **post** delivers messages to peers, apart from the work because a peer may be slow; **refresh** (every few minutes) asks the federation;
+//! **housekeeping** (every minute) signs the record's head and forgets what has ended.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use comity_node_core::Node;
@@ -15,13 +15,14 @@ use comity_node_core::audit::sign_head::sign_head;
 use comity_node_core::federation::agreements::expire_proposals;
 use comity_node_core::federation::deliver;
 use comity_node_core::federation::own_configuration::{self, Publishing};
-use comity_node_core::federation::refresh::{self, Scope};
-use comity_node_core::federation::refresh_status::{self, Lists};
-use comity_node_core::ports::store::Write;
+use comity_node_core::federation::refresh::{self, RefreshReport, Scope};
+use comity_node_core::federation::refresh_status::{self, ListReport, Lists};
+use comity_node_core::ports::store::{StoreError, Write};
 use comity_node_http::ops::{Readiness, Unready};
 use comity_node_http::public::PublicState;
 use comity_node_http::tls::{PinOwner, PinRegistry, PinTable};
 use comity_spec::ids::EntityId;
+use comity_verifier::trust::Trust;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,68 +40,99 @@ pub(crate) struct Running {
     /// Wakes the work loop.
     pub(crate) work: Notify,
     /// Wakes the delivery of messages to peers.
-    pub(crate) post: Notify,
-    /// Wakes the refresh loop.
-    pub(crate) refresh: Notify,
+    post: Notify,
     /// When missing attestations are tried again.
-    pub(crate) issuing: Backoff,
-    /// The trust picture that pins were last taken from, by its address.
-    pub(crate) used_trust: AtomicUsize,
+    issuing: Backoff,
+    /// The trust picture that pins were last taken from.
+    used_trust: Held<Trust>,
+}
+
+/// What asking the federation brought: each half by itself, since one may fail alone.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    /// Statements and member lists.
+    pub(crate) trust: Result<RefreshReport, StoreError>,
+    /// Status lists of the parties of our agreements.
+    pub(crate) lists: Result<Vec<ListReport>, StoreError>,
+}
+
+/// The loops.
+#[derive(Clone, Copy)]
+enum Loop {
+    Work,
+    Post,
+    Refresh,
+    Housekeeping,
 }
 
 impl Running {
+    /// A node that does nothing yet: no pins, no documents, not ready.
+    pub(crate) fn new(node: Arc<Node>, publishing: Publishing, refresh_every: Duration) -> Self {
+        Self {
+            node,
+            publishing,
+            public: PublicState::new(),
+            pins: PinRegistry::new(),
+            readiness: Readiness::default(),
+            refresh_every,
+            work: Notify::new(),
+            post: Notify::new(),
+            issuing: Backoff::default(),
+            used_trust: Held::default(),
+        }
+    }
+
     /// Starts the loops; they end with `shutdown`.
     pub(crate) fn start(self: &Arc<Self>, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let (this, stop) = (Arc::clone(self), shutdown.clone());
-        tasks.spawn(async move {
-            loop {
-                this.follow_trust().await;
-                this.do_work().await;
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = this.work.notified() => {}
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        for which in [Loop::Work, Loop::Post, Loop::Refresh, Loop::Housekeeping] {
+            let (this, stop) = (Arc::clone(self), shutdown.clone());
+            tasks.spawn(async move {
+                loop {
+                    let pause = this.round(which).await;
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = this.woken(which) => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
                 }
+            });
+        }
+    }
+
+    /// Does once what a loop is for, and says when to do it again.
+    async fn round(&self, which: Loop) -> Duration {
+        match which {
+            Loop::Work => {
+                self.follow_trust().await;
+                self.do_work().await;
+                Duration::from_secs(1)
             }
-        });
-        let (this, stop) = (Arc::clone(self), shutdown.clone());
-        tasks.spawn(async move {
-            loop {
-                this.deliver().await;
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = this.post.notified() => {}
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                }
+            Loop::Post => {
+                self.deliver().await;
+                Duration::from_secs(1)
             }
-        });
-        let (this, stop) = (Arc::clone(self), shutdown.clone());
-        tasks.spawn(async move {
-            loop {
-                this.do_refresh(None).await;
+            Loop::Refresh => {
+                self.do_refresh(None).await;
                 // A node that has no current chain of its own asks more often: it was just enrolled, or its authority was away.
-                let pause = if this.in_federation() {
-                    this.refresh_every
+                if self.in_federation() {
+                    self.refresh_every
                 } else {
                     Duration::from_secs(2)
-                };
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = this.refresh.notified() => {}
-                    () = tokio::time::sleep(pause) => {}
                 }
             }
-        });
-        let (this, stop) = (Arc::clone(self), shutdown.clone());
-        tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(Duration::from_secs(60)) => {}
-                }
-                this.keep_house().await;
+            Loop::Housekeeping => {
+                self.keep_house().await;
+                Duration::from_secs(60)
             }
-        });
+        }
+    }
+
+    async fn woken(&self, which: Loop) {
+        match which {
+            Loop::Work => self.work.notified().await,
+            Loop::Post => self.post.notified().await,
+            Loop::Refresh | Loop::Housekeeping => pending().await,
+        }
     }
 
     fn in_federation(&self) -> bool {
@@ -188,36 +220,42 @@ impl Running {
     }
 
     /// Asks the federation, about one county or all of it, and lets what came back count.
-    pub(crate) async fn do_refresh(&self, only: Option<&EntityId>) {
+    pub(crate) async fn do_refresh(&self, only: Option<&EntityId>) -> Refreshed {
         self.renew_configuration().await;
         let (scope, lists) = match only {
             None => (Scope::Everybody, Lists::OfParties),
             Some(county) => (Scope::One(county.clone()), Lists::OfParty(county.clone())),
         };
-        match refresh::refresh(&self.node, &scope).await {
+        let trust = refresh::refresh(&self.node, &scope).await;
+        match &trust {
             Ok(report) => {
                 for object in report.alarms() {
                     tracing::error!(subject = ?object.subject, "two objects of one issuer and second: tell a person");
                 }
                 tracing::info!(
                     fetches = report.fetches,
+                    missed = report.missed().count(),
                     findings = report.findings.len(),
                     "federation refreshed"
                 );
             }
-            Err(error) => tracing::error!(error = %chain(&error), "the federation was not refreshed"),
+            Err(error) => tracing::error!(error = %chain(error), "the federation was not refreshed"),
         }
-        match refresh_status::refresh_status(&self.node, &lists).await {
-            Ok(lists) => tracing::info!(lists = lists.len(), "status lists of peers asked for"),
-            Err(error) => tracing::error!(error = %chain(&error), "status lists of peers were not refreshed"),
+        let lists = refresh_status::refresh_status(&self.node, &lists).await;
+        match &lists {
+            Ok(lists) => {
+                let missed = lists.iter().filter(|list| list.is_missed()).count();
+                tracing::info!(lists = lists.len(), missed, "status lists of peers asked for");
+            }
+            Err(error) => tracing::error!(error = %chain(error), "status lists of peers were not refreshed"),
         }
         self.use_view().await;
+        Refreshed { trust, lists }
     }
 
     /// A hint or a case may have swapped the trust part of the view: a key that a county dropped must not open another connection.
     async fn follow_trust(&self) {
-        let present = Arc::as_ptr(&self.node.view().trust) as usize;
-        if self.used_trust.swap(present, Ordering::AcqRel) != present {
+        if self.used_trust.is_other(&self.node.view().trust) {
             self.use_view().await;
         }
     }
@@ -292,6 +330,25 @@ impl Running {
     }
 }
 
+/// What was seen last, kept alive: an address alone would be the same again when a later picture is put where an earlier one was.
+#[derive(Debug)]
+struct Held<T>(Mutex<Option<Arc<T>>>);
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> Held<T> {
+    /// Whether this is not what was seen last; from now on it is.
+    fn is_other(&self, present: &Arc<T>) -> bool {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = held.replace(Arc::clone(present));
+        !last.is_some_and(|last| Arc::ptr_eq(&last, present))
+    }
+}
+
 /// An error with its causes, on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -302,4 +359,23 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_picture_is_noticed_even_when_the_last_one_was_dropped_by_everybody_else() {
+        let held = Held::default();
+        let first = Arc::new(1);
+        assert!(held.is_other(&first));
+        assert!(!held.is_other(&first));
+        // Were it freed here, its address could be the next one's.
+        let last = Arc::downgrade(&first);
+        drop(first);
+        assert!(last.upgrade().is_some());
+        assert!(held.is_other(&Arc::new(1)));
+        assert!(last.upgrade().is_none(), "one picture is held, not every one");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber, RegionPrefix};
 use comity_spec::time::LocalDate;
 
@@ -291,12 +291,12 @@ pub(crate) enum PermitCommand {
     /// 导出凭证 / export an attestation
     Export {
         number: PermitNumber,
-        /// card 或 / or full
-        #[arg(long, default_value = "card")]
-        form: String,
-        /// text, digits, svg, png, terminal, pdf
-        #[arg(long = "as", default_value = "terminal")]
-        rendering: String,
+        /// 卡片或完整凭证 / for a card's code, or with every claim
+        #[arg(long, value_enum, default_value = "card")]
+        form: Form,
+        /// 输出形式 / rendering
+        #[arg(long = "as", value_enum, default_value = "terminal")]
+        rendering: Rendering,
         /// 写到文件 / write to a file
         #[arg(long)]
         out: Option<PathBuf>,
@@ -307,6 +307,24 @@ pub(crate) enum PermitCommand {
     Pending,
 }
 
+/// How much an exported attestation says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    Card,
+    Full,
+}
+
+/// As what an attestation is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rendering {
+    Text,
+    Digits,
+    Svg,
+    Png,
+    Terminal,
+    Pdf,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum OfficerCommand {
     /// 新增，口令从标准输入读取 / add one; the password is read from standard input
@@ -314,12 +332,26 @@ pub(crate) enum OfficerCommand {
         id: OfficerId,
         #[arg(long)]
         name: String,
-        /// clerk, issuer, supervisor
-        #[arg(long, value_delimiter = ',', required = true)]
-        role: Vec<String>,
+        /// 角色: 窗口核验、证件办理、复核批准，可多个 / roles, one or several
+        #[arg(long, value_enum, value_delimiter = ',', required = true)]
+        role: Vec<OfficerRole>,
     },
+    /// 启用，可再登录 / let one sign in again
+    Activate { id: OfficerId },
+    /// 停用，登录即时失效 / let one sign in no more, at once
+    Deactivate { id: OfficerId },
+    /// 重设口令，从标准输入读取 / set a new password, read from standard input
+    Password { id: OfficerId },
     /// 列出 / list
     List,
+}
+
+/// What an officer may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OfficerRole {
+    Clerk,
+    Issuer,
+    Supervisor,
 }
 
 #[derive(Debug, Subcommand)]
@@ -376,6 +408,28 @@ mod tests {
     #[test]
     fn the_whole_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_officer_has_the_roles_there_are_and_no_other() {
+        let read = |words: &[&str]| Cli::try_parse_from([&["comity", "officer"], words].concat());
+        let add = |roles: &str| read(&["add", "clerk-01", "--name", "示例", "--role", roles]);
+        let Command::Officer {
+            command: OfficerCommand::Add { role, .. },
+            ..
+        } = add("clerk,supervisor").unwrap().command
+        else {
+            panic!("officer add");
+        };
+        assert_eq!(role, [OfficerRole::Clerk, OfficerRole::Supervisor]);
+        assert!(add("mayor").is_err() && add("").is_err());
+        assert!(matches!(
+            read(&["deactivate", "clerk-01"]).unwrap().command,
+            Command::Officer {
+                command: OfficerCommand::Deactivate { .. },
+                ..
+            }
+        ));
     }
 
     #[test]

@@ -86,7 +86,7 @@ async fn carry_out(command: Command) -> Result<Outcome, CommandError> {
                     rendering,
                     out,
                 },
-        } => commands::export::run(&config.config, number, &form, &rendering, out.as_deref()).await,
+        } => commands::export::run(&config.config, number, form, rendering, out.as_deref()).await,
         Command::Permit { config, command } => {
             commands::node::run(&config.config, commands::node::permit(command)?).await
         }

@@ -125,8 +125,7 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
         id: OFFICER.parse()?,
         name: "示例经办人".to_owned(),
         roles: vec![Role::Clerk],
-        password: Some(PASSWORD.to_owned().into()),
-        active: true,
+        password: PASSWORD.to_owned().into(),
     };
     add_officer(&window, officer).await?;
     let known = Arc::new(known(&pair, &window, &tokens)?);

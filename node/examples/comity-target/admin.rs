@@ -12,7 +12,8 @@ use crate::answer::{Answer, Failure};
 /// No command takes so long unless the node is stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Sends a command; a refusal is the node's own.
+/// Sends a command; a refusal is the node's own. What could not be had of others is no failure of this program: the suite asks again or
+/// judges what is missing.
 pub(crate) async fn call(socket: &Path, command: &Value) -> Result<Answer, Failure> {
     let asked = async {
         let (reader, mut writer) = UnixStream::connect(socket).await?.into_split();
@@ -27,9 +28,9 @@ pub(crate) async fn call(socket: &Path, command: &Value) -> Result<Answer, Failu
     let reply: Value = serde_json::from_str(&line)
         .map_err(|error| format!("the admin socket's answer does not read: {error}"))?;
     match (reply["result"].as_str(), &reply["error"]) {
-        (Some("done"), _) => Ok(Answer::Ok(reply["data"].clone())),
+        (Some("done" | "incomplete"), _) => Ok(Answer::Ok(reply["data"].clone())),
         (Some("refused"), Value::String(error)) => Ok(Answer::refused(error)),
-        _ => Err("the admin socket's answer is neither done nor refused".into()),
+        _ => Err("the admin socket's answer is neither done, incomplete nor refused".into()),
     }
 }
 

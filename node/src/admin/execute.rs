@@ -58,7 +58,11 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
             name,
             roles,
             password,
-        } => officers::add(running, id, name, &roles, password).await,
+        } => officers::add(running, id, name, roles, password).await,
+        AdminCommand::OfficerActive { id, active } => officers::set_active(running, &id, active).await,
+        AdminCommand::OfficerPassword { id, password } => {
+            officers::reset_password(running, &id, password).await
+        }
         AdminCommand::OfficerList => officers::list(running).await,
         AdminCommand::RecordVerify => trust::verify_record(running).await,
     }

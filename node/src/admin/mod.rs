@@ -7,6 +7,7 @@
 mod agreements;
 mod execute;
 mod officers;
+mod password;
 mod permits;
 mod socket;
 mod trust;
@@ -14,10 +15,12 @@ mod words;
 
 use std::path::PathBuf;
 
+use comity_node_core::ports::officers::Role;
 use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber};
 use comity_spec::problem::ProblemType;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::execute;
@@ -95,8 +98,20 @@ pub(crate) enum AdminCommand {
     OfficerAdd {
         id: OfficerId,
         name: String,
-        roles: Vec<String>,
-        password: String,
+        roles: Vec<Role>,
+        #[serde(with = "password")]
+        password: SecretString,
+    },
+    /// Lets an officer sign in, or no longer.
+    OfficerActive {
+        id: OfficerId,
+        active: bool,
+    },
+    /// A new password for an officer.
+    OfficerPassword {
+        id: OfficerId,
+        #[serde(with = "password")]
+        password: SecretString,
     },
     OfficerList,
     BundleExport {
@@ -126,6 +141,13 @@ pub(crate) enum AdminReply {
         /// For people, both languages.
         text: String,
         /// For machines.
+        data: serde_json::Value,
+    },
+    /// Done as far as it went: something that was asked for could not be had.
+    Incomplete {
+        /// For people, both languages, with what is missing.
+        text: String,
+        /// For machines, as if it were done.
         data: serde_json::Value,
     },
     /// Refused; nothing was changed.

@@ -1,7 +1,7 @@
-//! `officer add|list`.
+//! `officer add|activate|deactivate|password|list`.
 
 use comity_node_core::ports::officers::Role;
-use comity_node_core::staff::add_officer::{AddOfficer, add_officer};
+use comity_node_core::staff::{AddOfficer, OfficerChange, add_officer, change_officer};
 use comity_spec::ids::OfficerId;
 use secrecy::SecretString;
 use serde_json::json;
@@ -14,36 +14,54 @@ pub(super) async fn add(
     running: &Running,
     id: OfficerId,
     name: String,
-    roles: &[String],
-    password: String,
+    roles: Vec<Role>,
+    password: SecretString,
 ) -> Result<AdminReply, Refused> {
-    let roles = roles
-        .iter()
-        .map(|role| parse(role))
-        .collect::<Result<Vec<_>, _>>()?;
     let command = AddOfficer {
         id: id.clone(),
         name,
         roles,
-        password: Some(SecretString::from(password)),
-        active: true,
+        password,
     };
-    add_officer(&running.node, command).await?;
+    let officer = add_officer(&running.node, command).await?;
+    let mut text = format!("已设置经办人 {id} / officer {id} is set");
+    if !officer.active {
+        text.push_str("，仍停用，须另行启用 / still inactive: activate it where that is meant");
+    }
     Ok(AdminReply::done(
-        format!("已设置经办人 {id} / officer {id} is set"),
-        json!({ "officer": id }),
+        text,
+        json!({ "officer": id, "active": officer.active }),
     ))
 }
 
-fn parse(role: &str) -> Result<Role, Refused> {
-    match role {
-        "clerk" => Ok(Role::Clerk),
-        "issuer" => Ok(Role::Issuer),
-        "supervisor" => Ok(Role::Supervisor),
-        other => Err(Refused(format!(
-            "没有角色 {other}，应为 clerk、issuer 或 supervisor / no role {other}: clerk, issuer or supervisor"
-        ))),
-    }
+/// Lets an officer sign in, or no longer.
+pub(super) async fn set_active(
+    running: &Running,
+    id: &OfficerId,
+    active: bool,
+) -> Result<AdminReply, Refused> {
+    change_officer(&running.node, id, &OfficerChange::Active(active)).await?;
+    let text = if active {
+        format!("已启用经办人 {id} / officer {id} may sign in")
+    } else {
+        format!("已停用经办人 {id}，其登录即时失效 / officer {id} may not sign in, and is signed out")
+    };
+    Ok(AdminReply::done(text, json!({ "officer": id, "active": active })))
+}
+
+/// Sets a new password.
+pub(super) async fn reset_password(
+    running: &Running,
+    id: &OfficerId,
+    password: SecretString,
+) -> Result<AdminReply, Refused> {
+    change_officer(&running.node, id, &OfficerChange::Password(password)).await?;
+    Ok(AdminReply::done(
+        format!(
+            "已重设经办人 {id} 的口令，其登录即时失效 / officer {id} has a new password, and is signed out"
+        ),
+        json!({ "officer": id }),
+    ))
 }
 
 /// Lists officers.

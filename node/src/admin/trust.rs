@@ -6,23 +6,65 @@ use comity_node_core::audit::verify_record::verify_record as walk;
 use comity_node_core::federation::agreements::ProposalTaken;
 use comity_node_core::federation::bundle;
 use comity_node_core::federation::intake::Taken;
+use comity_node_core::federation::refresh::{ObjectReport, RefreshReport};
 use comity_node_core::federation::refresh_status::{ListReport, ListResult};
 use comity_spec::ids::EntityId;
 use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
+use comity_verifier::trust::Subject;
 use serde_json::json;
 
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
-/// Asks the federation now: trust, then the status lists of the parties of our agreements; of one county, where it is named.
+/// Asks the federation now: trust, then the status lists of the parties of our agreements; of one county, where it is named. What was
+/// asked for and did not come is named after the members, and then the reply is an incomplete one.
 pub(super) async fn refresh(running: &Running, entity: Option<EntityId>) -> Result<AdminReply, Refused> {
-    running.do_refresh(entity.as_ref()).await;
-    Ok(show(running))
+    let refreshed = running.do_refresh(entity.as_ref()).await;
+    let missed = missed(&refreshed.trust?, &refreshed.lists?, entity.as_ref());
+    let (mut text, data) = members(running);
+    if missed.is_empty() {
+        return Ok(AdminReply::done(text, data));
+    }
+    for line in &missed {
+        text.push_str(&format!("× {line}\n"));
+    }
+    Ok(AdminReply::Incomplete { text, data })
+}
+
+/// What was asked for and did not come, a line each.
+fn missed(trust: &RefreshReport, lists: &[ListReport], entity: Option<&EntityId>) -> Vec<String> {
+    let about = |one: &ObjectReport, entity: &EntityId| matches!(&one.subject, Subject::Statement { sub, .. } if sub == entity);
+    let unknown = entity
+        .filter(|entity| !trust.objects.iter().any(|one| about(one, entity)))
+        .map(|entity| format!("{entity} 不在任何成员名单中 / is on no member list"));
+    let objects = trust
+        .missed()
+        .map(|one| format!("{} {}", one.subject, words::object_result(&one.result)));
+    let left_out = (trust.left_out > 0)
+        .then(|| format!("本次未及查询的县 counties left out this time: {}", trust.left_out));
+    let lists = lists.iter().filter(|one| one.is_missed()).map(|one| {
+        format!(
+            "状态名单 status list {} {}",
+            one.uri,
+            words::list_result(&one.result)
+        )
+    });
+    unknown
+        .into_iter()
+        .chain(objects)
+        .chain(left_out)
+        .chain(lists)
+        .collect()
 }
 
 /// The counties with a current chain.
 pub(super) fn show(running: &Running) -> AdminReply {
+    let (text, data) = members(running);
+    AdminReply::done(text, data)
+}
+
+fn members(running: &Running) -> (String, serde_json::Value) {
     let view = running.node.view();
     let mut text = String::new();
     let mut data = Vec::new();
@@ -44,7 +86,7 @@ pub(super) fn show(running: &Running) -> AdminReply {
     if data.is_empty() {
         text.push_str("没有有效的成员互信链 / no member has a current chain\n");
     }
-    AdminReply::done(text, json!(data))
+    (text, json!(data))
 }
 
 /// Writes a bundle.
@@ -139,4 +181,77 @@ pub(super) async fn verify_record(running: &Running) -> Result<AdminReply, Refus
         ),
         json!({ "lines": report.lines, "signed": signed }),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use comity_node_core::federation::refresh::ObjectResult;
+    use comity_node_core::ports::peers::FetchError;
+
+    use super::*;
+
+    fn entity(name: &str) -> EntityId {
+        format!("https://{name}.example").parse().unwrap()
+    }
+
+    fn statement(sub: &EntityId, result: ObjectResult) -> ObjectReport {
+        ObjectReport {
+            subject: Subject::Statement {
+                iss: entity("anchor"),
+                sub: sub.clone(),
+            },
+            url: String::new(),
+            result,
+        }
+    }
+
+    fn list(result: ListResult) -> ListReport {
+        ListReport {
+            uri: "https://yushan.example/status/1".to_owned(),
+            result,
+        }
+    }
+
+    #[test]
+    fn what_did_not_come_is_named_and_what_came_is_not() {
+        let (yushan, changshan) = (entity("yushan"), entity("changshan"));
+        let silent = || FetchError::Timeout {
+            host: "changshan.example".to_owned(),
+            seconds: 10,
+        };
+        let mut trust = RefreshReport {
+            objects: vec![
+                statement(&yushan, ObjectResult::Taken(Taken::Stored)),
+                statement(&changshan, ObjectResult::Taken(Taken::Unchanged)),
+            ],
+            ..RefreshReport::default()
+        };
+        let came = [
+            list(ListResult::Unchanged),
+            list(ListResult::IssuerNotActive {
+                standing: "suspended",
+            }),
+        ];
+        assert_eq!(missed(&trust, &came, Some(&yushan)), [""; 0]);
+        let unknown = missed(&trust, &came, Some(&entity("nobody")));
+        assert!(
+            matches!(&unknown[..], [one] if one.contains("nobody") && one.contains("成员名单")),
+            "{unknown:?}"
+        );
+
+        trust
+            .objects
+            .push(statement(&changshan, ObjectResult::Unreachable(silent())));
+        trust
+            .objects
+            .push(statement(&changshan, ObjectResult::NotPublished));
+        trust.left_out = 3;
+        let told = missed(&trust, &[list(ListResult::Unreachable(silent()))], None);
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(
+            told[0].contains("changshan") && told[0].contains("within 10 s"),
+            "{told:?}"
+        );
+        assert!(told[3].contains("yushan.example/status/1"), "{told:?}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use comity_node_core::federation::agreements::ProposalTaken;
 use comity_node_core::federation::intake::Taken;
+use comity_node_core::federation::refresh::ObjectResult;
 use comity_node_core::federation::refresh_status::ListResult;
 use comity_node_core::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
 use comity_node_core::ports::agreements::AgreementState;
@@ -117,6 +118,20 @@ pub(super) fn taken(taken: &Taken) -> String {
         Taken::Refused(refusal) => chain(refusal),
         Taken::OtherObject => "不是所要的对象 not the object that was asked for".to_owned(),
         Taken::NewerKept => "已有更新的 a newer one is kept".to_owned(),
+    }
+}
+
+/// What became of an object that was asked for.
+pub(super) fn object_result(result: &ObjectResult) -> String {
+    match result {
+        ObjectResult::Taken(Taken::Refused(refusal)) => format!("未采信 refused: {}", chain(refusal)),
+        ObjectResult::Taken(one) => taken(one),
+        ObjectResult::Unreachable(error) => format!("未取得 not fetched: {}", chain(error)),
+        ObjectResult::NotPublished => "上级未发布 not published by its authority".to_owned(),
+        ObjectResult::AskedAlready => "地址与另一对象相同 its address is another object's too".to_owned(),
+        ObjectResult::OverBudget => {
+            "超出本次查询次数 left out: as much was fetched as one refresh may".to_owned()
+        }
     }
 }
 

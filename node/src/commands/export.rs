@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::{CommandError, Outcome};
 use crate::admin::{AdminCommand, AdminReply};
+use crate::cli::{Form, Rendering};
 use crate::system::SystemClock;
 
 /// Pixels of a module in a PNG: 2,500 pixels a side, sharp at 10 cm on any printer.
@@ -35,26 +36,18 @@ struct Exported {
 pub(crate) async fn run(
     config: &Path,
     number: PermitNumber,
-    form: &str,
-    rendering: &str,
+    form: Form,
+    rendering: Rendering,
     out: Option<&Path>,
 ) -> Result<Outcome, CommandError> {
-    let full = match form {
-        "card" => false,
-        "full" => true,
-        other => {
-            return Err(CommandError::usage(format!(
-                "没有 {other} 这种形式 / no form {other}: card or full"
-            )));
-        }
-    };
-    if full && rendering != "text" {
+    let full = form == Form::Full;
+    if full && rendering != Rendering::Text {
         return Err(CommandError::usage(
             "完整凭证放不进二维码，请用 --as text / the full form is for files: use --as text",
         ));
     }
     let exported = match super::node::reply(config, AdminCommand::AttestationToken { number, full }).await? {
-        AdminReply::Done { data, .. } => {
+        AdminReply::Done { data, .. } | AdminReply::Incomplete { data, .. } => {
             serde_json::from_value::<Exported>(data).map_err(CommandError::from_display)?
         }
         AdminReply::Refused { error } => return Err(CommandError::refused(error)),
@@ -74,21 +67,21 @@ pub(crate) async fn run(
     }
 }
 
-fn render(exported: &Exported, rendering: &str) -> Result<Vec<u8>, CommandError> {
+fn render(exported: &Exported, rendering: Rendering) -> Result<Vec<u8>, CommandError> {
     let code = || Symbol::of_card(&exported.token).map_err(CommandError::from_display);
     Ok(match rendering {
-        "text" => format!("{}\n", exported.token).into_bytes(),
-        "digits" => format!(
+        Rendering::Text => format!("{}\n", exported.token).into_bytes(),
+        Rendering::Digits => format!(
             "{}\n",
             symbol::encode(&exported.token).map_err(CommandError::from_display)?
         )
         .into_bytes(),
-        "svg" => code()?
+        Rendering::Svg => code()?
             .to_svg("居住证核验凭证 / residence permit attestation")
             .into_bytes(),
-        "png" => code()?.to_png(PNG_SCALE).map_err(CommandError::from_display)?,
-        "terminal" => code()?.to_terminal().into_bytes(),
-        "pdf" => CardSheet {
+        Rendering::Png => code()?.to_png(PNG_SCALE).map_err(CommandError::from_display)?,
+        Rendering::Terminal => code()?.to_terminal().into_bytes(),
+        Rendering::Pdf => CardSheet {
             token: &exported.token,
             holder_name: &exported.name,
             number_last4: &exported.number_last4,
@@ -103,10 +96,5 @@ fn render(exported: &Exported, rendering: &str) -> Result<Vec<u8>, CommandError>
         }
         .to_pdf()
         .map_err(CommandError::from_display)?,
-        other => {
-            return Err(CommandError::usage(format!(
-                "没有 {other} 这种输出 / no rendering {other}: text, digits, svg, png, terminal or pdf"
-            )));
-        }
     })
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use comity_node_core::federation::load_view;
-use comity_node_http::ops::Readiness;
-use comity_node_http::public::PublicState;
-use comity_node_http::tls::PinRegistry;
+use comity_node_core::ports::officers::Role;
 use comity_spec::text::Bilingual;
-use tokio::sync::Notify;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use super::{CommandError, Outcome};
 use crate::admin::{self, AdminCommand, AdminReply, PermitAct};
 use crate::background::Running;
 use crate::certificates::Certificates;
-use crate::cli::{AgreementCommand, BundleCommand, OfficerCommand, PermitCommand, TrustCommand};
+use crate::cli::{
+    AgreementCommand, BundleCommand, Form, OfficerCommand, OfficerRole, PermitCommand, TrustCommand,
+};
 use crate::config::{self, Config};
 use crate::wiring;
 
@@ -24,6 +25,7 @@ use crate::wiring;
 pub(crate) async fn run(config: &Path, command: AdminCommand) -> Result<Outcome, CommandError> {
     match reply(config, command).await? {
         AdminReply::Done { text, .. } => Ok(Outcome::text(text)),
+        AdminReply::Incomplete { text, .. } => Ok(Outcome { text, code: 1 }),
         AdminReply::Refused { error } => Err(CommandError::refused(error)),
     }
 }
@@ -52,19 +54,11 @@ async fn stopped(config: &Config) -> Result<Running, CommandError> {
     load_view::load_view(&node)
         .await
         .map_err(CommandError::from_display)?;
-    Ok(Running {
-        node: Arc::new(node),
-        publishing: wiring::publishing(config, &certificates)?,
-        public: PublicState::new(),
-        pins: PinRegistry::new(),
-        readiness: Readiness::default(),
-        refresh_every: Duration::from_secs(config.trust.refresh_seconds),
-        work: Notify::new(),
-        post: Notify::new(),
-        refresh: Notify::new(),
-        issuing: crate::backoff::Backoff::default(),
-        used_trust: std::sync::atomic::AtomicUsize::new(0),
-    })
+    Ok(Running::new(
+        Arc::new(node),
+        wiring::publishing(config, &certificates)?,
+        Duration::from_secs(config.trust.refresh_seconds),
+    ))
 }
 
 /// `agreement …`
@@ -135,7 +129,7 @@ pub(crate) fn permit(command: PermitCommand) -> Result<AdminCommand, CommandErro
         PermitCommand::Pending => AdminCommand::PermitPending,
         PermitCommand::Export { number, form, .. } => AdminCommand::AttestationToken {
             number,
-            full: form == "full",
+            full: form == Form::Full,
         },
     })
 }
@@ -146,30 +140,48 @@ pub(crate) fn officer(command: OfficerCommand) -> Result<AdminCommand, CommandEr
         OfficerCommand::Add { id, name, role } => AdminCommand::OfficerAdd {
             id,
             name,
-            roles: role,
+            roles: role.into_iter().map(Role::from).collect(),
+            password: password()?,
+        },
+        OfficerCommand::Activate { id } => AdminCommand::OfficerActive { id, active: true },
+        OfficerCommand::Deactivate { id } => AdminCommand::OfficerActive { id, active: false },
+        OfficerCommand::Password { id } => AdminCommand::OfficerPassword {
+            id,
             password: password()?,
         },
         OfficerCommand::List => AdminCommand::OfficerList,
     })
 }
 
-fn password() -> Result<String, CommandError> {
+impl From<OfficerRole> for Role {
+    fn from(role: OfficerRole) -> Self {
+        match role {
+            OfficerRole::Clerk => Self::Clerk,
+            OfficerRole::Issuer => Self::Issuer,
+            OfficerRole::Supervisor => Self::Supervisor,
+        }
+    }
+}
+
+fn password() -> Result<SecretString, CommandError> {
     use std::io::IsTerminal as _;
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("口令 password: ").map_err(CommandError::from_display);
+        return rpassword::prompt_password("口令 password: ")
+            .map(SecretString::from)
+            .map_err(CommandError::from_display);
     }
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     std::io::stdin()
         .lock()
         .read_line(&mut line)
         .map_err(CommandError::from_display)?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(CommandError::usage(
             "请从标准输入给出口令 / give the password on standard input",
         ));
     }
-    Ok(password)
+    Ok(SecretString::from(password))
 }
 
 /// `trust …`

@@ -10,15 +10,14 @@ use comity_node_core::federation::load_view;
 use comity_node_http::federation::{self, FederationState};
 use comity_node_http::limits::InFlight;
 use comity_node_http::listener::{ConnectionLimits, Lane, Server, Slots};
-use comity_node_http::ops::{self, Readiness, Unready};
-use comity_node_http::public::{self, PublicState};
+use comity_node_http::ops::{self, Unready};
+use comity_node_http::public;
 use comity_node_http::staff::{self, Channel};
-use comity_node_http::tls::{PinRegistry, federation_server_config, public_server_config};
+use comity_node_http::tls::{federation_server_config, public_server_config};
 use comity_node_store::Stopped;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -101,19 +100,11 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
             tracing::warn!(?finding, "a stored object does not hold any more");
         }
     }
-    let running = Arc::new(Running {
-        node: Arc::clone(&node),
-        publishing: wiring::publishing(&config, &certificates)?,
-        public: PublicState::new(),
-        pins: PinRegistry::new(),
-        readiness: Readiness::default(),
-        refresh_every: Duration::from_secs(config.trust.refresh_seconds),
-        work: Notify::new(),
-        post: Notify::new(),
-        refresh: Notify::new(),
-        issuing: crate::backoff::Backoff::default(),
-        used_trust: std::sync::atomic::AtomicUsize::new(0),
-    });
+    let running = Arc::new(Running::new(
+        Arc::clone(&node),
+        wiring::publishing(&config, &certificates)?,
+        Duration::from_secs(config.trust.refresh_seconds),
+    ));
     running
         .public
         .refresh_status_lists(node.store.as_ref())

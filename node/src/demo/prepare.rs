@@ -49,8 +49,8 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     ];
     for county in counties {
         until("互信链 / the trust chain", 60, async || {
-            let members = done(county, AdminCommand::TrustRefresh { entity: None }).await?;
-            Ok(members.as_array().is_some_and(|members| members.len() >= 2))
+            let members = refreshed(county).await?;
+            Ok(members.is_some_and(|members| members.as_array().is_some_and(|members| members.len() >= 2)))
         })
         .await?;
     }
@@ -63,8 +63,8 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
                 AdminCommand::OfficerAdd {
                     id: officer.parse().map_err(DemoError::other)?,
                     name: "示例经办人".to_owned(),
-                    roles: vec!["clerk".to_owned()],
-                    password: PASSWORD.to_owned(),
+                    roles: vec![comity_node_core::ports::officers::Role::Clerk],
+                    password: PASSWORD.into(),
                 },
             )
             .await?;
@@ -112,7 +112,10 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     let mut bundles = BTreeMap::new();
     for county in counties {
         let file = dir.join(format!("{}.comity", county.region));
-        done(county, AdminCommand::TrustRefresh { entity: None }).await?;
+        until("刷新 / a whole refresh", 30, async || {
+            Ok(refreshed(county).await?.is_some())
+        })
+        .await?;
         done(county, AdminCommand::BundleExport { file: file.clone() }).await?;
         bundles.insert(county.region, std::fs::read(&file)?);
     }
@@ -203,6 +206,18 @@ async fn import(county: &County, file: &Path) -> Result<(), DemoError> {
 pub(crate) async fn done(county: &County, command: AdminCommand) -> Result<Value, DemoError> {
     match node::reply(&county.config, command).await? {
         AdminReply::Done { data, .. } => Ok(data),
+        AdminReply::Incomplete { text: error, .. } | AdminReply::Refused { error } => {
+            Err(DemoError::Other(format!("{}: {error}", county.name_zh)))
+        }
+    }
+}
+
+/// The members, after a refresh that missed nothing.
+async fn refreshed(county: &County) -> Result<Option<Value>, DemoError> {
+    let command = AdminCommand::TrustRefresh { entity: None };
+    match node::reply(&county.config, command).await? {
+        AdminReply::Done { data, .. } => Ok(Some(data)),
+        AdminReply::Incomplete { .. } => Ok(None),
         AdminReply::Refused { error } => Err(DemoError::Other(format!("{}: {error}", county.name_zh))),
     }
 }

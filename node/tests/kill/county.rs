@@ -272,7 +272,8 @@ level = "info"
             Ok(_) if line.ends_with('\n') => {
                 let reply: Value = serde_json::from_str(&line).unwrap();
                 match reply["result"].as_str() {
-                    Some("done") => Call::Done(reply["data"].clone()),
+                    // A county that is being killed cannot always be asked.
+                    Some("done" | "incomplete") => Call::Done(reply["data"].clone()),
                     Some("refused") => Call::Refused(reply["error"].as_str().unwrap().to_owned()),
                     _ => panic!("{line}"),
                 }

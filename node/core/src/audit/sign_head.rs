@@ -1,5 +1,5 @@
 //! Signs where the chain of the record stands, so that whoever keeps the head can tell later whether a line before it was
-//! changed or the end was cut off. Run periodically and at shutdown; a head is signed once.
+//! changed or the end was cut off. Run periodically; a head is signed once.
 
 use comity_spec::entity::Environment;
 use comity_spec::ids::{Digest, EntityId};

@@ -80,7 +80,23 @@ pub enum ObjectResult {
     OverBudget,
 }
 
+impl ObjectReport {
+    /// Whether it was asked for and did not come as it should: what is kept stands, and the picture may be an old one.
+    #[must_use]
+    pub const fn is_missed(&self) -> bool {
+        !matches!(
+            self.result,
+            ObjectResult::Taken(Taken::Stored | Taken::Unchanged | Taken::NewerKept)
+        )
+    }
+}
+
 impl RefreshReport {
+    /// Objects that were asked for and did not come as they should.
+    pub fn missed(&self) -> impl Iterator<Item = &ObjectReport> {
+        self.objects.iter().filter(|one| one.is_missed())
+    }
+
     /// What happened to a statement or list.
     #[must_use]
     pub fn of(&self, subject: &Subject) -> Option<&ObjectResult> {

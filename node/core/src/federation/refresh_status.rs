@@ -102,6 +102,20 @@ pub enum ListResult {
     BadAggregation,
 }
 
+impl ListReport {
+    /// Whether it was asked for and did not come as it should. Of a county that is no active member nothing is asked for.
+    #[must_use]
+    pub const fn is_missed(&self) -> bool {
+        !matches!(
+            self.result,
+            ListResult::Stored { .. }
+                | ListResult::Unchanged
+                | ListResult::Own
+                | ListResult::IssuerNotActive { .. }
+        )
+    }
+}
+
 /// The aggregation document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregation {

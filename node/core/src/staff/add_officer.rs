@@ -1,7 +1,7 @@
-//! An operator adds an officer, or changes one: name, roles, password, active or not (`comity officer add`).
+//! An operator adds an officer, or says anew who one is: name, roles, password (`comity officer add`).
 //!
-//! A change of password or the loss of `active` ends the officer's sessions: they are bound to the password hash, and each
-//! request looks the officer up. Adding is no act of an officer: who may do it is the command line's or the admin zone's matter.
+//! A new password ends the officer's sessions, which are bound to the password hash. Who was deactivated stays so: adding everybody
+//! again from a list must not let anybody back in. Adding is no act of an officer: who may do it is the command line's matter.
 
 use comity_spec::ids::OfficerId;
 use secrecy::SecretString;
@@ -21,10 +21,8 @@ pub struct AddOfficer {
     pub name: String,
     /// What the officer may do; at least one.
     pub roles: Vec<Role>,
-    /// The password; `None` keeps the one there is.
-    pub password: Option<SecretString>,
-    /// May sign in.
-    pub active: bool,
+    /// The password.
+    pub password: SecretString,
 }
 
 /// It names an officer: only the pseudonym is printed.
@@ -43,9 +41,6 @@ pub enum AddOfficerError {
     /// No role.
     #[error("至少指定一个角色 / an officer needs a role")]
     NoRole,
-    /// A new officer without a password.
-    #[error("新增人员须设置密码 / a new officer needs a password")]
-    NoPassword,
     /// The password.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -57,27 +52,23 @@ pub enum AddOfficerError {
     Line(#[from] serde_json::Error),
 }
 
-/// Adds or changes an officer; unlocks one that was locked out.
+/// Adds or changes an officer; unlocks one that was locked out. Returns the officer as stored.
 ///
 /// # Errors
 /// [`AddOfficerError`].
-pub async fn add_officer(node: &Node, command: AddOfficer) -> Result<(), AddOfficerError> {
+pub async fn add_officer(node: &Node, command: AddOfficer) -> Result<Officer, AddOfficerError> {
     let AddOfficer {
         id,
         name,
         mut roles,
         password,
-        active,
     } = command;
     roles.sort_unstable();
     roles.dedup();
     if roles.is_empty() {
         return Err(AddOfficerError::NoRole);
     }
-    let password = match password {
-        Some(password) => Some(passwords::hash(&password, node.rng.as_ref()).await?),
-        None => None,
-    };
+    let password = passwords::hash(&password, node.rng.as_ref()).await?;
     loop {
         let known = node.store.officer(&id).await?;
         let officer = Officer {
@@ -85,18 +76,15 @@ pub async fn add_officer(node: &Node, command: AddOfficer) -> Result<(), AddOffi
             version: known.as_ref().map_or(0, |known| known.version) + 1,
             name: name.clone(),
             roles: roles.clone(),
-            password: password
-                .clone()
-                .or(known.map(|known| known.password))
-                .ok_or(AddOfficerError::NoPassword)?,
-            active,
+            password: password.clone(),
+            active: known.is_none_or(|known| known.active),
             failures: 0,
             locked_until: None,
         };
         let line = Line::about(Event::OfficerChanged, node.now(), &id).write()?;
-        let writes = vec![Write::Officer(officer), line];
+        let writes = vec![Write::Officer(officer.clone()), line];
         match node.store.commit("add officer", writes).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(officer),
             // Somebody signed in or changed the password meanwhile. Each round costs the other side a comparison of passwords,
             // one at a time, so this one gets its turn.
             Err(StoreError::Conflict(Conflict::Version(_))) => {}

@@ -2,7 +2,7 @@
 //!
 //! | use case | what it does |
 //! |---|---|
-//! | [`mod@add_officer`] | an operator adds an officer or resets a password |
+//! | [`mod@add_officer`], [`mod@change_officer`] | an operator adds an officer, lets one in or not, resets a password |
 //! | [`mod@sign_in`], [`mod@sign_out`] | a session begins and ends |
 //! | [`mod@sessions`] | who is behind a cookie, and what that person may do |
 //! | [`mod@change_password`] | by the officer; every other session of the officer ends |
@@ -12,6 +12,7 @@
 //! inactive hears the same after the same work.
 
 pub mod add_officer;
+pub mod change_officer;
 pub mod change_password;
 pub mod idempotency;
 pub mod passwords;
@@ -20,6 +21,7 @@ pub mod sign_in;
 pub mod sign_out;
 
 pub use add_officer::{AddOfficer, add_officer};
+pub use change_officer::{OfficerChange, change_officer};
 pub use change_password::{ChangePassword, change_password};
 pub use sessions::{Acting, SessionError, SignedIn, authenticate, authorise};
 pub use sign_in::{SignIn, SignInError, sign_in};

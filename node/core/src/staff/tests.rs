@@ -4,12 +4,13 @@ use comity_spec::time::UnixSeconds;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::add_officer::AddOfficerError;
+use super::change_officer::ChangeOfficerError;
 use super::passwords::PasswordError;
 use super::sessions::{ABSOLUTE, IDLE};
 use super::sign_in::{LOCKED_FOR, MOST_FAILURES};
 use super::{
-    AddOfficer, ChangePassword, SessionError, SignIn, SignInError, SignedIn, add_officer, authenticate,
-    authorise, change_password, sign_in, sign_out,
+    AddOfficer, ChangePassword, OfficerChange, SessionError, SignIn, SignInError, SignedIn, add_officer,
+    authenticate, authorise, change_officer, change_password, sign_in, sign_out,
 };
 use crate::audit::{Event, Line};
 use crate::node::Node;
@@ -29,8 +30,7 @@ fn officer() -> AddOfficer {
         id: "clerk-01".parse().unwrap(),
         name: "经办人示例".to_owned(),
         roles: vec![Role::Clerk],
-        password: Some(secret(PASSWORD)),
-        active: true,
+        password: secret(PASSWORD),
     }
 }
 
@@ -38,6 +38,13 @@ async fn office() -> Pair {
     let pair = Pair::new(UnixSeconds::new(1_795_320_000).unwrap());
     add_officer(&pair.changshan, officer()).await.unwrap();
     pair
+}
+
+async fn set_active(node: &Node, active: bool) {
+    let id = "clerk-01".parse().unwrap();
+    change_officer(node, &id, &OfficerChange::Active(active))
+        .await
+        .unwrap();
 }
 
 async fn enter(node: &Node, officer: &str, password: &str) -> Result<SignedIn, SignInError> {
@@ -126,16 +133,7 @@ async fn unknown_wrong_inactive_and_locked_are_one_answer() {
             .failures,
         0
     );
-    add_officer(
-        node,
-        AddOfficer {
-            active: false,
-            password: None,
-            ..officer()
-        },
-    )
-    .await
-    .unwrap();
+    set_active(node, false).await;
     assert!(matches!(
         enter(node, "clerk-01", PASSWORD).await,
         Err(SignInError::Refused)
@@ -220,21 +218,12 @@ async fn a_change_of_password_or_standing_ends_every_other_session() {
         enter(node, "clerk-01", PASSWORD).await,
         Err(SignInError::Refused)
     ));
-    add_officer(
-        node,
-        AddOfficer {
-            active: false,
-            password: None,
-            ..officer()
-        },
-    )
-    .await
-    .unwrap();
+    set_active(node, false).await;
     assert!(matches!(present(node, &fresh).await, Err(SessionError::Ended)));
 }
 
 #[tokio::test]
-async fn an_officer_needs_a_role_and_a_password() {
+async fn an_officer_needs_a_role_and_a_good_password() {
     let pair = office().await;
     let node = pair.changshan.as_ref();
     let none = AddOfficer {
@@ -245,17 +234,8 @@ async fn an_officer_needs_a_role_and_a_password() {
         add_officer(node, none).await,
         Err(AddOfficerError::NoRole)
     ));
-    let new = AddOfficer {
-        id: "clerk-09".parse().unwrap(),
-        password: None,
-        ..officer()
-    };
-    assert!(matches!(
-        add_officer(node, new).await,
-        Err(AddOfficerError::NoPassword)
-    ));
     let short = AddOfficer {
-        password: Some(secret("短")),
+        password: secret("短"),
         ..officer()
     };
     assert!(matches!(
@@ -323,19 +303,52 @@ async fn a_new_password_set_by_an_operator_stands_whatever_happened_at_the_same_
     let refused = change_password(node, &session, &command).await;
     assert!(matches!(refused, Err(SignInError::Refused)), "{refused:?}");
     assert_eq!(stored(&pair).await.password, reset.password);
-    // And an operator who changes a role does not bring back the password that was changed meanwhile.
+    // And an operator who changes something else does not bring back the password that was changed meanwhile.
     let changed = next(&pair, "$argon2id$changed").await;
     pair.changshan_store
-        .meanwhile("add officer", vec![Write::Officer(changed)]);
-    let promoted = AddOfficer {
-        roles: vec![Role::Supervisor],
-        password: None,
-        ..officer()
-    };
-    add_officer(node, promoted).await.unwrap();
+        .meanwhile("change officer", vec![Write::Officer(changed)]);
+    set_active(node, false).await;
     let now = stored(&pair).await;
     assert_eq!(now.password, "$argon2id$changed");
-    assert_eq!(now.roles, [Role::Supervisor]);
+    assert!(!now.active);
+}
+
+#[tokio::test]
+async fn who_was_deactivated_stays_out_until_activated_and_a_reset_password_unlocks() {
+    let pair = office().await;
+    let node = pair.changshan.as_ref();
+    let session = enter(node, "clerk-01", PASSWORD).await.unwrap();
+    set_active(node, false).await;
+    assert!(matches!(present(node, &session).await, Err(SessionError::Ended)));
+    let added = add_officer(node, officer()).await.unwrap();
+    assert!(!added.active, "adding everybody again lets nobody back in");
+    assert!(enter(node, "clerk-01", PASSWORD).await.is_err());
+    set_active(node, true).await;
+    assert!(enter(node, "clerk-01", PASSWORD).await.is_ok());
+
+    for _ in 0..MOST_FAILURES {
+        assert!(enter(node, "clerk-01", "错误的口令").await.is_err());
+    }
+    let id = "clerk-01".parse().unwrap();
+    let reset = |password: &str| OfficerChange::Password(secret(password));
+    assert!(matches!(
+        change_officer(node, &id, &reset("短")).await,
+        Err(ChangeOfficerError::Password(PasswordError::TooShort))
+    ));
+    change_officer(node, &id, &reset("示例新口令-子丑寅卯"))
+        .await
+        .unwrap();
+    assert!(enter(node, "clerk-01", PASSWORD).await.is_err());
+    assert!(enter(node, "clerk-01", "示例新口令-子丑寅卯").await.is_ok());
+
+    let nobody = "clerk-09".parse().unwrap();
+    for change in [OfficerChange::Active(true), reset(PASSWORD)] {
+        assert!(matches!(
+            change_officer(node, &nobody, &change).await,
+            Err(ChangeOfficerError::Unknown(id)) if id == nobody
+        ));
+    }
+    assert!(pair.changshan_store.officer(&nobody).await.unwrap().is_none());
 }
 
 #[tokio::test]

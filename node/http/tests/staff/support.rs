@@ -44,7 +44,11 @@ impl Window {
     /// With an agreement that a test changes before both counties sign it.
     pub(crate) async fn under(change: impl FnOnce(&mut Agreement)) -> Self {
         // 2026-11-22 in UTC+8.
-        let pair = Pair::under(UnixSeconds::new(1_795_320_000).unwrap(), change);
+        Self::of(Pair::under(UnixSeconds::new(1_795_320_000).unwrap(), change)).await
+    }
+
+    /// With counties that a test prepared.
+    pub(crate) async fn of(pair: Pair) -> Self {
         for (id, role) in [
             ("clerk-01", Role::Clerk),
             ("clerk-02", Role::Clerk),
@@ -55,8 +59,7 @@ impl Window {
                 id: id.parse().unwrap(),
                 name: "示例经办人".to_owned(),
                 roles: vec![role],
-                password: Some(PASSWORD.to_owned().into()),
-                active: true,
+                password: PASSWORD.to_owned().into(),
             };
             add_officer(&pair.changshan, officer).await.unwrap();
         }
