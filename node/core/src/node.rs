@@ -106,7 +106,7 @@ pub struct Node {
 /// What the operator set, within what the protocol allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Attestations presented here must prove possession of the holder's key (never on paper).
+    /// Attestations presented here must prove possession of the holder's key. Paper cannot, and is refused then.
     pub require_key_binding: bool,
     /// Permits are issued and changed here, for a county without a register of its own.
     pub local_issuing: bool,

@@ -27,6 +27,7 @@ use crate::staff::idempotency::{IdempotencyError, Keyed};
 
 mod case;
 pub mod chain_refresh;
+pub mod challenge;
 pub mod challenges;
 pub mod close;
 pub mod confirm;
@@ -40,6 +41,7 @@ pub mod show;
 mod status_refresh;
 pub mod verify_presented;
 
+pub use challenge::{IssuedChallenge, challenge};
 pub use close::close;
 pub use confirm::{Confirm, Finding, confirm};
 pub use look_up::{IssuerChoice, LookUp, look_up};
@@ -47,7 +49,7 @@ pub use reveal::reveal;
 pub use revoked_receipts::{RevokedReceipt, revoked_receipts};
 pub use settle::SettleError;
 pub use show::{show, shown_of_officer};
-pub use verify_presented::{VerifyPresented, challenge, verify_presented};
+pub use verify_presented::{VerifyPresented, verify_presented};
 
 /// Who asks for what, why and on what basis: common to every verification.
 #[derive(Clone, Debug)]

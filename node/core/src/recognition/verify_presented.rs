@@ -15,7 +15,6 @@ use super::case::{Case, Shown};
 use super::challenges::CHALLENGE_LIFETIME;
 use super::{Inquiry, RecogniseError, RecognitionView, chain_refresh, show};
 use crate::node::{Node, View};
-use crate::staff::Acting;
 use crate::staff::idempotency;
 
 /// What was presented.
@@ -25,7 +24,7 @@ pub struct VerifyPresented {
     pub inquiry: Inquiry,
     /// As the scanner typed it or the file holds it.
     pub presented: Vec<u8>,
-    /// The nonce that this window gave to the holder's wallet, from [`challenge`].
+    /// The nonce that this window gave to the holder's wallet, from [`mod@super::challenge`].
     pub nonce: Option<String>,
     /// The holder's name as the clerk read it from the identity card, where it was typed.
     pub typed_name: Option<String>,
@@ -38,14 +37,6 @@ impl std::fmt::Debug for VerifyPresented {
             .field("officer", &self.inquiry.acting.officer)
             .finish_non_exhaustive()
     }
-}
-
-/// A nonce for a holder's wallet, good once, for five minutes and at this officer's window.
-#[must_use]
-pub fn challenge(node: &Node, acting: &Acting) -> String {
-    node.live
-        .challenges
-        .issue(&acting.officer, node.rng.as_ref(), node.now())
 }
 
 /// Verifies a presentation.

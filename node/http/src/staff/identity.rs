@@ -8,6 +8,7 @@ use comity_node_core::ports::officers::Role;
 use comity_node_core::staff::{Acting, SessionError, SignedIn, authenticate, authorise};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
+use serde::Deserialize;
 
 use super::cookies::Cookie;
 use super::state::State;
@@ -19,7 +20,16 @@ pub(super) const CSRF_HEADER: HeaderName = HeaderName::from_static("comity-csrf"
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) signed_in: SignedIn,
-    by_cookie: bool,
+    carrier: Carrier,
+}
+
+/// How a session is carried: as a cookie by a browser, as a bearer token by a program.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Carrier {
+    #[default]
+    Cookie,
+    Bearer,
 }
 
 /// No session, and why.
@@ -28,15 +38,15 @@ pub(super) struct NoSession(pub(super) SessionError);
 
 impl Session {
     async fn of(headers: &HeaderMap, state: &State) -> Result<Self, SessionError> {
-        let (token, by_cookie) = match bearer(headers) {
-            Some(token) => (token, false),
+        let (token, carrier) = match bearer(headers) {
+            Some(token) => (token, Carrier::Bearer),
             None => {
                 let cookie = Cookie::Session.read(headers, state.channel);
-                (cookie.ok_or(SessionError::NotSignedIn)?, true)
+                (cookie.ok_or(SessionError::NotSignedIn)?, Carrier::Cookie)
             }
         };
         let signed_in = authenticate(&state.node, token).await?;
-        Ok(Self { signed_in, by_cookie })
+        Ok(Self { signed_in, carrier })
     }
 
     /// For reading: a clerk or a supervisor.
@@ -46,8 +56,25 @@ impl Session {
 
     /// For an API call that changes something.
     pub(super) fn caller(&self, headers: &HeaderMap) -> Result<Acting, SessionError> {
+        self.window_role(self.form_token(headers))
+    }
+
+    /// For an API call that changes nothing but the officer's own session or password: whatever the role.
+    pub(super) fn own(&self, headers: &HeaderMap) -> Result<Acting, SessionError> {
+        let role = self.signed_in.acting.roles.first();
+        let role = role.ok_or(SessionError::Forbidden)?;
+        authorise(&self.signed_in, *role, self.form_token(headers))
+    }
+
+    /// How it is carried.
+    pub(super) const fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+
+    /// The form token of an API call, where one is needed.
+    fn form_token<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let token = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-        self.window_role(self.by_cookie.then(|| token.unwrap_or_default()))
+        (self.carrier == Carrier::Cookie).then(|| token.unwrap_or_default())
     }
 
     /// For a form of a page.

@@ -2,13 +2,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use comity_node_core::ports::Clock as _;
 use comity_node_core::ports::record::RecordReads as _;
+use comity_node_core::testing::Pair;
 use comity_node_http::render::{Symbol, read_code};
-use comity_spec::ids::Jti;
+use comity_spec::ids::{Digest, Jti};
+use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::receipt::{PrintedReceipt, Receipt};
+use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::receipt::{HolderCheck, is_about, read_printed, verify_receipt};
 use comity_verifier::symbol;
+use comity_verifier::testing;
 use serde_json::{Value, json};
 
 use super::support::{PASSWORD, Window};
@@ -206,6 +211,141 @@ async fn a_cookie_needs_the_form_token_and_a_signed_out_session_is_none() {
         "session-expired",
         "a copy of it is worth nothing"
     );
+    window.close().await;
+}
+
+#[tokio::test]
+async fn an_officer_changes_the_own_password_and_goes_on_alone() {
+    let window = Window::open().await;
+    let path = "/staff/v1/password";
+    let passwords = |old: &str| json!({ "old": old, "new": "示例新密码 example" });
+    assert_eq!(
+        window
+            .browser()
+            .post_json(path, &passwords(PASSWORD))
+            .await
+            .problem(),
+        "unauthenticated"
+    );
+    // Whatever the role: an officer who issues permits has a password too, and leaves again.
+    for officer in ["clerk-01", "police-01"] {
+        let mut here = window.program(officer).await;
+        let mut elsewhere = window.program(officer).await;
+        assert_eq!(
+            here.post_json(path, &passwords("not the password"))
+                .await
+                .problem(),
+            "invalid-credentials"
+        );
+        assert_eq!(
+            here.post_json(path, &json!({ "old": PASSWORD, "new": "短" }))
+                .await
+                .problem(),
+            "malformed-request"
+        );
+        let changed = here.post_json(path, &passwords(PASSWORD)).await;
+        assert_eq!(changed.status, 200, "{}", changed.text());
+        let token = changed.json()["token"].as_str().unwrap().to_owned();
+        let leave = ("DELETE", "/staff/v1/sessions/current");
+        for ended in [&mut here, &mut elsewhere] {
+            let answer = ended.call(leave.0, leave.1, "", Vec::new()).await;
+            assert_eq!(answer.problem(), "session-expired", "{officer}");
+        }
+        let mut here = window.browser().with("authorization", &format!("Bearer {token}"));
+        assert_eq!(
+            here.call(leave.0, leave.1, "", Vec::new()).await.status,
+            204,
+            "{officer}"
+        );
+    }
+    let old = json!({ "officer": "clerk-01", "password": PASSWORD });
+    let refused = window.browser().post_json("/staff/v1/sessions", &old).await;
+    assert_eq!(refused.problem(), "invalid-credentials");
+
+    let mut browser = window.browser();
+    let signed_in = json!({ "officer": "clerk-02", "password": PASSWORD });
+    let session = browser.post_json("/staff/v1/sessions", &signed_in).await.json();
+    assert_eq!(
+        browser.post_json(path, &passwords(PASSWORD)).await.problem(),
+        "csrf"
+    );
+    let mut right = browser.with("comity-csrf", session["csrf"].as_str().unwrap());
+    let changed = right.post_json(path, &passwords(PASSWORD)).await;
+    assert_eq!(changed.json()["token"], Value::Null, "a cookie stays a cookie");
+    assert!(changed.header("set-cookie").starts_with("comity="));
+    assert_eq!(right.get("/staff/v1/services").await.status, 200);
+    window.close().await;
+}
+
+/// What a wallet makes of a card attestation that is bound to its key: the answer to a window's nonce.
+fn wallets_answer(window: &Window, card: &str, challenge: &Value) -> String {
+    let federation = &window.pair.federation;
+    let (jwt, disclosures) = card.split_once('~').unwrap();
+    let payload = comity_verifier::b64::decode(jwt.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    let mut claims: Value = serde_json::from_slice(&payload).unwrap();
+    let holder = testing::key("holder");
+    claims["cnf"] = json!({ "jwk": testing::jwk(&holder) });
+    let issuer = federation.county("361123").key(KeyPurpose::Attestation);
+    let bound = format!(
+        "{}~{disclosures}",
+        testing::sign(&issuer, Typ::Attestation, &claims)
+    );
+    let answer = json!({
+        "iat": window.pair.clock.now(), "aud": challenge["aud"], "nonce": challenge["nonce"],
+        "sd_hash": comity_verifier::b64::encode(Digest::of(&bound).as_bytes()),
+    });
+    format!("{bound}{}", testing::sign(&holder, Typ::KeyBinding, &answer))
+}
+
+#[tokio::test]
+async fn where_possession_must_be_proved_a_wallet_answers_this_windows_nonce_once() {
+    let mut pair = Pair::new(UnixSeconds::new(1_795_320_000).unwrap());
+    pair.change("330822", |node| node.policy.require_key_binding = true);
+    let window = Window::of(pair).await;
+    let permit = window.pair.permit(0, |_| {}).await;
+    let card = window.pair.card(&permit).await;
+    let mut clerk = window.program("clerk-01").await;
+    let mut other = window.program("clerk-02").await;
+    let path = "/staff/v1/challenges";
+    assert_eq!(
+        window.browser().post_json(path, &json!({})).await.problem(),
+        "unauthenticated"
+    );
+    let police = window
+        .program("police-01")
+        .await
+        .post_json(path, &json!({}))
+        .await;
+    assert_eq!(police.problem(), "forbidden");
+
+    let issued = clerk.post_json(path, &json!({})).await;
+    assert_eq!(issued.status, 201, "{}", issued.text());
+    let challenge = issued.json();
+    assert_eq!(challenge["aud"], json!(window.pair.changshan.identity.entity));
+    let seconds = challenge["expires"].as_i64().unwrap() - window.pair.clock.now().get();
+    assert_eq!(seconds, 300);
+
+    let answer = wallets_answer(&window, &card, &challenge);
+    let shown = |presented: &str, nonce: &Value| {
+        let mut call = scan(presented);
+        call["nonce"] = nonce.clone();
+        call
+    };
+    let outcome = async |client: &mut super::support::Client, call: Value| {
+        let answer = client.post_json(VERIFICATIONS, &call).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["decision"]["outcome"].as_str().unwrap().to_owned()
+    };
+    let nonce = &challenge["nonce"];
+    let (whole, expired) = ("RECOGNISED", "PRESENTATION_EXPIRED");
+    assert_eq!(outcome(&mut clerk, scan(&card)).await, expired, "no proof at all");
+    assert_eq!(
+        outcome(&mut other, shown(&answer, nonce)).await,
+        expired,
+        "another window's"
+    );
+    assert_eq!(outcome(&mut clerk, shown(&answer, nonce)).await, whole);
+    assert_eq!(outcome(&mut clerk, shown(&answer, nonce)).await, expired, "used");
     window.close().await;
 }
 

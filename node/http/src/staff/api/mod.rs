@@ -6,6 +6,8 @@
 //! |---|---|
 //! | `POST /staff/v1/sessions` | signs in: cookie and form token, or a bearer token |
 //! | `DELETE /staff/v1/sessions/current` | signs out |
+//! | `POST /staff/v1/password` | a new password, with the old one; every other session of the officer ends |
+//! | `POST /staff/v1/challenges` | a nonce for a holder's wallet |
 //! | `POST /staff/v1/verifications` | verifies a code, a picture of one, or number and name |
 //! | `GET /staff/v1/verifications/{trace}` | one again |
 //! | `POST /staff/v1/verifications/{trace}/confirmation` | 人证一致, 人证不符 or review: gives the receipt |
@@ -18,6 +20,8 @@
 //! same receipt, and a contradiction is a conflict. No address holds personal data.
 
 mod catalogue;
+mod challenges;
+mod password;
 mod receipts;
 mod sessions;
 mod settlement;
@@ -50,6 +54,8 @@ pub(super) fn router() -> Router<State> {
     let small = Router::new()
         .route("/staff/v1/sessions", post(sessions::begin))
         .route("/staff/v1/sessions/current", delete(sessions::end))
+        .route("/staff/v1/password", post(password::change))
+        .route("/staff/v1/challenges", post(challenges::issue))
         .route("/staff/v1/verifications/{trace}", get(verifications::show))
         .route(
             "/staff/v1/verifications/{trace}/confirmation",

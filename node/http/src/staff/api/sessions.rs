@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::super::cookies::Cookie;
-use super::super::identity::Session;
+use super::super::identity::{Carrier, Session};
 use super::super::state::State;
 use super::{Refused, Sent};
 
@@ -25,14 +25,6 @@ pub(super) struct Credentials {
     /// `cookie` for a browser, `bearer` for a program.
     #[serde(default)]
     carried_by: Carrier,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, PartialEq)]
-#[serde(rename_all = "snake_case")]
-enum Carrier {
-    #[default]
-    Cookie,
-    Bearer,
 }
 
 #[derive(Serialize)]
@@ -64,13 +56,23 @@ pub(super) async fn begin(
         password: SecretString::from(password),
     };
     let signed_in = sign_in(&state.node, &command).await?;
+    Ok(begun(StatusCode::CREATED, &signed_in, carried_by, &state))
+}
+
+/// The answer that hands a session over.
+pub(super) fn begun(
+    status: StatusCode,
+    signed_in: &SignedIn,
+    carried_by: Carrier,
+    state: &State,
+) -> Response {
     let SignedIn {
         acting,
         token,
         csrf,
         expires,
         ..
-    } = &signed_in;
+    } = signed_in;
     let by_cookie = carried_by == Carrier::Cookie;
     let body = Json(Begun {
         officer: &acting.officer,
@@ -79,14 +81,14 @@ pub(super) async fn begin(
         csrf: by_cookie.then_some(csrf),
         token: (!by_cookie).then(|| token.expose_secret()),
     });
-    let mut answer = (StatusCode::CREATED, body).into_response();
+    let mut answer = (status, body).into_response();
     if let Some(cookie) = Cookie::Session
         .set(token.expose_secret(), state.channel)
         .filter(|_| by_cookie)
     {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(answer)
+    answer
 }
 
 /// Signs out. 204; the cookie is taken away too.
@@ -95,7 +97,7 @@ pub(super) async fn end(
     session: Session,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    session.caller(&headers)?;
+    session.own(&headers)?;
     sign_out(&state.node, &session.signed_in).await?;
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if let Some(cookie) = Cookie::Session.clear(state.channel) {
