@@ -2,8 +2,9 @@
 //!
 //! General JSON parsers keep the last of two equal names, turn 2^64 into a float and disagree with one another; two nodes that
 //! disagree about one signed object can be played against each other. [`scan`] therefore refuses, per JWS-11 to JWS-13 and RFC 8259:
-//! bytes that are not UTF-8, duplicate names (compared after unescaping), integers outside `i64`, lone surrogates, nesting
-//! deeper than [`MAX_DEPTH`], anything after the value, and, in Comity's own objects, every number that is not an integer.
+//! bytes that are not UTF-8, duplicate names (compared after unescaping), names that the library below reserves, integers
+//! outside `i64`, lone surrogates, nesting deeper than [`MAX_DEPTH`], anything after the value, and, in Comity's own objects,
+//! every number that is not an integer.
 //! What it accepts is a [`Strict`], which is the only thing here that can be read into a type.
 
 use comity_spec::mutant;
@@ -18,6 +19,10 @@ use crate::budget::{Budget, BudgetExceeded, Resource};
 pub const MAX_DEPTH: usize = 32;
 /// Objects with more members than this are checked for duplicates by sorting instead of pairwise.
 const PAIRWISE_MAX: usize = 12;
+
+/// How the names begin by which serde_json talks to itself: a [`serde_json::Value`] reads an object with such a name as the
+/// JSON *inside* the member's string, which no scan has seen, to any depth and with any number.
+const RESERVED: &str = "$serde_json::private::";
 
 /// Which numbers may stand in a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +51,14 @@ pub enum JsonError {
         /// The name, unescaped, at most 64 characters of it.
         name: String,
     },
+    /// An object names a member by which the library below would read something else than what stands there.
+    #[error(
+        "成员名被 JSON 库保留 / a member name that the JSON library reserves for itself ends at byte {at}"
+    )]
+    ReservedName {
+        /// Offset in bytes.
+        at: usize,
+    },
     /// A number that two parsers could read differently.
     #[error("数字超出 64 位整数或不被允许 / number outside i64, or not an integer, at byte {at}")]
     Number {
@@ -71,6 +84,7 @@ impl JsonError {
             Self::Utf8 => "json.utf8",
             Self::Syntax { .. } => "json.syntax",
             Self::DuplicateName { .. } => "json.duplicate-name",
+            Self::ReservedName { .. } => "json.reserved-name",
             Self::Number { .. } => "json.number",
             Self::Depth => "json.depth",
             Self::Shape(_) => "json.shape",
@@ -282,7 +296,11 @@ impl<'a> Scanner<'a> {
                 return Err(self.syntax());
             }
             let name = self.string()?;
-            self.names.push(name.unescaped(self.text)?);
+            let name = name.unescaped(self.text)?;
+            if name.starts_with(RESERVED) {
+                return Err(JsonError::ReservedName { at: self.at });
+            }
+            self.names.push(name);
             self.space();
             self.expect(b':')?;
             self.space();

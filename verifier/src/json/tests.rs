@@ -115,6 +115,51 @@ fn refuses_a_duplicate_name_in_any_spelling_and_at_any_depth() {
     }
 }
 
+/// As JSON inside a string, inside a name that `serde_json::Value` unpacks: what a scan has not seen.
+fn smuggled(inner: &str) -> String {
+    let escaped = inner.replace('\\', "\\u005c").replace('"', "\\u0022");
+    format!(r#"{{"$serde_json::private::RawValue":"{escaped}"}}"#)
+}
+
+#[test]
+fn refuses_names_by_which_the_library_reads_what_was_not_scanned() {
+    let twice = smuggled(r#"{"a":1,"a":2.5,"big":18446744073709551616}"#);
+    for text in [
+        twice.clone(),
+        format!(r#"{{"ext":[{twice}]}}"#),
+        twice.replace("$serde_json", "\\u0024serde_json"),
+        twice.replace("RawValue", "Number"),
+    ] {
+        assert!(
+            matches!(check(&text, Numbers::Finite), Err(JsonError::ReservedName { .. })),
+            "{text}"
+        );
+    }
+    // The name alone means nothing where it is a value, and near misses are names like any other.
+    for text in [
+        r#"["$serde_json::private::RawValue"]"#,
+        r#"{"$serde_json":1,"serde_json::private::RawValue":2,"$":3}"#,
+    ] {
+        assert_eq!(check(text, Numbers::Integers), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn no_nesting_is_hidden_in_strings() {
+    // Each wrap brings brackets of its own, and the library a new limit for them: read, this would end the process.
+    let mut text = format!("{}{}", "[".repeat(20), "]".repeat(20));
+    for _ in 0..60 {
+        text = format!("{}{}{}", "[".repeat(20), smuggled(&text), "]".repeat(20));
+    }
+    let mut budget = Budget::new(Limits::BUNDLE);
+    let read: Result<Value, _> = read(text.as_bytes(), Numbers::Finite, &mut budget);
+    assert!(
+        matches!(read, Err(JsonError::ReservedName { .. })),
+        "{:?}",
+        read.err()
+    );
+}
+
 #[test]
 fn finds_a_duplicate_among_many_members() {
     let many = |extra: &str| {

@@ -108,6 +108,7 @@ impl JwsError {
                 JsonError::Utf8 => "jws.utf8",
                 JsonError::Syntax { .. } => "jws.json",
                 JsonError::DuplicateName { .. } => "jws.duplicate-name",
+                JsonError::ReservedName { .. } => "jws.reserved-name",
                 JsonError::Number { .. } => "jws.number",
                 JsonError::Depth => "jws.depth",
                 JsonError::Shape(_) => "jws.claims",

@@ -19,6 +19,7 @@ use comity_spec::time::UnixSeconds;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::decide::Refusal;
 use comity_verifier::exchange::{LookedUp, ResponseError, verify_response};
+use comity_verifier::json::{self, Numbers};
 use comity_verifier::jwk::{Ed25519Key, KeySet};
 use comity_verifier::jws::{JwsError, Profile, Unverified, Verified};
 use comity_verifier::presentation::refusal::of_standing;
@@ -243,7 +244,10 @@ async fn sign(
 /// What the peer's refusal says.
 fn refused(answer: &PeerAnswer) -> AskError {
     let problem = (answer.content_type == PROBLEM_MEDIA_TYPE)
-        .then(|| serde_json::from_slice::<ReportedProblem>(&answer.body).ok())
+        .then(|| {
+            let mut budget = Budget::new(Limits::PRESENTATION);
+            json::read::<ReportedProblem>(&answer.body, Numbers::Finite, &mut budget).ok()
+        })
         .flatten();
     let kind = problem.as_ref().and_then(ReportedProblem::kind);
     if kind == Some(ProblemType::AgreementVersionMismatch) {
@@ -256,5 +260,50 @@ fn refused(answer: &PeerAnswer) -> AskError {
         status: answer.status,
         kind,
         retry_after: answer.retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(body: &str) -> AskError {
+        refused(&PeerAnswer {
+            status: 409,
+            content_type: PROBLEM_MEDIA_TYPE.to_owned(),
+            retry_after: None,
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    fn body(more: &str) -> String {
+        let kind = ProblemType::AgreementVersionMismatch.uri();
+        format!(r#"{{"type":"{kind}"{more}}}"#)
+    }
+
+    #[test]
+    fn a_refusal_is_read_as_strictly_as_an_answer() {
+        assert!(matches!(
+            told(&body("")),
+            AskError::AgreementVersion { current: None }
+        ));
+        for hostile in [
+            r#","x":{"$serde_json::private::RawValue":"[[]]"}"#,
+            r#","x":1,"x":2"#,
+            r#","x":18446744073709551616"#,
+        ] {
+            let refused = told(&body(hostile));
+            assert!(
+                matches!(
+                    refused,
+                    AskError::Refused {
+                        status: 409,
+                        kind: None,
+                        ..
+                    }
+                ),
+                "{hostile}: {refused:?}"
+            );
+        }
     }
 }

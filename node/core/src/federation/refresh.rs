@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use comity_spec::bundle::Bundle;
 use comity_spec::entity::{EntityStatement, FederationEntity, Member, MemberList, MemberState, WELL_KNOWN};
 use comity_spec::ids::EntityId;
+use comity_verifier::budget::{Budget, Limits};
+use comity_verifier::json::{self, Numbers};
 use comity_verifier::trust::{Finding, Subject, Trust};
 
 use super::intake::{self, Offer, Taken};
@@ -298,7 +300,9 @@ impl Walk<'_> {
             .await
             .pop();
         let bundle = match got {
-            Some(Got::Body(bytes)) => serde_json::from_slice::<Bundle>(&bytes).ok(),
+            Some(Got::Body(bytes)) => {
+                json::read::<Bundle>(&bytes, Numbers::Integers, &mut Budget::new(Limits::BUNDLE)).ok()
+            }
             Some(Got::Nothing(result)) => {
                 for sub in subjects {
                     self.note(

@@ -11,6 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use comity_spec::ids::EntityId;
 use comity_spec::jose::Jwk;
 use comity_spec::time::UnixSeconds;
+use comity_verifier::budget::{Budget, Limits};
+use comity_verifier::json::{self, Numbers};
 use comity_verifier::trust::{Anchor, Finding, Floors, Trust, TrustObjects};
 use serde::de::DeserializeOwned;
 
@@ -174,9 +176,13 @@ impl PartyKeys {
     }
 }
 
-/// The claims of an object whose signature was verified elsewhere, or is about to be.
+/// The claims of an object whose signature was verified elsewhere, or is about to be: read strictly, since it may be anybody's.
 pub(super) fn claims<T: DeserializeOwned>(jws: &str) -> Option<T> {
-    serde_json::from_slice(&decode(jws.split('.').nth(1)?)?).ok()
+    let payload = decode(jws.split('.').nth(1)?)?;
+    // Read in two steps, so that what is read owns its text.
+    let mut budget = Budget::new(Limits::BUNDLE);
+    let strict = json::scan(&payload, Numbers::Finite, &mut budget).ok()?;
+    serde_json::from_str(strict.as_str()).ok()
 }
 
 /// The `kid` in a protected header.
