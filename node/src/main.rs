@@ -15,6 +15,7 @@ mod keys;
 mod logging;
 mod sockets;
 mod system;
+mod terminal;
 mod told;
 mod wiring;
 
@@ -57,12 +58,12 @@ fn main() -> ExitCode {
     match runtime.block_on(carry_out(cli.command)) {
         Ok(outcome) => {
             if !outcome.text.is_empty() {
-                println!("{}", outcome.text.trim_end());
+                println!("{}", terminal::page(outcome.text.trim_end()));
             }
             ExitCode::from(outcome.code)
         }
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", terminal::page(&error.to_string()));
             ExitCode::from(error.code())
         }
     }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
+use crate::terminal;
 
 /// Proposes a text.
 pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
@@ -85,7 +86,7 @@ pub(super) async fn list(running: &Running) -> Result<AdminReply, Refused> {
             } else {
                 "未生效 not in force"
             },
-            one.agreement.title.zh
+            terminal::line(&one.agreement.title.zh)
         ));
         data.push(json!({
             "id": one.row.id,

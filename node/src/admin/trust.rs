@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
+use crate::terminal;
 
 /// Asks the federation now: trust, then the status lists of the parties of our agreements; of one county, where it is named. What was
 /// asked for and did not come is named after the members, and then the reply is an incomplete one.
@@ -72,7 +73,7 @@ fn members(running: &Running) -> (String, serde_json::Value) {
         text.push_str(&format!(
             "{}  {}  {}  有效至 until {}\n",
             county.region,
-            county.name.zh,
+            terminal::line(&county.name.zh),
             county.entity,
             LocalDate::of(county.valid_until)
         ));

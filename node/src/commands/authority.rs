@@ -28,6 +28,7 @@ use super::{CommandError, Outcome};
 use crate::cli::{AuthorityCommand, ConformanceArgs};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
+use crate::terminal;
 
 /// Carries out one command.
 pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandError> {
@@ -170,17 +171,16 @@ fn conforming(asked: &ConformanceArgs, configuration: &str) -> Result<String, Co
     let result = authority::conforms(required, &result, configuration.trim(), SystemClock.now())
         .map_err(CommandError::from_display)?;
     // The signer is trusted with the verdict, not with the clerk's terminal.
-    let plain = |text: &str| text.replace(char::is_control, "\u{fffd}");
     let classes: Vec<&str> = result.classes.keys().map(String::as_str).collect();
     let mut shown = format!(
         "\n一致性测试 conformance: {} {}, {}",
-        plain(&result.target.name),
-        plain(result.target.version.as_deref().unwrap_or("-")),
-        plain(&classes.join(" ")),
+        terminal::line(&result.target.name),
+        terminal::line(result.target.version.as_deref().unwrap_or("-")),
+        terminal::line(&classes.join(" ")),
     );
     if !result.unsupported.is_empty() {
         shown.push_str("\n声明不支持，请审阅 declared unsupported, to be judged by you: ");
-        shown.push_str(&plain(&result.unsupported.join(" ")));
+        shown.push_str(&terminal::line(&result.unsupported.join(" ")));
     }
     Ok(shown)
 }
