@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         ));
     }
     if args.only.is_empty() {
-        wrong.extend(register.missing(&cases));
+        wrong.extend(register.missing(&cases, &networked));
     }
     let mut json = match &args.json {
         None => None,
@@ -139,6 +139,12 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         }
         if let Some(json) = &mut json {
             writeln!(json, "{}", record(mutant, fate))?;
+        }
+    }
+    if args.only.is_empty() {
+        for one in &register.equivalents {
+            let reason = one.reason.name();
+            say(&format!("equivalent {:<27} {reason}: {}", one.name, one.because))?;
         }
     }
     for what in &wrong {

@@ -3,7 +3,7 @@
 //! Closed form; a mutant that no case can notice is an *equivalent* with its reason, and those are few. `cargo xtask gates`
 //! compares the register with the sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -51,7 +51,31 @@ pub(super) struct Equivalent {
     /// A requirement's id, or `ID/slug`.
     pub(super) name: String,
     /// Why.
-    pub(super) reason: String,
+    pub(super) reason: Reason,
+    /// What stands in its way, and where.
+    pub(super) because: String,
+}
+
+/// Why nobody outside can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reason {
+    /// Something else in the target does the same before or after it.
+    Masked,
+    /// It shows only where more is done than a run does: more people, more lists, more counties.
+    MoreThanARun,
+    /// It shows only over more time than a run has.
+    TakesDays,
+}
+
+impl Reason {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Masked => "masked",
+            Self::MoreThanARun => "more-than-a-run",
+            Self::TakesDays => "takes-days",
+        }
+    }
 }
 
 impl Register {
@@ -109,8 +133,11 @@ impl Register {
             }
         }
         for equivalent in &self.equivalents {
-            if equivalent.reason.trim().len() < 20 {
-                wrong.push(format!("{}: an equivalent needs a reason", equivalent.name));
+            if equivalent.because.trim().len() < 40 {
+                wrong.push(format!(
+                    "{}: an equivalent says what stands in its way, and where",
+                    equivalent.name
+                ));
             }
         }
         let all = self.mutants.len() + self.equivalents.len();
@@ -123,20 +150,28 @@ impl Register {
         wrong
     }
 
-    /// Requirements that a vector claims to prove and that nothing here breaks.
-    pub(super) fn missing(&self, cases: &Cases) -> Vec<String> {
+    /// Requirements that a case of any class claims to prove and that nothing here breaks.
+    pub(super) fn missing(&self, cases: &Cases, networked: &[NetworkedCase]) -> Vec<String> {
         let names = self.mutants.iter().map(|m| m.name.as_str());
         let broken: BTreeSet<&str> = names
             .chain(self.equivalents.iter().map(|e| e.name.as_str()))
             .map(requirement)
             .collect();
-        let claimed: BTreeSet<&str> = cases
+        let mut claimed: BTreeMap<&str, &str> = BTreeMap::new();
+        let of_running = networked
             .iter()
-            .flat_map(|case| case.requirements.iter().map(String::as_str))
-            .collect();
+            .flat_map(|case| case.requirements.iter().map(|id| (*id, case.name)));
+        let of_vectors = cases.iter().flat_map(|case| {
+            let ids = case.requirements.iter().map(String::as_str);
+            ids.map(|id| (id, case.name.as_str()))
+        });
+        for (id, case) in of_vectors.chain(of_running) {
+            claimed.entry(id).or_insert(case);
+        }
         claimed
-            .difference(&broken)
-            .map(|id| format!("{id} has vectors and no mutant: would they notice?"))
+            .into_iter()
+            .filter(|(id, _)| !broken.contains(id))
+            .map(|(id, case)| format!("{id} is proved by {case}, and no mutant breaks it: would it notice?"))
             .collect()
     }
 }
@@ -144,4 +179,58 @@ impl Register {
 /// The requirement that a mutant breaks.
 fn requirement(name: &str) -> &str {
     name.split_once('/').map_or(name, |(id, _)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::networked_cases;
+
+    fn ours() -> (Cases, Requirements, Register) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("mutants.toml");
+        let requirements = Requirements::carried();
+        let cases = Cases::carried(&requirements).unwrap();
+        (cases, requirements, Register::read(&path).unwrap())
+    }
+
+    #[test]
+    fn our_register_is_sound_and_breaks_every_requirement_that_a_case_proves() {
+        let (cases, requirements, register) = ours();
+        let networked = networked_cases();
+        assert_eq!(
+            register.lint(&cases, &networked, &requirements),
+            Vec::<String>::new()
+        );
+        assert_eq!(register.missing(&cases, &networked), Vec::<String>::new());
+    }
+
+    #[test]
+    fn without_its_entries_each_requirement_is_missed_by_name() {
+        let (cases, _, register) = ours();
+        let networked = networked_cases();
+        let ids: BTreeSet<&str> = register.mutants.iter().map(|m| requirement(&m.name)).collect();
+        assert!(ids.len() > 200, "{}", ids.len());
+        for id in ids {
+            let mut without = register.clone();
+            without.mutants.retain(|m| requirement(&m.name) != id);
+            without.equivalents.retain(|e| requirement(&e.name) != id);
+            let missing = without.missing(&cases, &networked);
+            assert_eq!(missing.len(), 1, "{id}: {missing:?}");
+            assert!(
+                missing[0].starts_with(&format!("{id} is proved by ")),
+                "{missing:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn why_a_mutant_cannot_be_noticed_is_a_closed_list() {
+        let of = |reason: &str| {
+            toml::from_str::<Register>(&format!(
+                "mutant = []\n[[equivalent]]\nname = \"JWS-1\"\nreason = \"{reason}\"\nbecause = \"x\"\n"
+            ))
+        };
+        assert_eq!(of("masked").unwrap().equivalents[0].reason, Reason::Masked);
+        assert!(of("too-much-work").is_err());
+    }
 }

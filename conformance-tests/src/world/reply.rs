@@ -98,11 +98,11 @@ impl Reply {
 }
 
 /// The body on its way.
-#[derive(Debug)]
 pub(crate) struct OnItsWay {
     contents: Contents,
     sent: u64,
     next: Pin<Box<Sleep>>,
+    swallowed: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl OnItsWay {
@@ -111,12 +111,23 @@ impl OnItsWay {
             contents,
             sent: 0,
             next: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            swallowed: None,
         }
+    }
+
+    /// Told when all of a flood is gone that is larger than the buffers on the way: whoever asked has read it and not cut it off.
+    pub(crate) fn read_to_the_end(mut self, swallowed: impl FnOnce() + Send + 'static) -> Self {
+        if matches!(self.contents, Contents::Flood(total) if total > BUFFERED) {
+            self.swallowed = Some(Box::new(swallowed));
+        }
+        self
     }
 }
 
 /// Bytes of one piece of a flood.
 const PIECE: u64 = 64 << 10;
+/// Bytes that two sockets and two TLS connections may hold of what nobody has read.
+const BUFFERED: u64 = 24 << 20;
 
 impl Body for OnItsWay {
     type Data = Bytes;
@@ -149,7 +160,12 @@ impl Body for OnItsWay {
             Contents::Flood(total) if this.sent < *total => {
                 vec![b'a'; usize::try_from(PIECE.min(total - this.sent)).unwrap_or(0)]
             }
-            Contents::Flood(_) => return Poll::Ready(None),
+            Contents::Flood(_) => {
+                if let Some(swallowed) = this.swallowed.take() {
+                    swallowed();
+                }
+                return Poll::Ready(None);
+            }
         };
         this.sent += piece.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece)))))

@@ -5,6 +5,7 @@
 //! who keeps to the text asks for it (a URL in a token, ATT-12).
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) struct Received {
 #[derive(Debug)]
 pub(crate) struct Log {
     received: Mutex<Vec<Received>>,
+    swallowed: AtomicUsize,
     count: watch::Sender<usize>,
 }
 
@@ -65,6 +67,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             received: Mutex::default(),
+            swallowed: AtomicUsize::new(0),
             count: watch::Sender::new(0),
         }
     }
@@ -75,6 +78,11 @@ impl Log {
         let mut all = lock(&self.received);
         all.push(received);
         self.count.send_replace(all.len());
+    }
+
+    /// How many floods, larger than what lies in buffers on the way, were read to their end by whoever asked.
+    pub(crate) fn swallowed(&self) -> usize {
+        self.swallowed.load(Ordering::Relaxed)
     }
 
     /// How many came so far.
@@ -232,7 +240,12 @@ impl<H: Host> Site<H> {
         for (name, value) in &reply.headers {
             response = response.header(*name, value);
         }
-        response.body(OnItsWay::new(reply.contents)).unwrap_or_else(|_| {
+        let log = Arc::clone(&self.log);
+        let read = move || {
+            log.swallowed.fetch_add(1, Ordering::Relaxed);
+        };
+        let body = OnItsWay::new(reply.contents).read_to_the_end(read);
+        response.body(body).unwrap_or_else(|_| {
             // A header that a hook made up and HTTP does not take.
             http::Response::new(OnItsWay::new(super::reply::Contents::Whole(Vec::new())))
         })

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::super::{Case, play};
 use crate::class::Class::Issuer;
 use crate::scene::{Partner, Played, Question, Scene, Stop, ensure};
 use crate::world::certificates::{Flaw, Identity, identity};
-use crate::world::client::{Caller, Unanswered, get, post};
+use crate::world::client::{Caller, Connection, Unanswered, get, post};
+use crate::world::person::Person;
 use crate::world::tls::Tickets;
 
 /// The twin of everybody who is turned away.
@@ -98,6 +100,15 @@ pub(super) const CASES: &[Case] = &[
         "the county is suspended while its connection is open, and the target has refreshed",
         "refused on the open connection too, and on a new one",
         play!(suspended_meanwhile),
+    ),
+    Case::differs(
+        Issuer,
+        "issuer/pin-dropped-on-an-open-connection",
+        &["TRN-4"],
+        PINNED,
+        "superior and county state another pin while the connection is open, and the target has refreshed",
+        "refused on the open connection too, and on a new one, while the county is a member as ever",
+        play!(pin_dropped_meanwhile),
     ),
     Case::differs(
         Issuer,
@@ -224,8 +235,39 @@ async fn suspended_meanwhile(scene: &mut Scene) -> Played {
         .host
         .change(&entity, |member| "suspended".clone_into(&mut member.state));
     scene.refresh(Some(&entity)).await?;
+    turned_away_meanwhile(scene, &mut connection, &partner, &person).await
+}
+
+async fn pin_dropped_meanwhile(scene: &mut Scene) -> Played {
+    let partner = scene.fresh_partner().await?;
+    let person = scene.resident()?;
+    let mut connection = reach(scene.as_county(partner.county()).connect().await)?;
+    let question = scene.question_of(&partner, &person);
+    let first = connection.send(question.request()).await;
+    scene.show(&first);
+    ensure!(
+        first.as_ref().is_ok_and(|answered| answered.status == 200),
+        "an honest question was not answered"
+    );
+    let mut restated = scene.restated(&partner);
+    restated.both_state(|node| node["tls_pins"] = json!([crate::world::county::random_digest()]));
+    scene.serve(&restated);
+    scene.notices(&partner).await?;
+    let turned_away = turned_away_meanwhile(scene, &mut connection, &partner, &person).await;
+    scene.heals(&partner).await?;
+    turned_away?;
+    scene.still_answers(&partner, &person).await
+}
+
+/// A question is refused on the connection that was open before, and on a new one.
+async fn turned_away_meanwhile(
+    scene: &mut Scene,
+    connection: &mut Connection,
+    partner: &Partner,
+    person: &Person,
+) -> Played {
     let second = connection
-        .send(scene.question_of(&partner, &person).request())
+        .send(scene.question_of(partner, person).request())
         .await;
     scene.show(&second);
     match second {
@@ -237,7 +279,7 @@ async fn suspended_meanwhile(scene: &mut Scene) -> Played {
             "the open connection was left without an answer"
         ),
     }
-    let anew = scene.question_of(&partner, &person);
+    let anew = scene.question_of(partner, person);
     let outcome = scene.try_call(&anew.caller, anew.request()).await?;
     match outcome {
         Ok(answered) => scene

@@ -170,6 +170,15 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::differs(
         Recogniser,
+        "recogniser/look-up-pin-dropped",
+        &["TRN-6"],
+        "recogniser/look-up-match",
+        "superior and county state another pin, and the county's server still has the key of before",
+        "ISSUER_UNREACHABLE, and no question comes to that server, over an open connection or a new one",
+        play!(pin_dropped),
+    ),
+    Case::differs(
+        Recogniser,
         "recogniser/look-up-no-match",
         &["DEC-22", "VER-15"],
         "recogniser/look-up-match",
@@ -260,6 +269,10 @@ async fn bad_answer(
     let other = somebody(scene, &partner);
     let verdict = scene.type_in(&partner, &other).await?;
     scene.outcome(&verdict, &["RECOGNISED"])?;
+    ensure!(
+        scene.world.log.swallowed() == 0,
+        "an answer of 40 MiB was read to its end (TRN-14)"
+    );
     let came = scene.world.log.since(scene.mark());
     ensure!(
         !came.iter().any(|one| one.path.starts_with("/trap")),
@@ -326,6 +339,33 @@ async fn looked_up(scene: &mut Scene) -> Played {
     let jti = claims["jti"].as_str().unwrap_or_default();
     ensure!(jti.len() == 22, "jti has {} characters (IDN-14)", jti.len());
     Ok(())
+}
+
+async fn pin_dropped(scene: &mut Scene) -> Played {
+    let partner = scene.fresh_partner().await?;
+    let person = somebody(scene, &partner);
+    // From now on a connection is open.
+    let verdict = scene.type_in(&partner, &person).await?;
+    scene.outcome(&verdict, &["RECOGNISED"])?;
+    let mut restated = scene.restated(&partner);
+    restated.both_state(|node| node["tls_pins"] = json!([random_digest()]));
+    scene.serve(&restated);
+    scene.notices(&partner).await?;
+    let mark = scene.world.log.len();
+    let other = somebody(scene, &partner);
+    let verdict = scene.type_in(&partner, &other).await?;
+    let told = scene.outcome(&verdict, &CANNOT_TELL);
+    let came = scene.world.log.since(mark);
+    scene.heals(&partner).await?;
+    told?;
+    ensure!(
+        !came
+            .iter()
+            .any(|one| one.path == VERIFICATIONS && one.entity == partner.county().entity),
+        "a question was sent to a server whose key is no pin of the county (TRN-6)"
+    );
+    let verdict = scene.type_in(&partner, &other).await?;
+    scene.outcome(&verdict, &["RECOGNISED"])
 }
 
 async fn no_match(scene: &mut Scene) -> Played {

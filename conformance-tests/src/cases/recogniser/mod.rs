@@ -2,12 +2,14 @@
 
 use super::Case;
 
+mod addresses;
 mod coverage;
 mod hints;
 mod look_up;
 mod presented;
 mod standing;
 mod status;
+mod tombstones;
 mod trust;
 
 /// One line for each file.
@@ -18,6 +20,7 @@ pub(super) const THEMES: &[&[Case]] = &[
     status::CASES,
     status::LISTS,
     status::SERVERS,
+    tombstones::CASES,
     look_up::CASES,
     look_up::ANSWERS,
     look_up::REPLIES,
@@ -25,6 +28,7 @@ pub(super) const THEMES: &[&[Case]] = &[
     trust::CASES,
     trust::PAIRS,
     trust::SERVERS,
+    addresses::CASES,
     standing::CASES,
     standing::LISTS,
     hints::CASES,

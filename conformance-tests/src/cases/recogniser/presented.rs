@@ -44,7 +44,7 @@ pub(super) const CASES: &[Case] = &[
     Case::accepts(
         Recogniser,
         "recogniser/recognised",
-        &["DEC-9", "DEC-13", "RCP-1", "RCP-4", "RCP-6"],
+        &["DEC-9", "DEC-13", "RCP-1", "RCP-4", "RCP-6", "PRV-3"],
         "a valid card of a partner is scanned, and the clerk finds the holder",
         "RECOGNISED, provisional, and a receipt after the clerk looked",
         play!(recognised),

@@ -355,6 +355,10 @@ fn packed(draft: &mut Draft, bits: u8, lst: &str) {
 }
 
 fn no_stray(scene: &Scene) -> Played {
+    ensure!(
+        scene.world.log.swallowed() == 0,
+        "an answer of 40 MiB was read to its end (TRN-14)"
+    );
     let came = scene.world.log.since(scene.mark());
     ensure!(
         !came.iter().any(|one| one.path.starts_with("/trap")),

@@ -259,9 +259,16 @@ fn hints(node: &Node, item: &OutboxItem, message: &Message) -> Vec<Hint> {
     };
     match message {
         Message::StatusChanged { lists } => lists
-            .chunks(MAX_HINTED)
+            .chunks(if mutant!("VER-16/sent") {
+                usize::MAX
+            } else {
+                MAX_HINTED
+            })
             .map(|lists| Hint {
-                status_lists: lists.to_vec(),
+                status_lists: match lists {
+                    _ if mutant!("VER-17/sent") => [lists, &[item.peer.join("/status-lists/1")]].concat(),
+                    _ => lists.to_vec(),
+                },
                 ..empty()
             })
             .collect(),

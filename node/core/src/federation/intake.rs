@@ -5,6 +5,7 @@
 //! neither the first nor the second is thrown away for it (TRU-20, TRU-21).
 
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_verifier::trust::{Refusal, Subject, Trust, accept_member_list, accept_statement};
 
 use super::stored::{Stored, payload};
@@ -101,7 +102,10 @@ fn statement(
     node: &Node,
 ) -> Result<Option<Vec<Write>>, Taken> {
     let accepted = accept_statement(jws, trust, node.now()).map_err(Taken::Refused)?;
-    let (iss, sub) = (accepted.iss, accepted.sub);
+    let (iss, sub) = match expected {
+        Some(Subject::Statement { iss, sub }) if mutant!("TRU-26") => (iss.clone(), sub.clone()),
+        _ => (accepted.iss, accepted.sub),
+    };
     let named = Subject::Statement {
         iss: iss.clone(),
         sub: sub.clone(),

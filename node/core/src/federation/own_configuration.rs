@@ -14,10 +14,10 @@ use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 
 use crate::node::Identity;
-use crate::ports::signer::{SignerError, Signers};
+use crate::ports::signer::{Signer as _, SignerError, Signers};
 use crate::ports::store::{Store, StoreError, Write};
 use crate::ports::trust::StatementRow;
-use crate::signing::{self, SigningError};
+use crate::signing::{self, LocalSigner, SigningError};
 
 /// Path of the issuer metadata of SD-JWT VC.
 pub const JWT_VC_ISSUER_PATH: &str = "/.well-known/jwt-vc-issuer";
@@ -195,7 +195,12 @@ fn statement(
 
 /// The key that signs, first, then the others of its purpose.
 fn keys(purpose: KeyPurpose, publishing: &Publishing, signers: &Signers) -> Result<JwkSet, SignerError> {
-    let active = Jwk::ed25519(&signers.of(purpose)?.public_key());
+    let active = if mutant!("TRU-32") && purpose == KeyPurpose::Attestation {
+        // A key of its own that signs nothing yet.
+        Jwk::ed25519(&LocalSigner::from_seed(&zeroize::Zeroizing::new([7; 32])).public_key())
+    } else {
+        Jwk::ed25519(&signers.of(purpose)?.public_key())
+    };
     let further = publishing.further_keys.get(&purpose).into_iter().flatten();
     let further: Vec<Jwk> = further.filter(|key| key.x != active.x).cloned().collect();
     Ok(JwkSet {

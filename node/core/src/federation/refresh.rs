@@ -6,10 +6,12 @@
 //! than the budget; redirects are the adapter's error. Whatever fails, the last good stands. Chapter 3.5.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use comity_spec::bundle::Bundle;
 use comity_spec::entity::{EntityStatement, FederationEntity, Member, MemberList, MemberState, WELL_KNOWN};
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::json::{self, Numbers};
 use comity_verifier::trust::{Finding, Subject, Trust};
@@ -17,7 +19,7 @@ use comity_verifier::trust::{Finding, Subject, Trust};
 use super::intake::{self, Offer, Taken};
 use super::load_view::reload_trust;
 use super::stored::{self, Stored};
-use crate::node::Node;
+use crate::node::{Node, View};
 use crate::ports::peers::{FetchError, MAX_OBJECT};
 use crate::ports::store::StoreError;
 
@@ -148,6 +150,12 @@ async fn refresh_within(node: &Node, scope: &Scope, budget: usize) -> Result<Ref
     report.fetches = walk.fetching.made();
     let turn = node.rebuilding.lock().await;
     report.findings = reload_trust(node).await?;
+    let failed = |one: &ObjectReport| matches!(one.result, ObjectResult::Unreachable(_));
+    if mutant!("TRU-23/fetched") && report.objects.iter().any(failed) {
+        let trust = Arc::new(Stored::default().trust(&node.anchor, node.now()).await.0);
+        let view = View::clone(&node.view());
+        node.view.store(Arc::new(View { trust, ..view }));
+    }
     drop(turn);
     for one in report.alarms() {
         tracing::error!(object = %one.subject, "two different objects of one time: raise the alarm");
@@ -341,6 +349,13 @@ impl Walk<'_> {
 
     /// Addresses that an authority signed, from the configuration that was accepted and has not ended.
     fn endpoints(&self, authority: &EntityId) -> Option<FederationEntity> {
+        if mutant!("TRU-24") {
+            return Some(FederationEntity {
+                federation_fetch_endpoint: Some(authority.join("/fetch")),
+                comity_member_list_endpoint: Some(authority.join("/member-list")),
+                ..FederationEntity::default()
+            });
+        }
         let row = self
             .stored
             .statements

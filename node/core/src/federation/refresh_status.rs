@@ -338,6 +338,7 @@ async fn store(
         .list(list.uri())
         .filter(|before| list.succeeds(before) == Succession::Newer);
     let permanent: Vec<_> = match before {
+        _ if mutant!("STA-12/kept") => Vec::new(),
         Some(before) => list
             .changes_since(before)
             .into_iter()

@@ -12,6 +12,7 @@ use comity_spec::decision::Decision;
 use comity_spec::exchange::{LegalBasis, LookupResult, Subject, SubjectNumber};
 use comity_spec::ids::{EntityId, Jti, TraceNumber};
 use comity_spec::jose::KeyPurpose;
+use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
 use comity_spec::receipt::EvidenceDigest;
 use comity_spec::time::{LocalDate, UnixSeconds};
@@ -326,12 +327,14 @@ impl Case<'_> {
     fn tombstone(&self, gathered: &Gathered, status_ref: Option<(String, u32)>) -> Option<Write> {
         let (uri, index) = status_ref?;
         match gathered.status.read(&uri, u64::from(index), self.now) {
-            StatusReading::Value { value, .. } if value.is_permanent() => Some(Write::Tombstone(Tombstone {
-                uri,
-                index,
-                status: value,
-                seen_at: self.now,
-            })),
+            StatusReading::Value { value, .. } if value.is_permanent() && !mutant!("STA-12/decided") => {
+                Some(Write::Tombstone(Tombstone {
+                    uri,
+                    index,
+                    status: value,
+                    seen_at: self.now,
+                }))
+            }
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 use comity_spec::decision::{Confirmation, Decision};
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use comity_spec::outcome::{Outcome, OutcomeClass};
 use comity_spec::receipt::{FollowUp, Receipt};
 use comity_spec::text::Bilingual;
@@ -28,13 +29,17 @@ pub(super) async fn sign(
     settled: &Recognition,
     now: UnixSeconds,
 ) -> Result<String, SigningError> {
-    let decision = &settled.decision;
+    let mut decision = settled.decision.clone();
+    if mutant!("PRV-3")
+        && let Some(holder) = &settled.holder
+    {
+        decision.text.zh.push_str(&holder.name);
+    }
     let receipt = Receipt {
         iss: node.identity.entity.clone(),
         iat: now,
-        exp: relied_on_until(decision, now),
+        exp: relied_on_until(&decision, now),
         trace: settled.trace,
-        decision: decision.clone(),
         decided_by: settled.settled_by.as_ref().unwrap_or(&settled.officer).clone(),
         evidence: settled.evidence.clone(),
         holder_binding: settled
@@ -43,6 +48,7 @@ pub(super) async fn sign(
             .map(|holder| holder_binding(&settled.salt, &holder.name, &holder.number)),
         follow_up: (decision.outcome.class() == OutcomeClass::Grey).then(|| follow_up(node, now)),
         environment: node.identity.environment,
+        decision,
     };
     signing::compact(&node.signers, Typ::Receipt, &receipt).await
 }

@@ -21,6 +21,7 @@ use comity_node_core::ports::store::StoreError;
 use comity_spec::exchange::Hint;
 use comity_spec::ids::EntityId;
 use comity_spec::jose::Typ;
+use comity_spec::mutant;
 use comity_spec::problem::{Problem as Document, ProblemType};
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::exchange::{Parties, verify_hint};
@@ -80,7 +81,11 @@ fn verified(node: &Node, received: &Received) -> Result<Verified<Hint>, Response
     )
     .map_err(|error| {
         let kind = error.problem();
-        refused::answer(refused::request(kind, &error), refused::pause(kind))
+        let mut document = refused::request(kind, &error);
+        if mutant!("ERR-4") {
+            document = document.with_detail(String::from_utf8_lossy(&received.bytes));
+        }
+        refused::answer(document, refused::pause(kind))
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use comity_node_core::ports::peers::{PeerAddress, PeerAnswer};
 use comity_spec::ids::{EntityId, SpkiPin};
+use comity_spec::mutant;
 use reqwest::header;
 use url::Url;
 
@@ -108,7 +109,10 @@ impl FederationClient {
         let pins = BTreeSet::from_iter(peer.pins.iter().copied());
         // The map is whole after every statement, so a panic elsewhere cannot have left it half changed.
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = peers.get(&peer.base).filter(|known| known.pins == pins) {
+        if let Some(known) = peers
+            .get(&peer.base)
+            .filter(|known| known.pins == pins || mutant!("TRN-6/open"))
+        {
             return Ok(known.client.clone());
         }
         let tls = federation_client_config(

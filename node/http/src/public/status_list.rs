@@ -27,6 +27,9 @@ pub(super) async fn get(
     if asks_for_the_past(query.as_deref()) {
         return Problem::of_status(StatusCode::NOT_IMPLEMENTED).into_response();
     }
+    if mutant!("PRV-2") && query.as_deref().is_some_and(|query| query.starts_with("idx=")) {
+        return (StatusCode::OK, "0").into_response();
+    }
     let lists = shelf.status_lists.load();
     let Some(lists) = lists.as_deref() else {
         return not_ready();

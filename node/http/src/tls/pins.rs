@@ -119,7 +119,13 @@ impl PinRegistry {
     }
 
     /// Puts a new table in force; it counts from the next request on, also on open connections.
-    pub fn replace(&self, table: PinTable) {
+    pub fn replace(&self, mut table: PinTable) {
+        if mutant!("TRN-4") {
+            let once = self.0.load();
+            table
+                .0
+                .extend(once.0.iter().map(|(pin, owner)| (*pin, owner.clone())));
+        }
         self.0.store(Arc::new(table));
     }
 

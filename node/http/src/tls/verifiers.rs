@@ -104,7 +104,7 @@ impl ServerCertVerifier for PinnedServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let leaf = checked_leaf(end_entity, now, Usage::Server)?;
-        if !self.pins.contains(&leaf.pin) {
+        if !self.pins.contains(&leaf.pin) && !mutant!("TRN-6") {
             return Err(TlsRefusal::UnlistedPin.into());
         }
         Ok(ServerCertVerified::assertion())

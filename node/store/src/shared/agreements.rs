@@ -8,6 +8,7 @@ use comity_node_core::ports::agreements::{AgreementReads, AgreementRow, Agreemen
 use comity_node_core::ports::store::{Conflict, StoreError};
 use comity_spec::agreement::SignedAgreement;
 use comity_spec::ids::{AgreementId, Digest};
+use comity_spec::mutant;
 
 use super::{Conn, Store};
 use crate::Fault;
@@ -86,7 +87,11 @@ pub(super) async fn withdrawal(conn: &mut Conn, row: &WithdrawalRow) -> Result<(
     .bind(row.iss.as_str())
     .bind(row.iat.get())
     .bind(&row.jws)
-    .bind(row.seen_at.get())
+    .bind(if mutant!("AGR-22/kept") {
+        row.iat.get()
+    } else {
+        row.seen_at.get()
+    })
     .execute(conn)
     .await?;
     if done.rows_affected() == 0 {

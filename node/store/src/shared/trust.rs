@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use comity_node_core::ports::store::{Conflict, StoreError};
 use comity_node_core::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, Tombstone, TrustReads};
+use comity_spec::mutant;
 
 use super::{Conn, Store};
 use crate::Fault;
@@ -67,6 +68,9 @@ pub(super) async fn peer_status(conn: &mut Conn, row: &PeerStatusRow) -> Result<
 }
 
 pub(super) async fn tombstone(conn: &mut Conn, stone: &Tombstone) -> Result<(), Fault> {
+    if mutant!("STA-12/stored") {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO tombstone (uri, entry, status, seen_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (uri, entry) DO UPDATE SET status = excluded.status, seen_at = excluded.seen_at \
