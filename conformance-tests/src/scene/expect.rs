@@ -1,6 +1,9 @@
 //! What must come of it: problem documents, signed answers, outcomes at a window. Every refusal has its reason, both languages, and
 //! names nobody.
 
+use std::collections::BTreeSet;
+
+use comity_spec::ids::TraceNumber;
 use comity_spec::outcome::Outcome;
 use comity_spec::problem::ProblemType;
 use comity_spec::receipt::PrintedReceipt;
@@ -65,6 +68,14 @@ impl Scene {
                 "{found} has no next_step.{language} (ERR-3)"
             );
         }
+        let trace = document["trace"].as_str();
+        let instance = document["instance"].as_str();
+        let numbers = [trace, instance.map(|uri| uri.trim_start_matches("urn:comity:trace:"))];
+        let one = numbers.into_iter().flatten().collect::<BTreeSet<_>>();
+        ensure!(
+            one.len() <= 1 && one.iter().all(|number| number.parse::<TraceNumber>().is_ok()),
+            "{found} has the trace {trace:?} and the instance {instance:?}: both are one trace number (ERR-4)"
+        );
         self.names_nobody(&answered.text(), "the problem document")?;
         Ok(document)
     }

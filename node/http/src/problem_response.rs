@@ -118,6 +118,11 @@ impl Problem {
                 }
                 serde_json::to_vec(&members)
             }
+            Form::Typed(document) if mutant!("ERR-4/reserved") => {
+                let mut members = serde_json::json!(traced(Document::clone(document)));
+                members["instance"] = "/federation/v1".into();
+                serde_json::to_vec(&members)
+            }
             Form::Typed(document) => serde_json::to_vec(&traced(Document::clone(document))),
             Form::Bare(status) => serde_json::to_vec(&serde_json::json!({
                 "type": "about:blank",

@@ -39,7 +39,11 @@ pub async fn load_view(node: &Node) -> Result<LoadReport, StoreError> {
     let _turn = node.rebuilding.lock().await;
     let mut report = LoadReport::default();
     let trust = trust(node, &mut report).await?;
-    let agreements = agreements(node, &mut report).await?;
+    let agreements = if mutant!("AGR-13/kept") {
+        Arc::default()
+    } else {
+        agreements(node, &mut report).await?
+    };
     let status = if mutant!("TRU-23/held") {
         Arc::new(StatusView::new(Vec::new(), []))
     } else {

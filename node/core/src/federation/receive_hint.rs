@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use comity_spec::exchange::Hint;
 use comity_spec::ids::EntityId;
+use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::jws::Verified;
 
@@ -71,13 +72,13 @@ pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTake
         return Ok(taken);
     }
     // The chain first: lists and withdrawals may be signed by a key that is new in it.
-    if hint.configuration && node.live.hinted_chains.begin(&hint.iss, node.now()) {
+    if hint.configuration && !mutant!("TRU-28/hinted") && node.live.hinted_chains.begin(&hint.iss, node.now()) {
         taken.chain = Some(refresh(node, &Scope::One(hint.iss.clone())).await?);
     }
     for jws in &hint.withdrawals {
         taken.withdrawals.push(receive_withdrawal(node, jws).await);
     }
-    if !hint.status_lists.is_empty() {
+    if !hint.status_lists.is_empty() && !mutant!("VER-16/heeded") {
         let lists = Lists::Of {
             issuer: hint.iss.clone(),
             uris: hint.status_lists.clone(),

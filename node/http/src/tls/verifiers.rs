@@ -36,6 +36,10 @@ impl PinnedClientVerifier {
 }
 
 impl ClientCertVerifier for PinnedClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        !mutant!("TRN-2/none")
+    }
+
     /// No hints: the names of authorities play no part, and a list of them would tell outsiders who federates.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]

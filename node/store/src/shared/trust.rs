@@ -18,6 +18,11 @@ const PEER_STATUS: Columns = Columns("peer_status");
 const TOMBSTONE: Columns = Columns("tombstone");
 
 pub(super) async fn statement(conn: &mut Conn, row: &StatementRow) -> Result<(), Fault> {
+    if mutant!("TRU-20/kept") {
+        let newer = sqlx::query("DELETE FROM statement WHERE iss = $1 AND sub = $2");
+        let newer = newer.bind(row.iss.as_str()).bind(row.sub.as_str());
+        newer.execute(&mut *conn).await?;
+    }
     let done = sqlx::query(
         "INSERT INTO statement (iss, sub, iat, exp, jws) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (iss, sub) DO UPDATE SET iat = excluded.iat, exp = excluded.exp, jws = excluded.jws \
@@ -51,6 +56,10 @@ pub(super) async fn member_list(conn: &mut Conn, row: &MemberListRow) -> Result<
 }
 
 pub(super) async fn peer_status(conn: &mut Conn, row: &PeerStatusRow) -> Result<(), Fault> {
+    if mutant!("STA-9/kept") {
+        let newer = sqlx::query("DELETE FROM peer_status WHERE uri = $1").bind(&row.uri);
+        newer.execute(&mut *conn).await?;
+    }
     let done = sqlx::query(
         "INSERT INTO peer_status (uri, iss, iat, exp, etag, token) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (uri) DO UPDATE SET iss = excluded.iss, iat = excluded.iat, exp = excluded.exp, \
