@@ -119,17 +119,27 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
                 .map_err(|e| Failure::Usage(format!("cannot write {}: {e}", path.display())))?,
         ),
     };
-    let mut fates = vec![Fate::NotAsked; chosen.len()];
-    if let Some(adapter) = &args.adapter {
-        knows_mistakes(args, adapter, &cases)?;
-        fates = ask(args, adapter, &cases, &chosen)?;
-    }
-    if let Some(target) = &args.target {
-        let mut running = running::ask(args, target, &chosen)?;
-        for (mutant, fate) in chosen.iter().zip(&mut fates) {
-            if let Some(of_running) = running.remove(&mutant.name) {
-                *fate = of_running;
+    // A running target mostly waits; meanwhile there is time for the others.
+    let (offline, running) = std::thread::scope(|scope| {
+        let running = scope.spawn(|| match &args.target {
+            Some(target) => running::ask(args, target, &chosen),
+            None => Ok(BTreeMap::new()),
+        });
+        let offline = match &args.adapter {
+            Some(adapter) => {
+                knows_mistakes(args, adapter, &cases).and_then(|()| ask(args, adapter, &cases, &chosen))
             }
+            None => Ok(vec![Fate::NotAsked; chosen.len()]),
+        };
+        let running = running
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (offline, running)
+    });
+    let (mut fates, mut running) = (offline?, running?);
+    for (mutant, fate) in chosen.iter().zip(&mut fates) {
+        if let Some(of_running) = running.remove(&mutant.name) {
+            *fate = of_running;
         }
     }
     for (mutant, fate) in chosen.iter().zip(&fates) {

@@ -1,10 +1,10 @@
 //! Mutants of running targets: a world for each worker, the target started anew for each mutant with its name in the environment, the
 //! twins played before the case that must notice it.
 //!
-//! What costs is to start a target and to take it into the federation; so the target without a mistake plays every case that is needed
-//! in one scene, and a mutant only its own. A mutant that does not even come up was noticed by nobody: that is no kill.
+//! What costs is to start a target and to take it into the federation; so the target without a mistake plays many of the cases that are
+//! needed in one scene, and a mutant only its own. A mutant that does not even come up was noticed by nobody: that is no kill.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -30,6 +30,17 @@ const REGION: &str = "361123";
 /// Worlds that are drawn until none has a port of another.
 const DRAWS: usize = 50;
 
+/// Cases that the target without a mistake plays in one scene, with their twins: few enough that no worker is left with it at the end.
+const IN_ONE_SCENE: usize = 12;
+
+/// What a worker takes up.
+enum Task<'m> {
+    /// The target without a mistake plays these.
+    Whole(Vec<&'static Case>),
+    /// This mutant plays this.
+    Mutant(&'m Mutant, &'static Case),
+}
+
 /// The fate of each mutant whose case needs a running target; of the others, nothing.
 pub(super) fn ask(
     args: &Args,
@@ -43,11 +54,12 @@ pub(super) fn ask(
     if asked.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let all = in_order(&asked.iter().map(|(_, case)| *case).collect::<Vec<_>>());
+    let mut tasks = without_mistake(&asked.iter().map(|(_, case)| *case).collect::<Vec<_>>());
+    tasks.extend(asked.iter().map(|(mutant, case)| Task::Mutant(mutant, case)));
     // Starting a target is mostly waiting, for it and for the network.
     let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let jobs = args.jobs.map_or(processors * 2, NonZeroUsize::get);
-    let worlds = worlds(jobs.min(asked.len() + 1))?;
+    let worlds = worlds(jobs.min(tasks.len()))?;
     knows_mistakes(&worlds[0], target)?;
     let whole: Mutex<BTreeMap<&'static str, Verdict>> = Mutex::default();
     let fates: Mutex<BTreeMap<String, Fate>> = Mutex::default();
@@ -56,20 +68,18 @@ pub(super) fn ask(
     std::thread::scope(|scope| {
         for world in &worlds {
             scope.spawn(|| {
-                loop {
-                    let done = match next.fetch_add(1, Ordering::Relaxed) {
-                        0 => without_mistake(world, target, &all)
-                            .map(|verdicts| locked(&whole).extend(verdicts)),
-                        at => match asked.get(at - 1) {
-                            None => break,
-                            Some((mutant, case)) => fate(world, target, mutant, case).map(|fate| {
-                                locked(&fates).insert(mutant.name.clone(), fate);
-                            }),
-                        },
+                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let done = match task {
+                        Task::Whole(cases) => file(target, None)
+                            .and_then(|file| in_one_scene(world, &file, cases, false))
+                            .map(|verdicts| remember(&mut locked(&whole), verdicts)),
+                        Task::Mutant(mutant, case) => fate(world, target, mutant, case).map(|fate| {
+                            locked(&fates).insert(mutant.name.clone(), fate);
+                        }),
                     };
                     if let Err(failure) = done {
                         locked(&fault).get_or_insert(failure);
-                        next.store(asked.len() + 1, Ordering::Relaxed);
+                        next.store(tasks.len(), Ordering::Relaxed);
                     }
                 }
             });
@@ -178,20 +188,23 @@ fn knows_mistakes(world: &Folder, target: &Target) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the target without any mistake makes of every case that is needed.
-fn without_mistake(
-    world: &Folder,
-    target: &Target,
-    cases: &[&'static Case],
-) -> Result<Vec<(&'static str, Verdict)>, Failure> {
-    let (authority, county): (Vec<_>, Vec<_>) = cases.iter().partition(|case| case.class == Class::Authority);
-    let mut verdicts = Vec::new();
-    for cases in [county, authority] {
-        if !cases.is_empty() {
-            verdicts.extend(in_one_scene(world, &file(target, None)?, &cases, false)?);
+/// The cases that are needed, with their twins, in scenes for the target without any mistake; counties and authorities apart.
+fn without_mistake<'m>(killers: &[&'static Case]) -> Vec<Task<'m>> {
+    let mut seen = BTreeSet::new();
+    let killers = killers.iter().copied().filter(|case| seen.insert(case.name));
+    let (authority, county): (Vec<_>, Vec<_>) = killers.partition(|case| case.class == Class::Authority);
+    let scenes = county.chunks(IN_ONE_SCENE).chain(authority.chunks(IN_ONE_SCENE));
+    scenes.map(|cases| Task::Whole(in_order(cases))).collect()
+}
+
+/// A twin is played in several scenes: it passed when it passed in all.
+fn remember(whole: &mut BTreeMap<&'static str, Verdict>, verdicts: Vec<(&'static str, Verdict)>) {
+    for (name, verdict) in verdicts {
+        let known = whole.entry(name).or_insert(Verdict::Pass);
+        if *known == Verdict::Pass {
+            *known = verdict;
         }
     }
-    Ok(verdicts)
 }
 
 /// The fate of a mutant by its case.

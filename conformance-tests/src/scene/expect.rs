@@ -70,7 +70,10 @@ impl Scene {
         }
         let trace = document["trace"].as_str();
         let instance = document["instance"].as_str();
-        let numbers = [trace, instance.map(|uri| uri.trim_start_matches("urn:comity:trace:"))];
+        let numbers = [
+            trace,
+            instance.map(|uri| uri.trim_start_matches("urn:comity:trace:")),
+        ];
         let one = numbers.into_iter().flatten().collect::<BTreeSet<_>>();
         ensure!(
             one.len() <= 1 && one.iter().all(|number| number.parse::<TraceNumber>().is_ok()),

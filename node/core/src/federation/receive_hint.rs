@@ -72,7 +72,8 @@ pub async fn receive_hint(node: &Node, hint: &Verified<Hint>) -> Result<HintTake
         return Ok(taken);
     }
     // The chain first: lists and withdrawals may be signed by a key that is new in it.
-    if hint.configuration && !mutant!("TRU-28/hinted") && node.live.hinted_chains.begin(&hint.iss, node.now()) {
+    if hint.configuration && !mutant!("TRU-28/hinted") && node.live.hinted_chains.begin(&hint.iss, node.now())
+    {
         taken.chain = Some(refresh(node, &Scope::One(hint.iss.clone())).await?);
     }
     for jws in &hint.withdrawals {
