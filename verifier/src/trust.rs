@@ -207,7 +207,7 @@ impl Trust {
         self.county(self.regions.get(&region)?)
     }
 
-    /// The county to which a TLS key belongs, as it was when the picture was built.
+    /// The county to which a client's TLS key belongs, and to no other, as it was when the picture was built.
     #[must_use]
     pub fn county_by_pin(&self, pin: &SpkiPin) -> Option<&County> {
         self.county(self.pins.get(pin)?)
@@ -218,7 +218,7 @@ impl Trust {
         self.regions.values().filter_map(|entity| self.county(entity))
     }
 
-    /// Every pinned TLS key of an active county.
+    /// Every pinned TLS key of exactly one active county.
     pub fn pins(&self) -> impl Iterator<Item = (SpkiPin, &EntityId)> {
         self.pins.iter().map(|(pin, entity)| (*pin, entity))
     }

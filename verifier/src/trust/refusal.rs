@@ -254,8 +254,10 @@ pub enum Refusal {
         /// The other one.
         other: EntityId,
     },
-    /// Two active counties with one TLS key: both are refused.
-    #[error("TLS 密钥重复,另一方是 {other} / two active counties have this TLS key")]
+    /// Two active counties with one TLS key: it says of no client who it is.
+    #[error(
+        "TLS 密钥重复,另一方是 {other},该密钥不再识别客户端 / two active counties have this TLS key: it identifies no client"
+    )]
     DuplicatePin {
         /// The pin.
         pin: SpkiPin,

@@ -618,8 +618,9 @@ fn a_member_list_that_does_not_hold_counts_for_nothing() {
     }
 }
 
+// TRU-14
 #[test]
-fn two_of_one_region_or_one_tls_key_are_both_refused() {
+fn two_of_one_region_are_both_refused_and_a_tls_key_of_two_names_neither() {
     let mut federation = Federation::demo(NOW);
     federation.add_county("361124", "铅山县(示例)", 0);
     federation.counties[2].region = federation.counties[0].region;
@@ -639,7 +640,17 @@ fn two_of_one_region_or_one_tls_key_are_both_refused() {
     federation.counties[0].pin = federation.counties[1].pin;
     let (trust, findings) = federation.build(&federation.statements(), &federation.member_lists(), NOW);
     assert_eq!(rules(&findings), ["trust.duplicate-pin"; 2]);
-    assert_eq!((trust.counties().count(), trust.pins().count()), (0, 0));
+    assert_eq!((trust.counties().count(), trust.pins().count()), (2, 0));
+    for county in &federation.counties {
+        let standing = trust.standing(&county.entity, NOW);
+        let active = standing.active().expect("a stranger's word takes no county out");
+        assert_eq!(
+            active.pins,
+            [county.pin],
+            "as a server it is known by its own word"
+        );
+        assert!(trust.county_by_pin(&county.pin).is_none());
+    }
 }
 
 #[test]

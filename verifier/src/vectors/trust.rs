@@ -78,7 +78,7 @@ pub(super) fn all() -> Vec<Vector> {
 }
 
 fn read() -> Value {
-    json!({ "standing": "trust.active", "region": YUSHAN, "valid_until": NOW + 5 * DAY })
+    json!({ "standing": "trust.active", "region": YUSHAN, "valid_until": NOW + 5 * DAY, "client_pins": 1 })
 }
 
 fn valid() -> Vec<Of<TrustInput>> {
@@ -132,6 +132,19 @@ fn valid() -> Vec<Of<TrustInput>> {
                 stated_by_another_province(d, &many);
             }),
             read(),
+        ),
+        accept(
+            "trust/pin-twice",
+            "TRU-14",
+            "two active counties with one TLS key: it says of no client who it is, and both are recognised",
+            two_of_one(|d| {
+                let pins = draft(d, JIANGXI, YUSHAN_ID).claims["metadata"]["comity_node"]["tls_pins"].clone();
+                for iss in [JIANGXI, "https://c361124.example"] {
+                    draft(d, iss, "https://c361124.example").claims["metadata"]["comity_node"]["tls_pins"] =
+                        pins.clone();
+                }
+            }),
+            json!({ "standing": "trust.active", "client_pins": 0 }),
         ),
         accept(
             "trust/key-planted-by-the-superior-does-not-count",
@@ -410,19 +423,6 @@ fn statements() -> Vec<Of<TrustInput>> {
                 }
             }),
             "trust.duplicate-region",
-        ),
-        no(
-            "pin-twice",
-            "TRU-14",
-            "two active counties with one TLS key",
-            two_of_one(|d| {
-                let pins = draft(d, JIANGXI, YUSHAN_ID).claims["metadata"]["comity_node"]["tls_pins"].clone();
-                for iss in [JIANGXI, "https://c361124.example"] {
-                    draft(d, iss, "https://c361124.example").claims["metadata"]["comity_node"]["tls_pins"] =
-                        pins.clone();
-                }
-            }),
-            "trust.duplicate-pin",
         ),
         no(
             "two-superiors",

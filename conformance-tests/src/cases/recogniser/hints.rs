@@ -20,7 +20,7 @@ use crate::world::person::day;
 use crate::world::reply::Reply;
 use crate::world::status_list::Entries;
 
-const HINTS: &str = "/federation/v1/hints";
+pub(super) const HINTS: &str = "/federation/v1/hints";
 /// How long the target may take to look at what a hint names.
 const LOOKED_AT: Duration = Duration::from_secs(20);
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{Case, play};
+use super::hints::HINTS;
 use crate::class::Class::Recogniser;
 use crate::scene::restated::statement_reply;
 use crate::scene::{Partner, Played, Scene, ensure};
@@ -13,6 +14,7 @@ use crate::target::contract::{Act, Done};
 use crate::world::World;
 use crate::world::ambient::now;
 use crate::world::authority::{DAY, WELL_KNOWN};
+use crate::world::client::{Answered, Unanswered, post};
 use crate::world::draft::{Draft, claims_of};
 use crate::world::keys::Key;
 use crate::world::reply::Reply;
@@ -215,10 +217,10 @@ pub(super) const CASES: &[Case] = &[
     Case::differs(
         Recogniser,
         "recogniser/pin-claimed-twice",
-        &["TRU-14"],
+        &["TRU-14", "TRN-2"],
         "recogniser/recognised",
         "another county and their superior state the issuer's TLS pin for it too",
-        "NODE_NOT_READY for either, and RECOGNISED when it is one's alone again",
+        "RECOGNISED for either; whoever calls with it is turned away, and let in when it is one's alone again",
         play!(pin_claimed_twice),
     ),
     Case::differs(
@@ -460,27 +462,65 @@ async fn with_the_anchor(scene: &mut Scene, state: &str, named: bool, codes: &[&
     stands.and(noticed).and(healed)
 }
 
-async fn region_claimed_twice(scene: &mut Scene) -> Played {
-    claimed_twice(scene, |node, issuer| node["region"] = issuer["region"].clone()).await
-}
-
-async fn pin_claimed_twice(scene: &mut Scene) -> Played {
-    claimed_twice(scene, |node, issuer| {
-        if let (Some(pins), Some(theirs)) = (node["tls_pins"].as_array_mut(), issuer["tls_pins"].as_array()) {
-            pins.extend(theirs.iter().cloned());
-        }
-    })
-    .await
-}
-
-async fn claimed_twice(scene: &mut Scene, change: fn(&mut Value, &Value)) -> Played {
-    let partner = scene.fresh_partner().await?;
+/// Another partner, which states this of the first one for itself too, and its superior with it.
+async fn claims(scene: &mut Scene, partner: &Partner, change: fn(&mut Value, &Value)) -> Played<Partner> {
     let other = scene.fresh_partner().await?;
     let issuer = partner.county().metadata();
     let mut claim = scene.restated(&other);
     claim.both_state(|node| change(node, &issuer));
     scene.serve(&claim);
     scene.notices(&other).await?;
+    Ok(other)
+}
+
+async fn pin_claimed_twice(scene: &mut Scene) -> Played {
+    let partner = scene.fresh_partner().await?;
+    let other = claims(scene, &partner, |node, issuer| {
+        if let (Some(pins), Some(theirs)) = (node["tls_pins"].as_array_mut(), issuer["tls_pins"].as_array()) {
+            pins.extend(theirs.iter().cloned());
+        }
+    })
+    .await?;
+    let first = scene.window_says(&partner, &["RECOGNISED"]).await;
+    let second = scene.window_says(&other, &["RECOGNISED"]).await;
+    let called = calls(scene, &partner).await?;
+    let healed = scene.heals(&other).await;
+    let again = calls(scene, &partner).await?;
+    first.and(second).and(healed)?;
+    match called {
+        Ok(answered) => ensure!(
+            answered.status != 202,
+            "a key that two counties have was let in, and answered with status {}",
+            answered.status
+        ),
+        Err(unanswered) => ensure!(
+            unanswered.is_refusal(),
+            "not turned away but left alone: {unanswered}"
+        ),
+    }
+    ensure!(
+        again.is_ok_and(|answered| answered.status == 202),
+        "a key that is one county's alone again was not let in"
+    );
+    Ok(())
+}
+
+/// The partner brings a hint of nothing, by its own key.
+async fn calls(scene: &mut Scene, partner: &Partner) -> Played<Result<Answered, Unanswered>> {
+    let county = partner.county();
+    let hint = county.hint(&scene.target.entity, &[]).sign();
+    let caller = scene.as_county(county);
+    scene
+        .try_call(&caller, post(HINTS, "application/jose", hint))
+        .await
+}
+
+async fn region_claimed_twice(scene: &mut Scene) -> Played {
+    let partner = scene.fresh_partner().await?;
+    let other = claims(scene, &partner, |node, issuer| {
+        node["region"] = issuer["region"].clone();
+    })
+    .await?;
     let first = scene.window_says(&partner, &["NODE_NOT_READY"]).await;
     let second = scene.window_says(&other, &["NODE_NOT_READY"]).await;
     let healed = scene.heals(&other).await;

@@ -221,6 +221,7 @@ fn trust(input: &vector::TrustInput) -> Judged {
             "region": county.region,
             "valid_until": county.valid_until,
             "attestation_keys": county.keys.entries().iter().filter(|k| k.purpose == KeyPurpose::Attestation).count(),
+            "client_pins": trust.pins().filter(|(_, owner)| **owner == county.entity).count(),
         })),
         // What is missing or not known has its reason in what was refused.
         other if matches!(other.rule(), "trust.incomplete" | "trust.no-current-member-list") => {
