@@ -268,7 +268,7 @@ async fn refused(scene: &mut Scene, partner: &Partner, hint: &Draft, slugs: &[&s
     scene.still_recognises(partner).await
 }
 
-fn saying(partner: &Partner, slot: &Slot, value: u8) -> String {
+pub(super) fn saying(partner: &Partner, slot: &Slot, value: u8) -> String {
     let mut entries = Entries::default();
     entries.set(slot.index, value);
     let mut list = partner.county().status_list(slot, &entries);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{Case, play};
-use super::hints::HINTS;
+use super::hints::{HINTS, saying};
 use crate::class::Class::Recogniser;
 use crate::scene::restated::statement_reply;
 use crate::scene::{Partner, Played, Scene, ensure};
@@ -243,10 +243,10 @@ pub(super) const CASES: &[Case] = &[
     Case::differs(
         Recogniser,
         "recogniser/federation-key-not-vouched-for",
-        &["AGR-12", "VER-1"],
+        &["AGR-12", "STA-12", "VER-1"],
         "recogniser/federation-key-vouched-for",
-        "the superior states the new key, and no pinned key vouched for it",
-        "ISSUER_SUSPENDED: nothing of it is believed under the agreement",
+        "the superior states the new key, no pinned key vouched for it, and a list by it cancels a permit",
+        "ISSUER_SUSPENDED: nothing of it is believed under the agreement, and the permit is recognised after",
         play!(key_not_vouched_for),
     ),
 ];
@@ -593,8 +593,18 @@ async fn key_vouched_for(scene: &mut Scene) -> Played {
 async fn key_not_vouched_for(scene: &mut Scene) -> Played {
     let partner = scene.fresh_partner().await?;
     let (old, new) = (partner.county().key.clone(), Key::stranger());
+    let shown = scene.shown_by(&partner);
+    let list = |value| {
+        partner
+            .county()
+            .serve_list(&shown.slot, saying(&partner, &shown.slot, value))
+    };
+    list(1);
     speaks_with(scene, &partner, &[&new]);
     after_notice(scene, &partner, &["ISSUER_SUSPENDED"]).await?;
     speaks_with(scene, &partner, &[&old]);
-    scene.heals(&partner).await
+    list(0);
+    scene.heals(&partner).await?;
+    let verdict = scene.scan(&shown.card.token()).await?;
+    scene.outcome(&verdict, &["RECOGNISED"])
 }

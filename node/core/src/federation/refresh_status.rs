@@ -7,7 +7,8 @@
 //!
 //! **Tombstones.** Every permanent value (1 or 3) of an accepted list is written down, not only those of permits seen here: a
 //! code that is first presented when its list has ended and the issuer is cut off must still come out red. What was written for
-//! the list before is not written again, so a refresh costs the entries that changed. Of this county's own lists nothing is kept here, whoever brings them.
+//! the list before is not written again, so a refresh costs the entries that changed. Of this county's own lists nothing is kept here, whoever
+//! brings them; and nothing of a county for which no agreement speaks, since a tombstone stays when the chain is mended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,6 +94,9 @@ pub enum ListResult {
     OtherAddress,
     /// This county's own, from somebody else's bundle: what its permits are, its own register says.
     Own,
+    /// No agreement held here speaks for the issuer (AGR-12): none names it, or the key that signed its configuration is neither pinned nor
+    /// vouched for. What it cancels would stay cancelled, also when somebody above it spoke in its name.
+    NotSpokenFor,
     /// The issuer is no active county now: nothing of it is fetched.
     IssuerNotActive {
         /// The rule name of its standing.
@@ -251,6 +255,7 @@ async fn take_in_turn(
         let kept = held.iter().find(|row| row.uri == list.uri());
         let result = match against_row(kept, &list, &token) {
             _ if *list.iss() == node.identity.entity => ListResult::Own,
+            _ if !spoken_for(&view, list.iss()) => ListResult::NotSpokenFor,
             Some(result) => result,
             None if !has_room(&mut known, &view, &list) => ListResult::TooMany,
             None => store(node, &view.status, &mut stored, &list, token, etag).await?,
@@ -288,6 +293,13 @@ async fn take_in_turn(
         }
     }
     Ok(reports)
+}
+
+/// Whether an agreement held here, in force or not, speaks for a county: it pins the key that signed the county's configuration, or one that
+/// vouched for it. The chain alone is what a province could have made.
+fn spoken_for(view: &View, issuer: &EntityId) -> bool {
+    let speaks = |county| view.agreements.all().iter().any(|one| one.speaks_for(county));
+    view.trust.county(issuer).is_some_and(speaks)
 }
 
 /// Whether another list of its issuer may be kept; if so, it counts as known. What was ever kept counts, as long as a tombstone of it

@@ -64,6 +64,7 @@ pub(super) async fn status_refresh(
             ListResult::OtherAddress
             | ListResult::Own
             | ListResult::IssuerNotActive { .. }
+            | ListResult::NotSpokenFor
             | ListResult::BadAggregation,
         )
         | None => Err(StatusRefreshError::OtherList),

@@ -22,12 +22,12 @@ async fn full(world: &World) -> Bundle {
         issuer: county.entity.clone(),
         uris: vec![county.status_uri()],
     };
-    refresh_status(&test.node, &lists).await.unwrap();
     let (a, b) = (federation.county("361123"), federation.county("330822"));
     let signed = federation.signed(&federation.agreement(a, b), &[a, b]);
     receive_proposal(&test.node, as_json(&signed).as_bytes())
         .await
         .unwrap();
+    refresh_status(&test.node, &lists).await.unwrap();
     export(&test.node).await.unwrap()
 }
 

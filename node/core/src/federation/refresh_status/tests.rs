@@ -1,11 +1,17 @@
 //! Peers' status lists: what is kept, what is refused, and what outlives its list.
 
+use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
 use comity_verifier::status_view::StatusReading;
-use comity_verifier::testing::TestCounty;
+use comity_verifier::testing::{TestCounty, jwk, key, sign};
+use serde_json::json;
 
 use super::*;
+use crate::federation::agreements::receive_proposal;
+use crate::federation::bundle::{ImportReport, import};
+use crate::federation::intake::Taken;
+use crate::federation::load_view::as_json;
 use crate::testing::{TestNode, World};
 
 const NOW: i64 = 1_790_000_000;
@@ -21,6 +27,12 @@ async fn fixture() -> Fixture {
     let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
     let test = world.ready("361123").await;
     let county = world.federation.county("330822").clone();
+    let federation = &world.federation;
+    let parties = [federation.county("361123"), &county];
+    let signed = federation.signed(&federation.agreement(parties[0], parties[1]), &parties);
+    receive_proposal(&test.node, as_json(&signed).as_bytes())
+        .await
+        .unwrap();
     Fixture { world, test, county }
 }
 
@@ -139,6 +151,82 @@ async fn what_was_cancelled_outlives_its_list_and_never_comes_back() {
     );
     // The list is held and ended: too old to tell, which is not the same as never had.
     assert!(matches!(f.read(8), StatusReading::Expired { .. }));
+}
+
+impl Fixture {
+    /// What the county and its superior state in that second, with this federation and status key, and a list by that key.
+    async fn bring(
+        &mut self,
+        iat: i64,
+        [federation_key, status_key]: [&ed25519_dalek::SigningKey; 2],
+        entries: &[(usize, StatusValue)],
+    ) -> ImportReport {
+        self.world.federation.now = UnixSeconds::new(iat).unwrap();
+        let federation = &self.world.federation;
+        let mut drafts = federation.drafts();
+        let (county, superior) = (self.county.entity.clone(), self.county.superior.clone());
+        let pairs = [(superior, county.clone()), (county.clone(), county)];
+        let statements = pairs.map(|pair| {
+            let mut one = drafts.remove(&pair).unwrap();
+            one.claims["jwks"] = json!({ "keys": [jwk(federation_key)] });
+            one.claims["metadata"]["comity_node"]["keys"]["status"] = json!({ "keys": [jwk(status_key)] });
+            if pair.0 == pair.1 {
+                one.key = federation_key.clone();
+            }
+            one.sign()
+        });
+        let list = federation.status_claims(&self.county, entries);
+        let bundle = json!({
+            "version": 1,
+            "created": iat,
+            "statements": statements,
+            "member_lists": [],
+            "agreements": [],
+            "withdrawals": [],
+            "status_lists": [sign(status_key, Typ::StatusList, &list)],
+        });
+        import(&self.test.node, bundle.to_string().as_bytes())
+            .await
+            .unwrap()
+    }
+}
+
+// AGR-12, STA-12
+#[tokio::test]
+async fn who_speaks_in_a_countys_name_without_its_keys_cancels_nothing() {
+    let mut f = fixture().await;
+    f.serve(NOW, &[]).await;
+    f.world.clock.advance(200);
+    let (stolen, planted) = (key("province's own"), key("province's own status"));
+    let report = f.bring(NOW + 100, [&stolen, &planted], &CANCELLED).await;
+    assert_eq!(
+        report.statements,
+        [Taken::Stored, Taken::Stored],
+        "the chain alone is satisfied"
+    );
+    assert_eq!(report.status_lists[0].result, ListResult::NotSpokenFor);
+    assert!(f.test.node.store.tombstones().await.unwrap().is_empty());
+    // The province is itself again.
+    let own = [KeyPurpose::Federation, KeyPurpose::Status].map(|purpose| f.county.key(purpose));
+    let report = f.bring(NOW + 150, [&own[0], &own[1]], &[]).await;
+    assert!(matches!(report.status_lists[0].result, ListResult::Stored { .. }));
+    assert!(matches!(
+        f.read(7),
+        StatusReading::Value {
+            value: StatusValue::Valid,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn lists_of_a_county_without_an_agreement_are_not_kept() {
+    let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    let test = world.ready("361123").await;
+    let county = world.federation.county("330822").clone();
+    let mut f = Fixture { world, test, county };
+    assert_eq!(f.serve(NOW, &CANCELLED).await, ListResult::NotSpokenFor);
+    assert!(f.test.node.store.tombstones().await.unwrap().is_empty());
 }
 
 #[tokio::test]
