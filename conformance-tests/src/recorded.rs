@@ -188,6 +188,25 @@ impl Recorded {
         })
     }
 
+    /// How many cases of each class passed, of how many that were judged; for people.
+    pub(crate) fn by_class(&self) -> String {
+        let mut classes: Vec<(&str, usize, usize)> = Vec::new();
+        for case in &self.cases {
+            let at = classes.iter().position(|(class, ..)| *class == case.class);
+            let at = at.unwrap_or_else(|| {
+                classes.push((&case.class, 0, 0));
+                classes.len() - 1
+            });
+            classes[at].1 += usize::from(case.verdict == "pass");
+            classes[at].2 += 1;
+        }
+        let shown: Vec<String> = classes
+            .iter()
+            .map(|(class, pass, all)| format!("{class} {pass}/{all}"))
+            .collect();
+        shown.join(", ")
+    }
+
     /// One line for people.
     fn ending(&self) -> String {
         let Summary {
@@ -202,7 +221,8 @@ impl Recorded {
         } = self.summary();
         let (zh, en) = meaning(exit);
         format!(
-            "{pass} pass, {fail} fail, {skip} skip, {unknown} unknown, {hang} hang, {expected_failures} expected to fail: {zh} / {en}"
+            "{}\n{pass} pass, {fail} fail, {skip} skip, {unknown} unknown, {hang} hang, {expected_failures} expected to fail: {zh} / {en}",
+            self.by_class()
         )
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn played(target: &Target) -> Option<Identity> {
 pub(crate) struct Beside {
     pub(crate) applicant: Option<Identity>,
     pub(crate) played: Option<Identity>,
-    /// All cases were asked for.
+    /// All cases were asked for, and the vectors were those of this program.
     pub(crate) whole: bool,
     /// Fingerprint of the vectors.
     pub(crate) vectors: String,

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// Order of the cases and their tokens
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Cases asked at a time; as many as there are processors by default
+    /// Cases at a time: vectors (one for each processor by default), and targets side by side, at most as many as the target file allows
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Seconds that a case may take
@@ -97,18 +97,19 @@ impl Args {
             html: self.html.clone(),
             result,
             vectors: self.material.vectors.clone(),
+            spec: self.material.spec.clone(),
             seed: self.seed,
-            jobs: self.jobs(),
+            jobs: self.jobs,
             limit: Duration::from_secs(self.timeout),
             loud: false,
         })
     }
+}
 
-    /// Cases asked at a time.
-    fn jobs(&self) -> usize {
-        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok());
-        jobs.map_or(1, NonZeroUsize::get)
-    }
+/// Vectors asked at a time: as was said, or one for each processor.
+pub(crate) fn at_a_time(jobs: Option<NonZeroUsize>) -> usize {
+    let jobs = jobs.or_else(|| std::thread::available_parallelism().ok());
+    jobs.map_or(1, NonZeroUsize::get)
 }
 
 /// What came of a case, with the record of it.
@@ -150,7 +151,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let asking = Asking {
         adapter: args.adapter(),
         seed: args.seed,
-        jobs: args.jobs(),
+        jobs: at_a_time(args.jobs),
         limit: Duration::from_secs(args.timeout),
         bail: args.bail,
         unsupported: &|_| None,

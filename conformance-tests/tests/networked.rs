@@ -120,6 +120,40 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
+fn a_limit_of_open_files_is_not_taken_for_a_taken_port() {
+    let bench = Bench::new();
+    let script = "ulimit -n 64; exec \"$0\" preflight --dir \"$1\"";
+    let run = Command::new("sh")
+        .args([
+            "-c",
+            script,
+            env!("CARGO_BIN_EXE_comity-conformance"),
+            bench.work(),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(code(&run), 3, "{}", said(&run));
+    assert!(said(&run).contains("ulimit -n"), "{}", said(&run));
+}
+
+#[test]
+fn the_result_of_several_targets_is_of_none_of_them() {
+    let bench = Bench::new().with("# instances = 4", "instances = 4");
+    let key = bench.at("tester.key");
+    assert_eq!(code(&suite(&["keygen", "--key", &key])), 0);
+    let (json, result) = (bench.at("record"), bench.at("result.jwt"));
+    let signed = ["--json", &json, "--result", &result, "--key", &key];
+    let head = ["run", "--dir", bench.work()];
+    let run = suite(&[&head[..], &signed].concat());
+    assert_eq!(code(&run), 64, "{}", said(&run));
+    assert!(said(&run).contains("--for"), "{}", said(&run));
+    // With one of them it is that one's, and the run goes on to start it.
+    let run = suite(&[&head[..], &signed, &["--jobs", "1"]].concat());
+    assert_eq!(code(&run), 3, "{}", said(&run));
+    assert!(said(&run).contains("my-target"), "{}", said(&run));
+}
+
+#[test]
 fn nothing_that_matched_is_no_pass() {
     let bench = Bench::new();
     let run = suite(&["run", "--dir", bench.work(), "--only", "nothing-matches"]);

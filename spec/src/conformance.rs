@@ -26,7 +26,8 @@ pub struct ConformanceResult {
     /// The county for which the signer ran the suite, by the application that it was given; the signer's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applicant: Option<Identity>,
-    /// Which county the target was in the run, by its own application there; seen by the suite. None where no county was played.
+    /// Which county the target was in the run, by its own application there; seen by the suite. The first, where several ran side by
+    /// side. None where no county was played.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub played: Option<Identity>,
     /// Each class of which cases were played: how they came out.

@@ -125,16 +125,24 @@ pub(crate) fn in_order(chosen: &[&'static Case]) -> Vec<&'static Case> {
     let mut order: Vec<&'static Case> = Vec::new();
     let mut placed = BTreeSet::new();
     for case in chosen {
-        let mut line = vec![*case];
-        while let Some(twin) = line.last().and_then(|last| last.twin).and_then(find) {
-            if line.iter().any(|one| one.name == twin.name) {
-                break;
-            }
-            line.push(twin);
-        }
-        order.extend(line.into_iter().rev().filter(|one| placed.insert(one.name)));
+        let line = lineage(case).into_iter().chain([*case]);
+        order.extend(line.filter(|one| placed.insert(one.name)));
     }
     order
+}
+
+/// The twins on which a case rests, each before what rests on it.
+pub(crate) fn lineage(case: &'static Case) -> Vec<&'static Case> {
+    let mut line: Vec<&'static Case> = Vec::new();
+    let mut last = case;
+    while let Some(twin) = last.twin.and_then(find) {
+        if twin.name == case.name || line.iter().any(|one| one.name == twin.name) {
+            break;
+        }
+        line.insert(0, twin);
+        last = twin;
+    }
+    line
 }
 
 /// What is wrong with the register.

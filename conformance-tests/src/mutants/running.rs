@@ -159,6 +159,7 @@ fn file(target: &Target, mistake: Option<&str>) -> Result<TargetFile, Failure> {
             adapter: Vec::new(),
             timeout_seconds: 30,
             patience_seconds: 40,
+            instances: NonZeroUsize::MIN,
         },
         unsupported: BTreeMap::new(),
         expected_failures: Vec::new(),

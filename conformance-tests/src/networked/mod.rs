@@ -4,6 +4,7 @@
 
 pub(crate) mod init;
 mod judge;
+mod lanes;
 mod offline;
 pub(crate) mod preflight;
 mod record;

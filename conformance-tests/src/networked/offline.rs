@@ -61,7 +61,7 @@ impl Vectors {
         let asking = Asking {
             adapter: &adapter,
             seed: args.seed,
-            jobs: args.jobs.max(1),
+            jobs: crate::run::at_a_time(args.jobs),
             limit: args.limit,
             bail: args.bail,
             unsupported: &|name| file.unsupported(name).map(str::to_owned),

@@ -256,6 +256,7 @@ impl<'r> Record<'r> {
             let _ = write!(line, "; {not_run} were not played");
         }
         let (zh, en) = meaning(code);
+        say(&self.lines.recorded().by_class())?;
         say(&format!("{line}: {zh} / {en}"))?;
         self.line(&json!({
             "record": "summary",
@@ -280,7 +281,7 @@ impl<'r> Record<'r> {
             let beside = Beside {
                 applicant: wish.applicant.clone(),
                 played: self.played.take(),
-                whole: self.args.only.is_empty(),
+                whole: self.args.only.is_empty() && self.args.vectors.is_none(),
                 vectors: self.vectors.clone(),
                 ended: now(),
                 record: self.lines.digest(),

@@ -1,18 +1,23 @@
-//! `comity-conformance run --dir` and `replay`: plays the cases one after the other, twins first, judges and records them.
+//! `comity-conformance run --dir` and `replay`: plays the cases, twins first, judges and records them.
 //!
-//! One at a time, because they share a target: what a case sees is what it did. A case that hangs does not stop the run; a program
-//! that is lost leaves the rest unknown.
+//! One at a time on one target: what a case sees is what it did. Where the target file allows several targets, they play side by side
+//! ([`super::lanes`]). A case that hangs does not stop the run; a program that is lost leaves the rest unknown, or to the others.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
 
-use super::judge::{Counts, beforehand, beside_twin, counts, judge};
+use super::judge::{Counts, counts, judge};
+use super::lanes::{Event, Lane, Queue};
 use super::offline::Vectors;
 use super::record::{Outcome, Record};
-use super::stage;
+use super::stage::{self, StageError};
 use crate::Failure;
 use crate::cases::{Case, choose, find, in_order, lint};
 use crate::class::Class;
@@ -24,9 +29,13 @@ use crate::target::file::TargetFile;
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
 use crate::world::person::day;
+use crate::world::plan::Plan;
 
 /// How long a case may take, unless it says otherwise: more than any patience asked for in it.
 const CASE: Duration = Duration::from_secs(180);
+
+/// Below it stand the worlds that are drawn for one run.
+const BESIDE: &str = "beside";
 
 /// What is run.
 #[derive(Debug, Default)]
@@ -51,10 +60,12 @@ pub(crate) struct Args {
     pub(crate) result: Option<Wish>,
     /// Folder of vectors, in place of those of the program.
     pub(crate) vectors: Option<PathBuf>,
+    /// Folder of the text, in place of that of the program.
+    pub(crate) spec: Option<PathBuf>,
     /// Order of the vectors and their tokens.
     pub(crate) seed: u64,
-    /// Vectors asked at a time.
-    pub(crate) jobs: usize,
+    /// Cases at a time: vectors, and targets side by side where the target file allows more.
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Time for one vector.
     pub(crate) limit: Duration,
     /// Print every transcript.
@@ -100,7 +111,10 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         .filter(|class| class.is_networked())
         .collect();
     let chosen = choose(&networked, &args.only);
-    let requirements = Requirements::carried();
+    let requirements = match &args.spec {
+        None => Requirements::carried(),
+        Some(folder) => Requirements::read(folder)?,
+    };
     let vectors = Vectors::choose(args, &classes, &requirements)?;
     let asked = chosen.len() + vectors.chosen.len();
     if asked == 0 {
@@ -110,9 +124,23 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let wrong = lint(&requirements);
     if !wrong.is_empty() {
-        return Err(Failure::Internal(wrong.join("\n  ")));
+        let wrong = wrong.join("\n  ");
+        return Err(match &args.spec {
+            None => Failure::Internal(wrong),
+            Some(folder) => Failure::Usage(format!(
+                "{} 与本套件的用例不符 / the text does not fit the cases of this suite:\n  {wrong}",
+                folder.display()
+            )),
+        });
     }
-    binds(args, &file, &chosen)?;
+    let order = in_order(&chosen).into_iter();
+    let asked_for = order.filter(|case| chosen.iter().any(|one| one.name == case.name));
+    let queue = Queue::new(asked_for.collect());
+    let allowed = args
+        .jobs
+        .map_or(file.target.instances, |jobs| jobs.min(file.target.instances));
+    let lanes = queue.lanes(allowed.get());
+    binds(args, &file, &chosen, lanes)?;
     let started = Instant::now();
     let mut record = Record::begin(
         args,
@@ -124,7 +152,6 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     )?;
     let mut run = Run {
         tally: Tally::default(),
-        done: BTreeMap::new(),
         stale: Vec::new(),
         expected: 0,
         bail: args.bail,
@@ -133,24 +160,16 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     if !vectors.chosen.is_empty() {
         vectors.ask(args, &file, &mut run, &mut record)?;
     }
-    // An authority is another target than a county: each has a scene of its own. A twin is of the class of its case.
-    let (of_authority, of_county): (Vec<_>, Vec<_>) = in_order(&chosen)
-        .into_iter()
-        .partition(|case| case.class == Class::Authority);
-    runtime()?.block_on(async {
-        let mut quiet = |_: &str| {};
-        if !of_county.is_empty() && !run.over {
-            let scene = stage::set(&args.dir, &file, plan.clone(), &mut quiet).await?;
-            record.played = played(&scene.target);
-            run.play(scene, &of_county, &chosen, &file, &mut record).await?;
-        }
-        if !of_authority.is_empty() && !run.over {
-            let scene = stage::set_authority(&args.dir, &file, plan, &mut quiet).await?;
-            run.play(scene, &of_authority, &chosen, &file, &mut record)
-                .await?;
-        }
-        Ok::<_, Failure>(())
-    })?;
+    if !chosen.is_empty() && !run.over {
+        let worlds = worlds(&args.dir, plan, lanes)?;
+        runtime()?.block_on(run.play(
+            args,
+            &Arc::new(file.clone()),
+            Arc::new(queue),
+            worlds,
+            &mut record,
+        ))?;
+    }
     for entry in &file.expected_failures {
         if find(&entry.case).is_none() && vectors.cases.find(&entry.case).is_none() {
             run.stale.push(format!("{}: no case is called so", entry.case));
@@ -161,8 +180,22 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// A result is of some county: of the application that was given, which must be of the region that is played, or of what is played.
-fn binds(args: &Args, file: &TargetFile, chosen: &[&'static Case]) -> Result<(), Failure> {
+/// The world of each lane: the working folder's own, and others that are drawn for this run.
+fn worlds(folder: &Path, plan: Plan, lanes: usize) -> Result<Vec<Plan>, Failure> {
+    let mut taken = plan.ports.clone();
+    let mut worlds = vec![plan];
+    while worlds.len() < lanes {
+        let below = Path::new(BESIDE).join((worlds.len() + 1).to_string());
+        let plan = Plan::draw_beside(folder, below, &worlds[0].region, &taken).map_err(StageError::Plan)?;
+        taken.extend(&plan.ports);
+        worlds.push(plan);
+    }
+    Ok(worlds)
+}
+
+/// A result is of some county: of the application that was given, which must be of the region that is played, or of the one target that
+/// is played.
+fn binds(args: &Args, file: &TargetFile, chosen: &[&'static Case], lanes: usize) -> Result<(), Failure> {
     let Some(wish) = &args.result else { return Ok(()) };
     match &wish.applicant {
         Some(applicant) if applicant.region != file.target.region => Err(Failure::Usage(format!(
@@ -172,13 +205,16 @@ fn binds(args: &Args, file: &TargetFile, chosen: &[&'static Case]) -> Result<(),
         None if chosen.iter().all(|case| case.class == Class::Authority) => Err(Failure::Usage(
             "结果不属于任何县，请加 --for 申请书 / no county is played, so the result would be nobody's: add --for and its application".into(),
         )),
+        None if lanes > 1 => Err(Failure::Usage(format!(
+            "{lanes} 个实例并行，结果不属于其中任何一个，请加 --for 申请书 或 --jobs 1 / {lanes} targets play side by side and the result would be \
+             of none of them: add --for and the county's application, or --jobs 1"
+        ))),
         _ => Ok(()),
     }
 }
 
 pub(super) struct Run {
     pub(super) tally: Tally,
-    done: BTreeMap<String, Verdict>,
     stale: Vec<String>,
     expected: usize,
     bail: bool,
@@ -187,49 +223,90 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Plays these cases in one scene, and ends it.
+    /// Plays what is left in these worlds, and tells of it in its order.
     async fn play(
         &mut self,
-        mut scene: Scene,
-        cases: &[&'static Case],
-        chosen: &[&'static Case],
+        args: &Args,
+        file: &Arc<TargetFile>,
+        queue: Arc<Queue>,
+        worlds: Vec<Plan>,
+        record: &mut Record<'_>,
+    ) -> Result<(), Failure> {
+        let (told, mut events) = unbounded_channel();
+        let mut lanes = JoinSet::new();
+        let of = worlds.len();
+        for (place, plan) in worlds.into_iter().enumerate() {
+            let lane = Lane {
+                place,
+                of,
+                folder: args.dir.clone(),
+                file: Arc::clone(file),
+                plan,
+                queue: Arc::clone(&queue),
+                told: told.clone(),
+            };
+            lanes.spawn(lane.run());
+        }
+        drop(told);
+        let mut hearing = Hearing::default();
+        let mut heard = Ok(());
+        while let Some(event) = events.recv().await {
+            if heard.is_ok() {
+                heard = self.hears(event, &mut hearing, file, &queue, record);
+            }
+            if heard.is_err() || self.over {
+                queue.end();
+            }
+        }
+        while let Some(ended) = lanes.join_next().await {
+            ended.map_err(|error| Failure::Internal(error.to_string()))??;
+        }
+        heard
+    }
+
+    /// Takes an event, and tells of every case whose turn has come.
+    fn hears(
+        &mut self,
+        event: Event,
+        hearing: &mut Hearing,
+        file: &TargetFile,
+        queue: &Queue,
+        record: &mut Record<'_>,
+    ) -> Result<(), Failure> {
+        match event {
+            Event::Up(place, target) => {
+                if place == 0 && record.played.is_none() {
+                    record.played = played(&target);
+                }
+                record.line_about_target(&target)
+            }
+            Event::Ended(leaks, fault) => record.program_ended(&leaks, fault, &mut self.stale),
+            Event::Case(place, outcome) => {
+                hearing.waiting.insert(place, outcome);
+                while !self.over
+                    && let Some(outcome) = hearing.waiting.remove(&hearing.next)
+                    && let Some(case) = queue.case(hearing.next)
+                {
+                    hearing.next += 1;
+                    self.judged(case, &outcome, file, record)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn judged(
+        &mut self,
+        case: &Case,
+        outcome: &Outcome,
         file: &TargetFile,
         record: &mut Record<'_>,
     ) -> Result<(), Failure> {
-        record.line_about_target(&scene.target)?;
-        for case in cases {
-            let asked_for = chosen.iter().any(|one| one.name == case.name);
-            let of_twin = case.twin.and_then(|twin| self.done.get(twin));
-            let outcome = match beforehand(case, of_twin, file) {
-                Some(verdict) => Outcome::unplayed(verdict),
-                None => {
-                    let mut outcome = play(&mut scene, case).await;
-                    outcome.verdict = beside_twin(case, of_twin, outcome.verdict);
-                    outcome
-                }
-            };
-            let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
-            if asked_for {
-                self.count(case.name, &outcome.verdict, &standing);
-                record.case(case, &outcome, &standing, &self.tally)?;
-            }
-            let ends = asked_for
-                && standing == Counts::AsItIs
-                && !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
-            self.done.insert(case.name.to_owned(), outcome.verdict);
-            if self.bail && ends {
-                self.over = true;
-                break;
-            }
-        }
-        let leaks = scene.leaks();
-        let stopped = scene.program.stop().await;
-        scene.world.close().await;
-        record.program_ended(
-            &leaks,
-            stopped.err().map(|fault| fault.to_string()),
-            &mut self.stale,
-        )
+        let standing = counts(&outcome.verdict, file.expected_failure(case.name), day(now(), 0));
+        self.count(case.name, &outcome.verdict, &standing);
+        let wrong = !matches!(outcome.verdict, Verdict::Pass | Verdict::Skip(_));
+        self.over |= self.bail && wrong && standing == Counts::AsItIs;
+        record.case(case, outcome, &standing, &self.tally)
     }
 
     pub(super) fn count(&mut self, case: &str, verdict: &Verdict, standing: &Counts) {
@@ -253,6 +330,13 @@ impl Run {
     }
 }
 
+/// What came of cases whose turn to be told has not come.
+#[derive(Default)]
+struct Hearing {
+    waiting: BTreeMap<usize, Outcome>,
+    next: usize,
+}
+
 /// Plays one case and judges what came of it, twins aside.
 pub(crate) async fn play(scene: &mut Scene, case: &Case) -> Outcome {
     let started = Instant::now();
@@ -273,7 +357,6 @@ mod tests {
     fn after(verdicts: &[(Verdict, Counts)]) -> Run {
         let mut run = Run {
             tally: Tally::default(),
-            done: BTreeMap::new(),
             stale: Vec::new(),
             expected: 0,
             bail: false,

@@ -13,7 +13,7 @@ use crate::world::client::Unanswered;
 use crate::world::plan::{Plan, PlanError};
 use crate::world::{World, WorldError};
 
-/// The folder for what the target keeps, below the working folder.
+/// The folder for what the target keeps, beside the files of its world.
 const STORE: &str = "target";
 
 /// How long the target may take to know its federation.
@@ -99,7 +99,7 @@ pub(crate) async fn set_authority(
     plan: Plan,
     step: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Scene, StageError> {
-    empty_store(folder)?;
+    empty_store(folder, &plan)?;
     let world = World::start(plan)?;
     let limit = Duration::from_secs(file.target.timeout_seconds);
     let mut program = Program::start(&file.target.program, folder, limit)?;
@@ -107,9 +107,9 @@ pub(crate) async fn set_authority(
         role: Role::Authority,
         region: world.plan.region.clone(),
         environment: "SANDBOX".to_owned(),
-        store: STORE.to_owned(),
+        store: world.plan.named(STORE),
         anchor: None,
-        roots: "roots.pem".to_owned(),
+        roots: world.plan.named("roots.pem"),
         residents: None,
         superior: None,
     });
@@ -126,8 +126,8 @@ pub(crate) async fn set_authority(
 }
 
 /// A target begins new and empty.
-fn empty_store(folder: &Path) -> Result<(), StageError> {
-    let store = folder.join(STORE);
+fn empty_store(folder: &Path, plan: &Plan) -> Result<(), StageError> {
+    let store = folder.join(plan.named(STORE));
     if store.exists() {
         std::fs::remove_dir_all(&store).map_err(|e| StageError::Store(store.display().to_string(), e))?;
     }
@@ -141,7 +141,7 @@ pub(crate) async fn set(
     plan: Plan,
     step: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Scene, StageError> {
-    empty_store(folder)?;
+    empty_store(folder, &plan)?;
     plan.write_residents(folder)?;
     let world = World::start(plan)?;
     step("the world is up");
@@ -152,10 +152,10 @@ pub(crate) async fn set(
         role: Role::County,
         region: world.plan.region.clone(),
         environment: "SANDBOX".to_owned(),
-        store: STORE.to_owned(),
-        anchor: Some("anchor.json".to_owned()),
-        roots: "roots.pem".to_owned(),
-        residents: Some("residents.csv".to_owned()),
+        store: world.plan.named(STORE),
+        anchor: Some(world.plan.named("anchor.json")),
+        roots: world.plan.named("roots.pem"),
+        residents: Some(world.plan.named("residents.csv")),
         superior: Some(superior.clone()),
     });
     let started: Started = done(&mut program, start).await?;

@@ -90,6 +90,8 @@ pub(crate) struct Scene {
     transcript: Vec<String>,
     people: Vec<Person>,
     expects_strays: bool,
+    /// The target's register.
+    residents: Vec<Person>,
     next_resident: usize,
     next_lapsed: usize,
     next_county: [usize; 3],
@@ -112,6 +114,7 @@ impl Scene {
     /// A scene at its beginning.
     pub(crate) fn new(world: World, target: Target, program: Program, patience: u64) -> Self {
         Self {
+            residents: world.plan.residents(),
             world,
             target,
             program,
@@ -214,8 +217,8 @@ impl Scene {
     /// Lines of the target's log that name a resident of its register (PRV-1), shortened and without the name.
     pub(crate) fn leaks(&self) -> Vec<String> {
         let log = String::from_utf8_lossy(&self.program.stderr()).into_owned();
-        let residents = self.world.plan.residents();
-        let secrets: Vec<&str> = residents
+        let secrets: Vec<&str> = self
+            .residents
             .iter()
             .flat_map(|one| {
                 [

@@ -24,7 +24,6 @@ impl Scene {
 
     /// Several of them.
     pub(crate) fn residents(&mut self, count: usize) -> Played<Vec<Person>> {
-        let all = self.world.plan.residents();
         let from = self.next_resident;
         if from + count > RESIDENTS - LAPSED {
             return Err(Stop::Unknown(
@@ -32,17 +31,16 @@ impl Scene {
             ));
         }
         self.next_resident += count;
-        let found = all[from..from + count].to_vec();
+        let found = self.residents[from..from + count].to_vec();
         found.iter().for_each(|person| self.plays(person));
         Ok(found)
     }
 
     /// A resident whose endorsement has lapsed.
     pub(crate) fn lapsed_resident(&mut self) -> Played<Person> {
-        let all = self.world.plan.residents();
         let at = RESIDENTS - LAPSED + self.next_lapsed;
         self.next_lapsed += 1;
-        let Some(person) = all.get(at).cloned() else {
+        let Some(person) = self.residents.get(at).cloned() else {
             return Err(Stop::Unknown("the suite has no lapsed resident left".to_owned()));
         };
         self.plays(&person);

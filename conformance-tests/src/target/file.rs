@@ -4,6 +4,7 @@
 //! exception would otherwise hide a failure. An expected failure has a reason and an end, and neither is a formality.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use comity_spec::ids::Region;
@@ -52,6 +53,13 @@ pub(crate) struct TargetSection {
     /// How long the target bears a client that sends nothing or too slowly, in seconds (TRN-7).
     #[serde(default = "forty")]
     pub(crate) patience_seconds: u64,
+    /// How many of the target may run side by side on this machine, each in a folder and on ports of its own.
+    #[serde(default = "one")]
+    pub(crate) instances: NonZeroUsize,
+}
+
+const fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
 }
 
 const fn thirty() -> u64 {
@@ -193,6 +201,7 @@ mod tests {
     fn a_target_is_read() {
         let file = read(GOOD).unwrap();
         assert_eq!(file.target.timeout_seconds, 30);
+        assert_eq!(file.target.instances.get(), 1);
         assert_eq!(file.unsupported("issuer/tls-12"), Some("a gateway ends TLS"));
         assert_eq!(file.unsupported("issuer/x"), None);
         assert_eq!(file.expected_failure("issuer/x").unwrap().reason, "known");
@@ -209,6 +218,7 @@ mod tests {
             (("program = [\"my-target\", \"--fast\"]", ""), "target.program"),
             (("\"node\"]", "\"offline\"]"), "target.adapter"),
             (("[\"issuer\", \"node\"]", "[]"), "target.classes"),
+            (("name =", "instances = 0\nname ="), "nonzero"),
         ] {
             let text = GOOD.replace(change.0, change.1);
             assert_ne!(text, GOOD);

@@ -207,6 +207,11 @@ impl Program {
         }
     }
 
+    /// Whether it failed to answer a line: nothing that it says can be matched to a line any more.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// The end of what it wrote on standard error.
     pub(crate) fn last_words(&self) -> String {
         let all = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,6 +31,9 @@ use self::keys::Key;
 use self::plan::{COUNTIES, Plan};
 use self::server::{Door, Log, Site};
 
+/// EMFILE: the standard library has no kind for it.
+const TOO_MANY_OPEN: i32 = 24;
+
 /// The world at work.
 pub(crate) struct World {
     /// What it was drawn from.
@@ -59,6 +62,12 @@ pub(crate) enum WorldError {
         /// What the system says.
         reason: std::io::Error,
     },
+    /// No more sockets.
+    #[error(
+        "打开的文件太多，每个实例约需 150 个：请 ulimit -n 4096，或加 --jobs 1 / too many open files, each target side by side takes 150: raise the \
+         limit with `ulimit -n 4096`, or add --jobs 1"
+    )]
+    TooManySockets,
     /// A certificate.
     #[error("cannot make certificates: {0}")]
     Certificates(#[from] rcgen::Error),
@@ -158,5 +167,8 @@ impl Drop for World {
 
 /// Binds a port on this machine alone.
 pub(crate) fn bind(port: u16) -> Result<TcpListener, WorldError> {
-    TcpListener::bind(("127.0.0.1", port)).map_err(|reason| WorldError::Port { port, reason })
+    TcpListener::bind(("127.0.0.1", port)).map_err(|reason| match reason.raw_os_error() {
+        Some(TOO_MANY_OPEN) => WorldError::TooManySockets,
+        _ => WorldError::Port { port, reason },
+    })
 }

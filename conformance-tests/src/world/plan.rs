@@ -34,6 +34,9 @@ pub(crate) struct Plan {
     pub(crate) root_key: String,
     /// Port of the anchor, of the three provinces (the target's, the others', the spare), then two of each county.
     pub(crate) ports: Vec<u16>,
+    /// Where its files stand, below the working folder: there itself, or in a folder of its own beside other worlds.
+    #[serde(skip)]
+    pub(crate) below: PathBuf,
 }
 
 /// Why there is no world.
@@ -64,7 +67,29 @@ pub(crate) enum PlanError {
 impl Plan {
     /// Draws a world and writes the working folder.
     pub(crate) fn draw(folder: &Path, region: &str) -> Result<Self, PlanError> {
-        let path = folder.join("world.json");
+        let plan = Self::found(folder, PathBuf::new(), region, &[])?;
+        write(&folder.join("target.toml"), &target_file(region))?;
+        write(&folder.join("README.txt"), NEXT)?;
+        Ok(plan)
+    }
+
+    /// Draws a world for one run, in a folder below the working folder, without a port of those that are up at the same time.
+    pub(crate) fn draw_beside(
+        folder: &Path,
+        below: PathBuf,
+        region: &str,
+        taken: &[u16],
+    ) -> Result<Self, PlanError> {
+        let own = folder.join(&below);
+        if own.exists() {
+            std::fs::remove_dir_all(&own).map_err(|reason| file(&own, reason))?;
+        }
+        Self::found(folder, below, region, taken)
+    }
+
+    fn found(folder: &Path, below: PathBuf, region: &str, taken: &[u16]) -> Result<Self, PlanError> {
+        let own = folder.join(&below);
+        let path = own.join("world.json");
         if path.exists() {
             return Err(PlanError::Exists(path));
         }
@@ -73,19 +98,23 @@ impl Plan {
             seed: hex::encode(random::<32>()),
             region: region.to_owned(),
             root_key,
-            ports: free_ports(4 + 2 * COUNTIES).ok_or(PlanError::Ports)?,
+            ports: free_ports(4 + 2 * COUNTIES, taken).ok_or(PlanError::Ports)?,
+            below,
         };
-        std::fs::create_dir_all(folder).map_err(|reason| file(folder, reason))?;
+        std::fs::create_dir_all(&own).map_err(|reason| file(&own, reason))?;
         let json = serde_json::to_string_pretty(&plan).map_err(|reason| file(&path, reason))?;
         write(&path, &json)?;
-        write(&folder.join("roots.pem"), &roots)?;
+        write(&own.join("roots.pem"), &roots)?;
         let anchor =
             json!({ "entity": plan.anchor(), "jwks": plan.anchor_key().jwks(), "environment": "SANDBOX" });
-        write(&folder.join("anchor.json"), &anchor.to_string())?;
+        write(&own.join("anchor.json"), &anchor.to_string())?;
         plan.write_residents(folder)?;
-        write(&folder.join("target.toml"), &target_file(region))?;
-        write(&folder.join("README.txt"), NEXT)?;
         Ok(plan)
+    }
+
+    /// A file of this world, as it is named from the working folder.
+    pub(crate) fn named(&self, file: &str) -> String {
+        self.below.join(file).display().to_string()
     }
 
     /// Reads the working folder.
@@ -102,8 +131,8 @@ impl Plan {
     /// Writes the register anew, so that dates count from today.
     pub(crate) fn write_residents(&self, folder: &Path) -> Result<(), PlanError> {
         let (csv, manifest) = register(&self.residents(), now() - 120);
-        write(&folder.join("residents.csv"), &csv)?;
-        write(&folder.join("residents.csv.manifest.json"), &manifest)
+        write(&folder.join(self.named("residents.csv")), &csv)?;
+        write(&folder.join(self.named("residents.csv.manifest.json")), &manifest)
     }
 
     /// The target's register.
@@ -197,10 +226,10 @@ fn write(path: &Path, text: &str) -> Result<(), PlanError> {
 }
 
 /// Free ports below those that the system hands out by itself, so that they are likely to be free the next time too.
-fn free_ports(count: usize) -> Option<Vec<u16>> {
+fn free_ports(count: usize, taken: &[u16]) -> Option<Vec<u16>> {
     let start = 15_000 + u16::from_be_bytes(random()) % 12_000;
     let mut held = Vec::new();
-    for port in start..32_000 {
+    for port in (start..32_000).filter(|port| !taken.contains(port)) {
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             held.push((port, listener));
         }
@@ -220,6 +249,8 @@ classes = ["node"]
 region = "{region}"
 # 被测程序及参数 / the target program and its arguments, one string each
 program = ["my-target"]
+# 可并行运行的实例数 / how many of it may run side by side, each in a folder and on ports of its own: a run takes less time
+# instances = 4
 
 # 不支持的用例: 名称或通配 = 理由 / cases that the target takes no part in: name or pattern = reason
 [unsupported]
@@ -273,5 +304,22 @@ mod tests {
         assert_eq!(ports.len(), plan.ports.len());
         assert_eq!(plan.residents().len(), RESIDENTS);
         assert!(Plan::read(&dir.path().join("elsewhere")).is_err());
+    }
+
+    #[test]
+    fn a_world_beside_another_shares_no_port_and_no_file_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Plan::draw(dir.path(), "361123").unwrap();
+        let beside = || Plan::draw_beside(dir.path(), "beside/2".into(), "361123", &first.ports).unwrap();
+        let second = beside();
+        assert!(second.ports.iter().all(|port| !first.ports.contains(port)));
+        assert_eq!(second.named("anchor.json"), "beside/2/anchor.json");
+        assert!(dir.path().join(second.named("residents.csv")).exists());
+        assert_eq!(
+            Plan::read(dir.path()).unwrap(),
+            first,
+            "the first one stands as it was"
+        );
+        assert_ne!(beside().seed, second.seed, "drawn anew for each run");
     }
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod conformance;
+mod enrolment;
 mod machine;
 mod phases;
 pub(crate) mod postgres;

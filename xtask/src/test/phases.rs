@@ -76,7 +76,7 @@ pub(super) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "conformance",
-        does: "the conformance suite plays a federation around our own node, and an anchor's desk",
+        does: "the conformance suite judges our node, authority and verifier, every class in one run; its result opens an authority's door",
         run: conformance::run,
     },
     Phase {
