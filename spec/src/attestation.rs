@@ -198,6 +198,15 @@ macro_rules! claims {
                 match self { $(Self::$variant => stringify!($field),)+ }
             }
 
+            /// The claim of a wire name.
+            #[must_use]
+            pub fn of(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($field) => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+
             /// Name for people.
             #[must_use]
             pub const fn label(self) -> crate::text::Text {

@@ -182,5 +182,9 @@ fn disclosed_claims_stand_in_the_text() {
             "5.2 lacks {}",
             claim.as_str()
         );
+        assert_eq!(ClaimName::of(claim.as_str()), Some(*claim));
+    }
+    for other in ["", "Name", "iss", "_sd", "names"] {
+        assert_eq!(ClaimName::of(other), None, "{other}");
     }
 }

@@ -221,7 +221,10 @@ impl VerifiedAgreement {
             .party(&county.entity)
             .map(|party| party.federation_keys.as_slice());
         pinned.is_some_and(|pinned| {
-            county.counting_keys(pinned).contains(&county.signed_by) || mutant!("AGR-12")
+            // A pinned key counts by itself; only for others is it asked who vouched for them.
+            pinned.contains(&county.signed_by)
+                || county.counting_keys(pinned).contains(&county.signed_by)
+                || mutant!("AGR-12")
         })
     }
 

@@ -22,7 +22,7 @@ use crate::exchange::LookedUp;
 use crate::presentation::Presented;
 use crate::presentation::refusal::of_standing;
 use crate::status_view::StatusView;
-use crate::trust::{County, Standing, Trust};
+use crate::trust::{Standing, Trust};
 
 mod coverage;
 mod standing;
@@ -282,24 +282,31 @@ pub enum Wanted {
 /// Decides. Total: every input has an answer, and none makes it panic.
 #[must_use]
 pub fn decide(input: &DecideInput<'_>) -> Step {
-    match first_that_applies(input) {
-        Ok(verdict) => verdict.into_step(input),
+    // Looked up once: the picture of the federation is the same from the first stage to the last.
+    let issuer = input
+        .issuer()
+        .map(|issuer| input.trust.standing(issuer, input.now));
+    match first_that_applies(input, issuer.as_ref()) {
+        Ok(verdict) => verdict.into_step(input, issuer.as_ref()),
         Err(wanted) => Step::NeedStatus(*wanted),
     }
 }
 
 /// The stages in the order of the closed list. `Err` asks for more before an answer.
-fn first_that_applies(input: &DecideInput<'_>) -> Result<Verdict, Box<Wanted>> {
+fn first_that_applies(
+    input: &DecideInput<'_>,
+    issuer: Option<&Standing<'_>>,
+) -> Result<Verdict, Box<Wanted>> {
     #[cfg(feature = "mutants")]
     if mutant!("DEC-3")
         && let Some(verdict) = standing::cancelled(input)
     {
         return Ok(verdict);
     }
-    if let Some(verdict) = before_coverage(input) {
+    if let Some(verdict) = before_coverage(input, issuer) {
         return Ok(verdict);
     }
-    let covered = match coverage::check(input) {
+    let covered = match coverage::check(input, issuer.and_then(Standing::active)) {
         Ok(covered) => covered,
         #[cfg(feature = "mutants")]
         Err(verdict) if mutant!("DEC-10") => return Ok(standing::cancelled(input).unwrap_or(verdict)),
@@ -309,21 +316,18 @@ fn first_that_applies(input: &DecideInput<'_>) -> Result<Verdict, Box<Wanted>> {
 }
 
 /// Outcomes 1 to 10: this office, then the presentation and its issuer.
-fn before_coverage(input: &DecideInput<'_>) -> Option<Verdict> {
+fn before_coverage(input: &DecideInput<'_>, standing: Option<&Standing<'_>>) -> Option<Verdict> {
     let Context {
         health,
         actor,
         consent,
         quota,
     } = input.context;
-    let refused = match (input.evidence.source, input.issuer()) {
+    let refused = match (input.evidence.source, input.issuer().zip(standing)) {
         (Source::Refused(refusal), _) => Some(Verdict::refused(refusal)),
+        (_, None | Some((_, Standing::Active(_)))) => None,
         // Once more, since the picture of the federation may be newer than the presentation's opening.
-        (_, Some(issuer)) => match input.trust.standing(issuer, input.now) {
-            Standing::Active(_) => None,
-            other => Some(Verdict::refused(&of_standing(issuer, &other))),
-        },
-        (_, None) => None,
+        (_, Some((issuer, other))) => Some(Verdict::refused(&of_standing(issuer, other))),
     };
     let office = [
         match health {
@@ -369,12 +373,6 @@ impl<'a> DecideInput<'a> {
             Source::Refused(refusal) => refusal.issuer.as_ref(),
             Source::Typed { issuer, .. } => Some(issuer),
         }
-    }
-
-    /// The issuer, where it is a county in good standing.
-    fn issuing_county(&self) -> Option<&'a County> {
-        self.issuer()
-            .and_then(|issuer| self.trust.standing(issuer, self.now).active())
     }
 
     /// Why this node itself cannot be relied on: it is no county in good standing, or not the one it takes itself for.

@@ -8,6 +8,7 @@
 //!
 //! Agreements use the JSON general serialization, which is in [`general`].
 
+use comity_spec::ids::Thumbprint;
 use comity_spec::jose::KeyPurpose;
 use comity_spec::mutant;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,7 @@ use crate::b64;
 use crate::budget::{Budget, Resource};
 use crate::json::{self, Numbers};
 use crate::jwk::{Found, KeyEntry, KeySet, PublicKey};
+use crate::octets;
 pub use crate::verified::Verified;
 
 mod error;
@@ -56,7 +58,7 @@ impl Profile<'_> {
         }
     }
 
-    const fn max_token(&self) -> usize {
+    pub(crate) const fn max_token(&self) -> usize {
         match self {
             Self::Comity { .. } => MAX_TOKEN,
             Self::Standard { .. } => MAX_STANDARD_TOKEN,
@@ -70,7 +72,13 @@ impl Profile<'_> {
 #[derive(Clone, Debug)]
 pub struct Unverified {
     received: Vec<u8>,
-    /// How many bytes of `received`, from the start, are signed.
+    parts: Parts,
+}
+
+/// A compact JWS taken apart, without the text it was: that is in an [`Unverified`], or in the SD-JWT which begins with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    /// How many bytes of the text, from the start, are signed.
     signed: usize,
     header: Header,
     payload: Vec<u8>,
@@ -94,10 +102,103 @@ impl Unverified {
         max: usize,
         budget: &mut Budget,
     ) -> Result<Self, JwsError> {
+        Ok(Self {
+            parts: Parts::parse(token, profile, max, budget)?,
+            received: token.to_vec(),
+        })
+    }
+
+    /// The protected header, inspected and not verified.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        self.parts.header()
+    }
+
+    /// The object as received.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
+    /// Unverified claims, to choose whose keys to ask.
+    ///
+    /// # Errors
+    /// [`JwsError::PayloadNotJson`] or a shape error.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, JwsError> {
+        self.parts.claims()
+    }
+
+    /// Verifies the signature by the key that the header names, which must be in `keys` for `purpose`, and reads the payload.
+    ///
+    /// # Errors
+    /// [`JwsError::UnknownKey`], [`JwsError::KeyPurpose`], [`JwsError::KeyAlgorithm`], [`JwsError::Signature`], and after a
+    /// good signature a shape error when the payload is not a `T`.
+    pub fn verify<T: DeserializeOwned>(
+        self,
+        keys: &KeySet,
+        purpose: KeyPurpose,
+        budget: &mut Budget,
+    ) -> Result<Verified<T>, JwsError> {
+        let key = self.parts.key(keys, purpose)?;
+        self.verify_by(key, budget)
+    }
+
+    /// Verifies by one given key, which something already verified has named: a holder's `cnf` key.
+    ///
+    /// # Errors
+    /// As for [`Self::verify`].
+    pub fn verify_by<T: DeserializeOwned>(
+        self,
+        key: &PublicKey,
+        budget: &mut Budget,
+    ) -> Result<Verified<T>, JwsError> {
+        self.parts.check(key, &self.received, budget)?;
+        let value = self.claims()?;
+        Ok(self.verified(value, key))
+    }
+
+    /// Verifies a payload of any kind, JSON or not (RFC 7515 puts no limit on it).
+    ///
+    /// # Errors
+    /// As for [`Self::verify`].
+    pub fn verify_content(
+        self,
+        keys: &KeySet,
+        purpose: KeyPurpose,
+        budget: &mut Budget,
+    ) -> Result<Verified<Content>, JwsError> {
+        let key = self.parts.key(keys, purpose)?;
+        self.parts.check(key, &self.received, budget)?;
+        let value = if self.parts.payload_is_json {
+            Content::Json(self.claims()?)
+        } else {
+            match std::str::from_utf8(&self.parts.payload) {
+                Ok(text) => Content::Text(text.to_owned()),
+                Err(_) => Content::Octets(self.parts.payload.clone()),
+            }
+        };
+        Ok(self.verified(value, key))
+    }
+
+    /// Only after the check.
+    fn verified<T>(self, value: T, key: &PublicKey) -> Verified<T> {
+        let Self { received, parts } = self;
+        Verified::new(value, parts.header, *key.thumbprint(), received, parts.payload)
+    }
+}
+
+impl Parts {
+    /// Takes `token` apart, which is at most `max` bytes long.
+    pub(crate) fn parse(
+        token: &[u8],
+        profile: Profile<'_>,
+        max: usize,
+        budget: &mut Budget,
+    ) -> Result<Self, JwsError> {
         if token.len() > max && !mutant!("JWS-15") {
             return Err(JwsError::TooLong);
         }
-        let mut parts = token.split(|b| *b == b'.');
+        let mut parts = octets::split(token, b'.');
         let (Some(protected), Some(payload), Some(signature), None) = (
             parts.next(),
             parts.next(),
@@ -127,7 +228,6 @@ impl Unverified {
             json::scan(&payload, profile.numbers(), budget)?;
         }
         Ok(Self {
-            received: token.to_vec(),
             signed,
             header,
             payload,
@@ -136,23 +236,11 @@ impl Unverified {
         })
     }
 
-    /// The protected header, inspected and not verified.
-    #[must_use]
-    pub const fn header(&self) -> &Header {
+    pub(crate) const fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The object as received.
-    #[must_use]
-    pub fn received(&self) -> &[u8] {
-        &self.received
-    }
-
-    /// Unverified claims, to choose whose keys to ask.
-    ///
-    /// # Errors
-    /// [`JwsError::PayloadNotJson`] or a shape error.
-    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, JwsError> {
+    pub(crate) fn claims<T: DeserializeOwned>(&self) -> Result<T, JwsError> {
         if !self.payload_is_json {
             return Err(JwsError::PayloadNotJson);
         }
@@ -163,88 +251,36 @@ impl Unverified {
         Ok(json::read_scanned(&self.payload)?)
     }
 
-    /// Verifies the signature by the key that the header names, which must be in `keys` for `purpose`, and reads the payload.
-    ///
-    /// # Errors
-    /// [`JwsError::UnknownKey`], [`JwsError::KeyPurpose`], [`JwsError::KeyAlgorithm`], [`JwsError::Signature`], and after a
-    /// good signature a shape error when the payload is not a `T`.
-    pub fn verify<T: DeserializeOwned>(
-        self,
+    /// Verifies the signature over `text`, of which these are the parts, and says whose it is.
+    pub(crate) fn authenticate(
+        &self,
+        text: &[u8],
         keys: &KeySet,
         purpose: KeyPurpose,
         budget: &mut Budget,
-    ) -> Result<Verified<T>, JwsError> {
-        let entry = self.key(keys, purpose)?;
-        self.verify_by(&entry.key, budget)
+    ) -> Result<Thumbprint, JwsError> {
+        let key = self.key(keys, purpose)?;
+        self.check(key, text, budget)?;
+        Ok(*key.thumbprint())
     }
 
-    /// Verifies by one given key, which something already verified has named: a holder's `cnf` key.
-    ///
-    /// # Errors
-    /// As for [`Self::verify`].
-    pub fn verify_by<T: DeserializeOwned>(
-        self,
-        key: &PublicKey,
-        budget: &mut Budget,
-    ) -> Result<Verified<T>, JwsError> {
-        self.check(key, budget)?;
-        let value = self.claims()?;
-        Ok(Verified::new(
-            value,
-            self.header,
-            *key.thumbprint(),
-            self.received,
-            self.payload,
-        ))
+    /// Header and payload, for a proof that is made of them.
+    pub(crate) fn into_signed(self) -> (Header, Vec<u8>) {
+        (self.header, self.payload)
     }
 
-    /// Verifies a payload of any kind, JSON or not (RFC 7515 puts no limit on it).
-    ///
-    /// # Errors
-    /// As for [`Self::verify`].
-    pub fn verify_content(
-        self,
-        keys: &KeySet,
-        purpose: KeyPurpose,
-        budget: &mut Budget,
-    ) -> Result<Verified<Content>, JwsError> {
-        let entry = self.key(keys, purpose)?;
-        self.check(&entry.key, budget)?;
-        let value = if self.payload_is_json {
-            Content::Json(self.claims()?)
-        } else {
-            match std::str::from_utf8(&self.payload) {
-                Ok(text) => Content::Text(text.to_owned()),
-                Err(_) => Content::Octets(self.payload.clone()),
-            }
-        };
-        Ok(Verified::new(
-            value,
-            self.header,
-            *entry.key.thumbprint(),
-            self.received,
-            self.payload,
-        ))
+    fn key<'k>(&self, keys: &'k KeySet, purpose: KeyPurpose) -> Result<&'k PublicKey, JwsError> {
+        Ok(&select(keys, &self.header, purpose)?.key)
     }
 
-    fn key<'k>(&self, keys: &'k KeySet, purpose: KeyPurpose) -> Result<&'k KeyEntry, JwsError> {
-        select(keys, &self.header, purpose)
-    }
-
-    fn check(&self, key: &PublicKey, budget: &mut Budget) -> Result<(), JwsError> {
+    fn check(&self, key: &PublicKey, text: &[u8], budget: &mut Budget) -> Result<(), JwsError> {
         if mutant!("JWS-6") {
             let header = b64::encode(self.header.to_value().to_string().as_bytes());
             let payload = b64::encode(self.claims::<Value>()?.to_string().as_bytes());
             let message = format!("{header}.{payload}");
             return check_signature(key, &self.header, message.as_bytes(), &self.signature, budget);
         }
-        check_signature(
-            key,
-            &self.header,
-            &self.received[..self.signed],
-            &self.signature,
-            budget,
-        )
+        check_signature(key, &self.header, &text[..self.signed], &self.signature, budget)
     }
 }
 

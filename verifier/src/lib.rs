@@ -36,6 +36,7 @@ pub mod trust;
 mod examples;
 #[cfg(test)]
 mod fixtures;
+mod octets;
 #[cfg(test)]
 mod vectors;
 mod verified;

@@ -7,7 +7,6 @@
 //! [`crate::decide`]. It fetches nothing, and no address in a token is ever followed.
 
 use comity_spec::attestation::{PermitClaims, StatusClaim, StatusReference};
-use comity_spec::entity::Environment;
 use comity_spec::exchange::SKEW;
 use comity_spec::ids::{Digest, EntityId, Region};
 use comity_spec::mutant;
@@ -34,16 +33,15 @@ pub struct Presented {
 /// What the issuer signed, read into types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Attested {
+    iss: EntityId,
     open: OpenClaims,
     permit: PermitClaims,
     holder: Option<HolderProof>,
 }
 
-/// The claims that stand open in every attestation.
+/// The claims that stand open in every attestation, besides those by which its issuer was found.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct OpenClaims {
-    iss: EntityId,
-    vct: String,
     iat: UnixSeconds,
     nbf: UnixSeconds,
     exp: UnixSeconds,
@@ -52,14 +50,13 @@ struct OpenClaims {
     #[allow(dead_code, reason = "required by the profile, so that its absence refuses")]
     source_as_of: UnixSeconds,
     region: Region,
-    environment: Environment,
 }
 
 impl Presented {
     /// The county whose bureau issued the permit.
     #[must_use]
     pub const fn issuer(&self) -> &EntityId {
-        &self.attestation.value().open.iss
+        &self.attestation.value().iss
     }
 
     /// Its region, which the trust chain confirms.

@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 use crate::budget::{Budget, Resource};
 use crate::json;
 use crate::jwk::KeySet;
-use crate::jws::{self, Header, JwsError, Profile, Unverified, Verified};
+use crate::jws::{self, Header, JwsError, Parts, Profile, Verified};
+use crate::octets;
 
 mod binding;
 mod disclosure;
@@ -49,7 +50,7 @@ pub const OPEN_CLAIMS_COMITY: [&str; 6] = ["sub", "jti", "region", "environment"
 #[derive(Clone, Debug)]
 pub struct SdJwt {
     received: Vec<u8>,
-    jwt: Unverified,
+    jwt: Parts,
     comity: bool,
     disclosures: Vec<Disclosure>,
     key_binding: Option<KeyBindingJwt>,
@@ -89,6 +90,11 @@ impl Presentation {
     #[must_use]
     pub const fn holder(&self) -> Option<&HolderProof> {
         self.holder.as_ref()
+    }
+
+    /// Claims and proof of possession, for a module that reads them into types.
+    pub(crate) fn into_parts(self) -> (Map<String, Value>, Option<HolderProof>) {
+        (self.claims, self.holder)
     }
 
     /// Reads the processed claims as a type.
@@ -136,9 +142,14 @@ impl SdJwt {
             .rposition(|b| *b == b'~')
             .ok_or(SdJwtError::Structure)?;
         let (combined, after) = presented.split_at(last_tilde + 1);
-        let mut parts = combined[..last_tilde].split(|b| *b == b'~');
+        let mut parts = octets::split(&combined[..last_tilde], b'~');
         // A split yields at least one part, even of nothing.
-        let jwt = Unverified::parse(parts.next().unwrap_or_default(), profile, budget)?;
+        let jwt = Parts::parse(
+            parts.next().unwrap_or_default(),
+            profile,
+            profile.max_token(),
+            budget,
+        )?;
         let mut disclosures = Vec::new();
         for encoded in parts {
             budget.spend(Resource::Disclosures, 1)?;
@@ -199,8 +210,27 @@ impl SdJwt {
         binding: Binding<'_>,
         budget: &mut Budget,
     ) -> Result<Verified<Presentation>, SdJwtError> {
-        let issued: Verified<Map<String, Value>> = self.jwt.verify(keys, purpose, budget)?;
-        let (mut claims, header, signer, payload) = issued.into_parts();
+        let signer = self.jwt.authenticate(&self.received, keys, purpose, budget)?;
+        let claims = self.jwt.claims()?;
+        self.finish(claims, signer, binding, budget)
+    }
+
+    /// Reads the open claims, once for all that is to come: whose keys to ask, and what they say after that.
+    pub(crate) fn read(self) -> Result<Opened, SdJwtError> {
+        Ok(Opened {
+            claims: self.jwt.claims()?,
+            sd_jwt: self,
+        })
+    }
+
+    /// Behind the signature by `signer`: the disclosures and the key binding.
+    fn finish(
+        self,
+        mut claims: Map<String, Value>,
+        signer: Thumbprint,
+        binding: Binding<'_>,
+        budget: &mut Budget,
+    ) -> Result<Verified<Presentation>, SdJwtError> {
         match claims.remove("_sd_alg") {
             Some(Value::String(name)) if name == "sha-256" => {}
             None if !self.comity || mutant!("ATT-11") => {}
@@ -221,6 +251,7 @@ impl SdJwt {
             disclosed,
             holder,
         };
+        let (header, payload) = self.jwt.into_signed();
         Ok(Verified::new(
             presentation,
             header,
@@ -228,6 +259,32 @@ impl SdJwt {
             self.received,
             payload,
         ))
+    }
+}
+
+/// An SD-JWT of which nothing is verified yet, with its open claims.
+pub(crate) struct Opened {
+    sd_jwt: SdJwt,
+    claims: Map<String, Value>,
+}
+
+impl Opened {
+    /// Unverified open claims, to choose whose keys to ask.
+    pub(crate) fn open_claims<T: DeserializeOwned>(&self) -> Result<T, SdJwtError> {
+        Ok(T::deserialize(&self.claims).map_err(|e| JwsError::Json(json::shape(&e)))?)
+    }
+
+    /// As [`SdJwt::verify`].
+    pub(crate) fn verify(
+        self,
+        keys: &KeySet,
+        purpose: KeyPurpose,
+        binding: Binding<'_>,
+        budget: &mut Budget,
+    ) -> Result<Verified<Presentation>, SdJwtError> {
+        let Self { sd_jwt, claims } = self;
+        let signer = sd_jwt.jwt.authenticate(&sd_jwt.received, keys, purpose, budget)?;
+        sd_jwt.finish(claims, signer, binding, budget)
     }
 }
 

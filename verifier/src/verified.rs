@@ -72,11 +72,6 @@ impl<T> Verified<T> {
         &self.payload
     }
 
-    /// Gives up the proof and keeps the parts, for a module that goes on to make a larger proof.
-    pub(crate) fn into_parts(self) -> (T, Header, Thumbprint, Vec<u8>) {
-        (self.value, self.header, self.signer, self.payload)
-    }
-
     /// Reads the value further within this crate, keeping the proof.
     #[allow(
         dead_code,

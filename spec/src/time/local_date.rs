@@ -7,7 +7,9 @@ use crate::mutant;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 
 use super::UnixSeconds;
 use crate::wire_string::wire_string;
@@ -59,9 +61,13 @@ impl LocalDate {
 
     /// The day on which `instant` falls in UTC+8. The last eight hours of time count as the last day.
     pub fn of(instant: UnixSeconds) -> Self {
-        let offset = if mutant!("TIM-3") { 0 } else { OFFSET };
-        let days = (instant.get() + offset).div_euclid(DAY);
-        Self::epoch().plus_days(days).unwrap_or(Self::MAX)
+        let offset = if mutant!("TIM-3") {
+            Offset::UTC
+        } else {
+            Offset::constant(8)
+        };
+        // Beyond the last instant that jiff knows, 22:00 UTC of the last day but one, it is the last day here.
+        Timestamp::from_second(instant.get()).map_or(Self::MAX, |at| Self(offset.to_datetime(at).date()))
     }
 
     /// The day's first second, 00:00:00 in UTC+8; second 0 for days before 1970.

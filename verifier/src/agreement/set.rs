@@ -123,10 +123,8 @@ impl Agreements {
     #[must_use]
     pub fn between(&self, issuer: &EntityId, recogniser: &EntityId, on: LocalDate) -> Coverage<'_> {
         let from = |at: &usize| (self.all[*at].agreement().effective_from, *at);
-        let mut in_force: Vec<usize> = self.places_in_force(issuer, recogniser, on).collect();
-        in_force.sort_by_key(from);
-        if let Some(at) = in_force.last() {
-            return Coverage::InForce(&self.all[*at]);
+        if let Some(at) = self.places_in_force(issuer, recogniser, on).max_by_key(from) {
+            return Coverage::InForce(&self.all[at]);
         }
         let newest = self
             .ids(issuer, recogniser)

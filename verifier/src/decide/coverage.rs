@@ -116,15 +116,13 @@ pub(super) struct Covered<'a> {
     pub(super) issuer: &'a County,
 }
 
-pub(super) fn check<'a>(input: &DecideInput<'a>) -> Result<Covered<'a>, Verdict> {
+/// `issuer` is the issuing county, where it is one in good standing.
+pub(super) fn check<'a>(input: &DecideInput<'a>, issuer: Option<&'a County>) -> Result<Covered<'a>, Verdict> {
     let none = || Verdict::because(Outcome::NotInAgreement, "agreement.none");
     // An issuer that is no county in good standing was refused before; its absence here is only for totality.
-    let issuer = input.issuing_county().ok_or_else(none)?;
-    let recogniser = input.recogniser.entity;
-    let newest = match input
-        .agreements
-        .between(&issuer.entity, recogniser, input.today())
-    {
+    let issuer = issuer.ok_or_else(none)?;
+    let (recogniser, today) = (input.recogniser.entity, input.today());
+    let newest = match input.agreements.between(&issuer.entity, recogniser, today) {
         Coverage::InForce(agreement) => agreement,
         Coverage::NotInForce { agreement, because } => return Err(Verdict::not_in_force(agreement, because)),
         Coverage::None => match input.agreements.all().first() {
@@ -138,19 +136,15 @@ pub(super) fn check<'a>(input: &DecideInput<'a>) -> Result<Covered<'a>, Verdict>
         environment: input.trust.environment(),
     };
     // Several may be in force at once, each with its own services: the newest that covers counts, or the newest refuses.
-    let others = input
-        .agreements
-        .in_force(&issuer.entity, recogniser, input.today());
-    let mut refused = None;
-    for agreement in std::iter::once(newest).chain(others.filter(|other| other.digest() != newest.digest())) {
-        match in_one(agreement, &scope, issuer, input) {
-            Ok(covered) => return Ok(covered),
-            Err(verdict) => {
-                refused.get_or_insert(verdict);
-            }
-        }
-    }
-    Err(refused.unwrap_or_else(none))
+    let refused = match in_one(newest, &scope, issuer, input) {
+        Ok(covered) => return Ok(covered),
+        Err(refused) => refused,
+    };
+    let others = input.agreements.in_force(&issuer.entity, recogniser, today);
+    others
+        .filter(|other| other.digest() != newest.digest())
+        .find_map(|other| in_one(other, &scope, issuer, input).ok())
+        .ok_or(refused)
 }
 
 fn in_one<'a>(

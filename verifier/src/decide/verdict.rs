@@ -109,14 +109,15 @@ impl Verdict {
         self
     }
 
-    pub(super) fn into_step(self, input: &DecideInput<'_>) -> Step {
+    /// `issuer` is where the issuer stands, as far as it is known.
+    pub(super) fn into_step(self, input: &DecideInput<'_>, issuer: Option<&Standing<'_>>) -> Step {
         // What a machine alone may not be final about: recognition, and details that a person has to compare.
         let waits = matches!(
             self.outcome,
             Outcome::Recognised | Outcome::RecognisedConditional | Outcome::ReviewRequired
         ) && input.clerk == Clerk::Pending
             && !mutant!("DEC-9");
-        let mut decision = Box::new(self.into_decision(input));
+        let mut decision = Box::new(self.into_decision(input, issuer));
         if mutant!("DEC-30") && decision.advisories.iter().any(|a| a.code == "TIER_MAPPED") {
             decision.outcome = Outcome::RecognisedConditional;
         }
@@ -127,8 +128,8 @@ impl Verdict {
         }
     }
 
-    fn into_decision(self, input: &DecideInput<'_>) -> Decision {
-        let issuer_region = input.issuing_county().map(|county| county.region);
+    fn into_decision(self, input: &DecideInput<'_>, issuer: Option<&Standing<'_>>) -> Decision {
+        let issuer_region = issuer.and_then(Standing::active).map(|county| county.region);
         let advisories = self.advisories(input);
         let mut text = self.text();
         if mutant!("DEC-13")
@@ -136,7 +137,7 @@ impl Verdict {
         {
             text.zh.push_str(&subject.name);
         }
-        let next_step = self.next_step(input);
+        let next_step = self.next_step(issuer);
         Decision {
             outcome: self.outcome,
             confirmation: match input.clerk {
@@ -229,7 +230,7 @@ impl Verdict {
     }
 
     /// What the clerk does next; with the issuer's telephone where it is known and of use.
-    fn next_step(&self, input: &DecideInput<'_>) -> Bilingual {
+    fn next_step(&self, issuer: Option<&Standing<'_>>) -> Bilingual {
         let step = Bilingual::from(self.outcome.next_step());
         let of_use = matches!(
             self.outcome,
@@ -242,21 +243,12 @@ impl Verdict {
                 | Outcome::Expired
                 | Outcome::EndorsementLapsed
         );
-        match self.contact(input) {
+        match issuer.and_then(contact) {
             Some(contact) if of_use => Bilingual {
                 zh: format!("{}签发地联系方式：{}", step.zh, contact.zh),
                 en: format!("{} Issuing county: {}", step.en, contact.en),
             },
             _ => step,
-        }
-    }
-
-    /// Telephone and hours of the issuer's office: of a county in good standing, or of one that its superior paused.
-    fn contact<'a>(&self, input: &DecideInput<'a>) -> Option<&'a Bilingual> {
-        match input.trust.standing(input.issuer()?, input.now) {
-            Standing::Active(county) => county.contact.as_ref(),
-            Standing::Suspended { facts, .. } => facts.contact.as_ref(),
-            _ => None,
         }
     }
 
@@ -349,6 +341,15 @@ impl Verdict {
             );
         }
         list
+    }
+}
+
+/// Telephone and hours of the issuer's office: of a county in good standing, or of one that its superior paused.
+const fn contact<'a>(issuer: &Standing<'a>) -> Option<&'a Bilingual> {
+    match issuer {
+        Standing::Active(county) => county.contact.as_ref(),
+        Standing::Suspended { facts, .. } => facts.contact.as_ref(),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use comity_spec::attestation::{Basis, ClaimName, PermitClaims, VCT};
 use comity_spec::entity::Environment;
-use comity_spec::ids::{EntityId, Region};
+use comity_spec::ids::EntityId;
 use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::time::UnixSeconds;
 use serde::Deserialize;
@@ -25,7 +25,8 @@ const PROFILE: Profile<'static> = Profile::Comity {
     typ: Typ::Attestation.as_str(),
 };
 
-/// What is read before anything is verified: whose keys to ask, and whether the type is known here.
+/// What is read before anything is verified: whose keys to ask, and whether the type is known here. The signature is over the
+/// very bytes that this was read from, so behind it these three count as they stand.
 #[derive(Deserialize)]
 struct Names {
     iss: EntityId,
@@ -47,9 +48,12 @@ pub fn open(
     budget: &mut Budget,
 ) -> Result<Presented, Refusal> {
     let token = token(presented).map_err(Refusal::from)?;
-    let (names, parsed) = match SdJwt::parse(token.as_bytes(), PROFILE, budget) {
-        Ok(parsed) => match parsed.open_claims::<Names>() {
-            Ok(names) => (names, parsed),
+    let (names, opened) = match SdJwt::parse(token.as_bytes(), PROFILE, budget) {
+        Ok(parsed) => match parsed
+            .read()
+            .and_then(|open| Ok((open.open_claims::<Names>()?, open)))
+        {
+            Ok(opened) => opened,
             Err(error) => return Err(PresentationError::from(error).into()),
         },
         Err(error) => {
@@ -63,28 +67,33 @@ pub fn open(
         }
     };
     let county = issuer(&names, trust, now)?;
-    let refuse = |error: PresentationError| Refusal {
-        issuer: Some(names.iss.clone()),
-        ..Refusal::from(error)
-    };
-    let verified = parsed
+    let verified = opened
         .verify(&county.keys, KeyPurpose::Attestation, binding, budget)
-        .map_err(|error| refuse(error.into()))?;
-    let attestation = verified.try_map(|presentation| {
-        let open = OpenClaims::deserialize(presentation.claims()).map_err(|_| PresentationError::Claims)?;
-        let permit = permit_claims(presentation.claims()).map_err(|_| PresentationError::Claims)?;
-        Ok(Attested {
-            open,
-            permit,
-            holder: presentation.holder().cloned(),
+        .map_err(PresentationError::from);
+    let attestation = verified.and_then(|verified| {
+        verified.try_map(|presentation| {
+            let (claims, holder) = presentation.into_parts();
+            let open = OpenClaims::deserialize(&claims).map_err(|_| PresentationError::Claims)?;
+            let permit = permit_claims(claims).map_err(|_| PresentationError::Claims)?;
+            if mutant!("ATT-4") && permit.names().len() < 5 {
+                return Err(PresentationError::Claims);
+            }
+            check(&names, &open, county, now)?;
+            Ok(Attested {
+                iss: names.iss.clone(),
+                open,
+                permit,
+                holder,
+            })
         })
     });
-    let attestation = attestation.map_err(refuse)?;
-    if mutant!("ATT-4") && attestation.value().permit.names().len() < 5 {
-        return Err(refuse(PresentationError::Claims));
+    match attestation {
+        Ok(attestation) => Ok(Presented { attestation }),
+        Err(error) => Err(Refusal {
+            issuer: Some(names.iss),
+            ..Refusal::from(error)
+        }),
     }
-    check(&attestation.value().open, county.region, &county.public, now).map_err(refuse)?;
-    Ok(Presented { attestation })
 }
 
 /// The SD-JWT in what was presented.
@@ -144,21 +153,21 @@ fn issuer<'t>(names: &Names, trust: &'t Trust, now: UnixSeconds) -> Result<&'t C
 
 /// What the types cannot say: the county speaks for itself, its region and its lists, and times run forward.
 fn check(
+    names: &Names,
     open: &OpenClaims,
-    region: Region,
-    public: &EntityId,
+    county: &County,
     now: UnixSeconds,
 ) -> Result<(), PresentationError> {
-    if open.vct != VCT && !mutant!("ATT-1") {
+    if names.vct != VCT && !mutant!("ATT-1") {
         return Err(PresentationError::Type);
     }
-    if open.region != region && !mutant!("ATT-9") {
+    if open.region != county.region && !mutant!("ATT-9") {
         return Err(PresentationError::Region);
     }
     // Byte for byte, and behind the origin a path: `https://a.example` does not own `https://a.example.evil`.
     let uri = &open.status.status_list.uri;
     if !uri
-        .strip_prefix(public.as_str())
+        .strip_prefix(county.public.as_str())
         .is_some_and(|path| path.starts_with('/') || mutant!("ATT-9/host"))
         && !mutant!("ATT-12")
     {
@@ -175,20 +184,16 @@ fn check(
 }
 
 /// Reads the disclosed claims that have a meaning here; others are ignored, since a standard owns the type.
-fn permit_claims(claims: &Map<String, Value>) -> Result<PermitClaims, serde_json::Error> {
-    let is_known = |name: &str| ClaimName::ALL.iter().any(|claim| claim.as_str() == name);
+fn permit_claims(claims: Map<String, Value>) -> Result<PermitClaims, serde_json::Error> {
+    let is_known = |name: &str| ClaimName::of(name).is_some();
     if mutant!("JWS-14/standard") && !claims.keys().all(|name| is_known(name) || is_open(name)) {
         return Err(serde::de::Error::custom("unknown"));
     }
     let known = claims
-        .iter()
+        .into_iter()
         .filter(|(name, _)| is_known(name))
-        .filter(|(name, value)| {
-            !(mutant!("VSN-3") && *name == "basis" && Basis::deserialize(*value).is_err())
-        });
-    PermitClaims::deserialize(MapDeserializer::new(
-        known.map(|(name, value)| (name.as_str(), value)),
-    ))
+        .filter(|(name, value)| !(mutant!("VSN-3") && name == "basis" && Basis::deserialize(value).is_err()));
+    PermitClaims::deserialize(MapDeserializer::new(known))
 }
 
 fn is_open(name: &str) -> bool {

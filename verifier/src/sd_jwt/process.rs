@@ -53,6 +53,11 @@ pub(super) fn process(
 pub(super) fn pointer(parent: &str, name: &str) -> String {
     let mut pointer = String::with_capacity(parent.len() + 1 + name.len());
     pointer.push_str(parent);
+    extend(&mut pointer, name);
+    pointer
+}
+
+fn extend(pointer: &mut String, name: &str) {
     pointer.push('/');
     for part in name.split_inclusive(['~', '/']) {
         match part.strip_suffix('~') {
@@ -63,7 +68,6 @@ pub(super) fn pointer(parent: &str, name: &str) -> String {
             },
         }
     }
-    pointer
 }
 
 struct Walk<'b> {
@@ -187,7 +191,7 @@ impl Walk<'_> {
 
     fn below<T>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path = pointer(&self.path, name);
+        extend(&mut self.path, name);
         let done = work(self);
         self.path.truncate(length);
         done
