@@ -301,6 +301,10 @@ async fn a_version_has_one_text() {
         Err(SignError::State(AgreementState::Adopted))
     ));
     assert!(matches!(
+        sign(&two.changshan.node, &row.id, 1, &wrong).await,
+        Err(SignError::OtherText)
+    ));
+    assert!(matches!(
         sign(&two.yushan.node, &row.id, 1, &row.digest).await,
         Err(SignError::SignedAlready)
     ));
@@ -517,6 +521,61 @@ async fn one_county_has_four_places_and_they_are_given_back() {
     assert_eq!(expire_proposals(&two.yushan.node).await.unwrap(), 0);
     assert!(list(&two.changshan.node).await.unwrap().is_empty());
     assert_eq!(list(&two.yushan.node).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn sixty_four_texts_wait_and_what_this_county_signed_or_waited_too_long_takes_no_place() {
+    let (two, key) = with_third().await;
+    let node = &two.changshan.node;
+    let own = two.world.federation.county("330822").key(KeyPurpose::Federation);
+    let seat = |id: String, key: &SigningKey, since: UnixSeconds| {
+        let text = of_third(
+            &two,
+            &two.world.federation.county("361124").key(KeyPurpose::Federation),
+            &id,
+        );
+        let payload = serde_json::to_value(&text).unwrap();
+        let signed = sign_agreement(&payload, std::slice::from_ref(key), node.now());
+        let row = AgreementRow {
+            id: text.id,
+            version: 1,
+            digest: Digest::of(payload.to_string()),
+            signed,
+            state: AgreementState::Proposed,
+            changed_at: since,
+        };
+        Write::Agreement(Box::new(row))
+    };
+    let (now, long_ago) = (node.now(), node.now().plus_saturating(-WAITING_SECONDS - 1));
+    let seated = (0..63).map(|n| seat(format!("AGR-FULL-{n}"), &key, now));
+    let seated = seated
+        .chain((0..5).map(|n| seat(format!("AGR-OWN-{n}"), &own, now)))
+        .chain((0..5).map(|n| seat(format!("AGR-OLD-{n}"), &key, long_ago)));
+    node.store.commit("test", seated.collect()).await.unwrap();
+    assert_eq!(list(node).await.unwrap().len(), 73);
+    let of_yushan = async |id: &str| {
+        let text = Agreement {
+            id: id.parse().unwrap(),
+            ..two.draft()
+        };
+        let yushan = two.world.federation.county("361123").key(KeyPurpose::Federation);
+        offer(&two, &text, &yushan).await
+    };
+    assert_eq!(of_yushan("AGR-LAST").await.unwrap(), ProposalTaken::Waiting);
+    assert_eq!(
+        list(node).await.unwrap().len(),
+        69,
+        "and those that waited too long are gone"
+    );
+    let more = of_yushan("AGR-MORE").await;
+    assert!(matches!(more, Err(ReceiveError::TooMany)), "{more:?}");
+    let waiting = list(node).await.unwrap();
+    let one = waiting
+        .iter()
+        .find(|one| one.row.id.as_str() == "AGR-FULL-7")
+        .unwrap();
+    discard(node, &one.row.id, 1, &one.row.digest).await.unwrap();
+    assert_eq!(of_yushan("AGR-MORE").await.unwrap(), ProposalTaken::Waiting);
 }
 
 #[tokio::test]

@@ -229,6 +229,20 @@ async fn a_hint_makes_the_peer_look_for_itself() {
         if let Some(chain) = taken.chain {
             assert!(taken.lists.is_empty() && chain.fetches > 0);
             assert!(chain.fetches <= crate::federation::refresh::MAX_FETCHES_FOR_ONE);
+            // However often it says so: six times in ten minutes.
+            changshan.node.view.store(std::sync::Arc::new(crate::node::View {
+                agreements: std::sync::Arc::new(world.federation.agreements()),
+                ..crate::node::View::clone(&after)
+            }));
+            for again in 2..=7 {
+                let chain = receive_hint(&changshan.node, &hint).await.unwrap().chain;
+                assert_eq!(chain.is_some(), again <= 6, "the {again}th time");
+            }
+            let present = changshan.node.view();
+            changshan.node.view.store(std::sync::Arc::new(crate::node::View {
+                agreements: before.agreements.clone(),
+                ..crate::node::View::clone(&present)
+            }));
             seen.0 += 1;
         } else {
             assert!(matches!(taken.lists[0].result, ListResult::Stored { .. }));
