@@ -6,11 +6,11 @@
 //! the same commit as its first attestation.
 //!
 //! Drawing is quick and in memory; commits of what was drawn run beside each other, so that the store can group them. What was
-//! drawn and never tried, or what the store refused for another reason, is certainly in no attestation and is handed out again:
-//! a signing key that is away for hours must not use up lists. It refuses to draw anything else twice. After a failed commit of
-//! any other kind nobody knows for certain, and a gap costs nothing, since the order is random and the list has decoys anyway,
-//! while an index of two permits would cancel both. What was given back is forgotten with the process; the store refuses an
-//! index that is taken, and then its lists are read anew.
+//! drawn and never tried, or what the store says it did not do, is certainly in no attestation and is handed out again: a signing
+//! key that is away or a disk that is full for hours must not use up lists. It refuses to draw anything else twice. After a commit
+//! whose answer was lost, or that was given up half way, nobody knows for certain, and a gap costs nothing, since the order is
+//! random and the list has decoys anyway, while an index of two permits would cancel both. What was given back is forgotten with
+//! the process; the store refuses an index that is taken, and then its lists are read anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -185,8 +185,8 @@ impl Drawn<'_> {
     /// Commits what was made with the indices, new lists first. Others draw and commit meanwhile, unless a list is opened.
     ///
     /// # Errors
-    /// As the store says. After a conflict nothing is done, and the indices are handed out again unless it was about them; after
-    /// anything else, and when this is given up half way, they are not.
+    /// As the store says. Where it says that nothing was done, the indices are handed out again, unless it was about them; where
+    /// the outcome is unknown, and when this is given up half way, they are not.
     pub async fn commit(mut self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
         // From here on they are in nobody's hand, however this ends.
         let places = std::mem::take(&mut self.places);
@@ -220,9 +220,12 @@ impl Drawn<'_> {
                     self.allocator.drawing.lock().await.open = None;
                 }
             }
-            // A refusal of the store's own: the writes were judged, and none was done.
-            (Err(StoreError::Conflict(_)), _opening) => self.places = places,
-            (Err(StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Corrupt { .. }), _) => {}
+            // The writes were refused, or the store was full or away: by its contract none was done.
+            (
+                Err(StoreError::Conflict(_) | StoreError::Unavailable(_) | StoreError::Corrupt { .. }),
+                _opening,
+            ) => self.places = places,
+            (Err(StoreError::Unknown(_)), _) => {}
         }
         done
     }

@@ -25,9 +25,18 @@ use crate::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, Tombstone,
 pub struct MemoryStore {
     tables: Mutex<Tables>,
     commits: Mutex<Vec<&'static str>>,
-    failing: Mutex<Option<String>>,
+    failing: Mutex<Option<Failing>>,
     disturbed: Mutex<Option<u64>>,
     meanwhile: Mutex<Vec<(&'static str, Vec<Write>)>>,
+}
+
+/// How every commit fails for now.
+#[derive(Clone, Debug)]
+enum Failing {
+    /// Not done, and said so.
+    Unavailable(String),
+    /// Not done, and the author hears only that nobody knows.
+    Unknown(String),
 }
 
 type Read<T> = Result<T, StoreError>;
@@ -35,7 +44,12 @@ type Read<T> = Result<T, StoreError>;
 impl MemoryStore {
     /// Makes every commit fail with this reason until [`MemoryStore::recover`].
     pub fn fail(&self, reason: &str) {
-        *lock(&self.failing) = Some(reason.to_owned());
+        *lock(&self.failing) = Some(Failing::Unavailable(reason.to_owned()));
+    }
+
+    /// Loses the answer of every commit for this reason until [`MemoryStore::recover`].
+    pub fn lose_answers(&self, reason: &str) {
+        *lock(&self.failing) = Some(Failing::Unknown(reason.to_owned()));
     }
 
     /// From now on commits overtake each other and about every third fails, the same ones for the same seed.
@@ -43,7 +57,7 @@ impl MemoryStore {
         *lock(&self.disturbed) = Some(seed);
     }
 
-    /// Ends what [`MemoryStore::fail`] or [`MemoryStore::disturb`] began.
+    /// Ends what [`MemoryStore::fail`], [`MemoryStore::lose_answers`] or [`MemoryStore::disturb`] began.
     pub fn recover(&self) {
         *lock(&self.failing) = None;
         *lock(&self.disturbed) = None;
@@ -105,8 +119,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, name: &'static str, writes: Vec<Write>) -> Result<(), StoreError> {
-        if let Some(reason) = lock(&self.failing).clone() {
-            return Err(StoreError::Unavailable(reason));
+        match lock(&self.failing).clone() {
+            Some(Failing::Unavailable(reason)) => return Err(StoreError::Unavailable(reason)),
+            Some(Failing::Unknown(reason)) => return Err(StoreError::Unknown(reason)),
+            None => {}
         }
         let (turns, fails) = self.disturbance();
         for _ in 0..turns {

@@ -161,13 +161,36 @@ async fn what_the_store_refuses_for_another_reason_comes_again() {
     assert_eq!(draw(&county, 1).await.places(), before);
 }
 
+// STA-3
+#[tokio::test]
+async fn a_full_disk_costs_no_index() {
+    let county = county();
+    let first = issue(&county, 0).await;
+    for place in 1..20 {
+        county.seed(place).await;
+    }
+    county.store.fail("disk full");
+    for _ in 0..10 {
+        let failed = issue_missing(&county.issuer()).await;
+        assert!(
+            matches!(failed, Err(IssueError::Store(StoreError::Unavailable(_)))),
+            "{failed:?}"
+        );
+    }
+    county.store.recover();
+    assert_eq!(issue_missing(&county.issuer()).await.unwrap(), 38);
+    // 40 attestations and the decoys passed over.
+    let next = county.store.status_lists().await.unwrap()[0].next_position;
+    assert!(next < first[0].position + 50, "{next}");
+}
+
 #[tokio::test]
 async fn what_may_have_been_committed_never_comes_again() {
     let county = county();
     issue(&county, 0).await;
     let permit = county.seed(1).await;
     let tried = draw(&county, 2).await.places().to_vec();
-    county.store.fail("the connection was lost");
+    county.store.lose_answers("the connection was lost");
     assert!(issue_for_permit(&county.issuer(), &permit).await.is_err());
     county.store.recover();
     let next = draw(&county, 600).await;
@@ -284,6 +307,7 @@ enum Step {
     Commit(usize),
     Refused(usize),
     Fails(usize),
+    Lost(usize),
     Restart,
 }
 
@@ -294,6 +318,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..6_usize).prop_map(Step::Commit),
         1 => (0..6_usize).prop_map(Step::Refused),
         1 => (0..6_usize).prop_map(Step::Fails),
+        1 => (0..6_usize).prop_map(Step::Lost),
         1 => Just(Step::Restart),
     ]
 }
@@ -377,10 +402,17 @@ async fn walk(steps: Vec<Step>, left: usize) {
                 }
                 Step::Fails(which) if *which < held.len() => {
                     let drawn = held.remove(*which);
+                    let writes = issuances(county, &permit, drawn.places());
+                    county.store.fail("disk full");
+                    assert!(drawn.commit("fails", writes).await.is_err());
+                    county.store.recover();
+                }
+                Step::Lost(which) if *which < held.len() => {
+                    let drawn = held.remove(*which);
                     // Spent in this life: nobody knows.
                     let places: Vec<_> = drawn.places().iter().map(key).collect();
-                    county.store.fail("disk full");
-                    assert!(drawn.commit("fails", Vec::new()).await.is_err());
+                    county.store.lose_answers("the connection was lost");
+                    assert!(drawn.commit("lost", Vec::new()).await.is_err());
                     county.store.recover();
                     let next = draw(county, 50).await;
                     assert!(next.places().iter().all(|place| !places.contains(&key(place))));
