@@ -1,9 +1,12 @@
 //! A named person looked at the holder: 人证一致, 人证不符, or somebody has to review (DEC-5, DEC-9).
 //!
 //! Only now does green count. A verdict is confirmed within half an hour, and only while what it rests on stands as this node knows
-//! it now: the permit's status, its issuer's standing, the agreement. Whatever changed is told, and the clerk verifies anew.
+//! it now: the permit's status, its issuer's standing, the agreement, and the issuer's answer where it was asked, which no longer
+//! holds after a quarter of an hour (VER-10). Whatever changed is told, and the clerk verifies anew; the issuer is not asked a second
+//! time here, which would tell it and count as a question of its own.
 
 use comity_spec::decision::{Confirmation, Decision};
+use comity_spec::exchange::RESPONSE_LIFETIME;
 use comity_spec::ids::TraceNumber;
 use comity_spec::mutant;
 use comity_spec::outcome::Outcome;
@@ -80,6 +83,9 @@ fn judge(
         return Err(SettleError::TooLate);
     }
     if finding == Finding::Same {
+        if looked_up(found) && now.since(found.at) >= RESPONSE_LIFETIME {
+            return Err(SettleError::AnswerEnded);
+        }
         still_stands(node, found, now)?;
     }
     Ok(Settlement::Now(Box::new(decided(decision.clone(), finding))))
@@ -144,13 +150,18 @@ fn still_stands(node: &Node, found: &Recognition, now: UnixSeconds) -> Result<()
     Ok(())
 }
 
+/// Whether the verdict rests on the issuer's answer to a look-up.
+fn looked_up(found: &Recognition) -> bool {
+    found.evidence.iter().any(|evidence| evidence.kind == "response")
+}
+
 /// Whether the status of the code that was shown says otherwise than the verdict.
 fn status_changed(view: &View, found: &Recognition, now: UnixSeconds) -> bool {
     let Some((uri, index)) = &found.status_ref else {
         return false;
     };
     // A look-up outranks the code that was shown, which may be an old, replaced one.
-    let looked_up = found.evidence.iter().any(|evidence| evidence.kind == "response");
+    let looked_up = looked_up(found);
     match view.status.read(uri, u64::from(*index), now) {
         StatusReading::Value {
             value: StatusValue::Valid,

@@ -43,6 +43,9 @@ pub enum SettleError {
     /// The verdict is too old.
     #[error("核验结果已超过 30 分钟，请重新核验 / the verdict is older than 30 minutes: verify again")]
     TooLate,
+    /// The issuer's answer, on which the verdict rests, holds no longer.
+    #[error("签发地的答复已满 15 分钟，请重新核验 / the issuer's answer held for 15 minutes: verify again")]
+    AnswerEnded,
     /// The permit's status changed after the verdict.
     #[error("证件状态已变化，请重新核验 / the permit's status has changed since: verify again")]
     StatusChanged,
@@ -79,6 +82,7 @@ impl SettleError {
             | Self::NeedsHolder
             | Self::Settled(_)
             | Self::TooLate
+            | Self::AnswerEnded
             | Self::StatusChanged
             | Self::IssuerChanged(_)
             | Self::AgreementChanged => ProblemType::PermitStateConflict,

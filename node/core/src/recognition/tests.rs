@@ -5,7 +5,8 @@ use std::sync::Arc;
 use comity_spec::agreement::Agreement;
 use comity_spec::decision::{Channel, Confirmation};
 use comity_spec::exchange::{
-    Beneficiary, LegalBasis, PermitStatus, PresentedBy, Purpose, Subject, SubjectNumber, VERIFICATIONS_PATH,
+    Beneficiary, LegalBasis, PermitStatus, PresentedBy, Purpose, RESPONSE_LIFETIME, Subject, SubjectNumber,
+    VERIFICATIONS_PATH,
 };
 use comity_spec::outcome::{Outcome, OutcomeClass};
 use comity_spec::status::StatusValue;
@@ -454,6 +455,36 @@ async fn looked_up_by_number_and_name_and_limited_when_nobody_is_found() {
     );
 }
 
+// VER-10
+#[tokio::test]
+async fn a_verdict_by_look_up_is_confirmed_while_the_issuers_answer_holds() {
+    let pair = Pair::new(now());
+    let permit = pair.permit(0, |_| {}).await;
+    let looked_up = async || {
+        look_up(&pair.changshan, &typed(&permit, &permit.details.name))
+            .await
+            .unwrap()
+    };
+    let in_time = looked_up().await;
+    pair.clock.advance(RESPONSE_LIFETIME - 1);
+    assert!(
+        confirmed(&pair, &in_time, Finding::Same)
+            .await
+            .unwrap()
+            .receipt
+            .is_some()
+    );
+    let late = looked_up().await;
+    pair.clock.advance(RESPONSE_LIFETIME);
+    let calls = pair.wire.calls().len();
+    let refused = confirmed(&pair, &late, Finding::Same).await;
+    assert!(matches!(refused, Err(SettleError::AnswerEnded)), "{refused:?}");
+    assert_eq!(pair.wire.calls().len(), calls, "the issuer is not asked by that");
+    // That it is somebody else needs no answer of anybody; and what was confirmed stays.
+    assert!(confirmed(&pair, &late, Finding::Different).await.is_ok());
+    assert!(confirmed(&pair, &in_time, Finding::Same).await.is_ok());
+}
+
 #[tokio::test]
 async fn a_time_out_is_no_miss_and_no_word_about_the_person() {
     let pair = Pair::new(now());
@@ -598,6 +629,34 @@ async fn an_idempotency_key_is_one_verification_also_after_a_restart() {
     for bad in ["", "a b", "键", &"x".repeat(65)] {
         assert!(matches!(Keyed::new(bad, b""), Err(IdempotencyError::Key)));
     }
+}
+
+#[tokio::test]
+async fn an_idempotency_key_is_one_finding_about_one_verification_also_after_a_restart() {
+    let mut pair = Pair::new(now());
+    let (permit, other) = (pair.permit(0, |_| {}).await, pair.permit(1, |_| {}).await);
+    let view = shown(&pair, &scan(&pair.card(&permit).await)).await;
+    let other = shown(&pair, &scan(&pair.card(&other).await)).await;
+    let finding = |trace, body: &[u8]| Confirm {
+        acting: acting("clerk-01", Role::Clerk),
+        trace,
+        finding: Finding::Same,
+        keyed: Some(Keyed::new("window-3-0002", body).unwrap()),
+    };
+    let same = finding(view.trace, b"same");
+    let done = confirm(&pair.changshan, &same).await.unwrap();
+    assert!(done.receipt.is_some());
+    let before = lines(&pair).await.len();
+    for after in ["at once", "after a restart"] {
+        assert_eq!(confirm(&pair.changshan, &same).await.unwrap(), done, "{after}");
+        let another = confirm(&pair.changshan, &finding(other.trace, b"another")).await;
+        assert!(
+            matches!(another, Err(SettleError::Idempotency(IdempotencyError::Conflict))),
+            "{after}: {another:?}"
+        );
+        pair.restart();
+    }
+    assert_eq!(lines(&pair).await.len(), before);
 }
 
 // REC-2
