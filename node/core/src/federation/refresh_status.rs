@@ -36,7 +36,7 @@ pub const AGGREGATION_PATH: &str = "/status-lists";
 /// Lists of one county that are fetched, and that are ever kept: 256 lists of 131,072 entries are thirty million permits. Without it a
 /// county could name new lists for ever, and fill this node's store with what is permanent in them.
 pub const MAX_LISTS: usize = 256;
-/// Lists that are fetched at one time.
+/// Lists, and documents that name them, that are fetched at one time.
 const AT_ONCE: usize = 8;
 /// Tombstones of one commit.
 const BATCH: usize = 2_000;
@@ -165,13 +165,8 @@ pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport
         .into_iter()
         .map(|(issuer, uri)| (issuer, etag(&uri).filter(|_| usable(&uri)), uri))
         .collect();
-    let answers = futures_util::stream::iter(asked).map(|(issuer, etag, uri)| async move {
-        let got = node.peers.get(&uri, etag.as_deref(), MAX_OBJECT).await;
-        (issuer, uri, got)
-    });
-    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
     let mut tokens = Vec::new();
-    for (issuer, uri, got) in answers {
+    for (issuer, uri, got) in fetch_all(node, asked).await {
         match got {
             Ok(Fetched::Body { bytes, etag }) => tokens.push(Offered {
                 issuer: Some(issuer),
@@ -191,6 +186,24 @@ pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport
     }
     reports.extend(take(node, tokens).await?);
     Ok(reports)
+}
+
+/// Fetches from these counties, [`AT_ONCE`] at one time: who hangs holds one place until the time-out, and not everybody else. The
+/// answers come in the order of the questions.
+async fn fetch_all(
+    node: &Node,
+    asked: Vec<(EntityId, Option<String>, String)>,
+) -> Vec<(EntityId, String, Result<Fetched, FetchError>)> {
+    let fetches = asked
+        .into_iter()
+        .enumerate()
+        .map(|(at, (county, etag, url))| async move {
+            let got = node.peers.get(&url, etag.as_deref(), MAX_OBJECT).await;
+            (at, (county, url, got))
+        });
+    let fetches = futures_util::stream::iter(fetches).buffer_unordered(AT_ONCE);
+    let answers: BTreeMap<usize, _> = fetches.collect().await;
+    answers.into_values().collect()
 }
 
 /// A token offered to this node, with what it should be where that is known.
@@ -429,26 +442,27 @@ async fn of_parties(
         .map(|row| (row.iss, row.uri))
         .collect();
     known.retain(|(iss, _)| parties.contains(iss));
-    let mut wanted = Vec::new();
+    let mut asked = Vec::new();
     for party in &parties {
         let standing = view.trust.standing(party, node.now());
-        let Some(county) = standing.active() else {
-            let result = ListResult::IssuerNotActive {
-                standing: standing.rule(),
-            };
-            reports.push(ListReport {
+        match standing.active() {
+            Some(county) => asked.push((party.clone(), None, county.public.join(AGGREGATION_PATH))),
+            None => reports.push(ListReport {
                 uri: party.join(AGGREGATION_PATH),
-                result,
-            });
-            continue;
-        };
-        let url = county.public.join(AGGREGATION_PATH);
+                result: ListResult::IssuerNotActive {
+                    standing: standing.rule(),
+                },
+            }),
+        }
+    }
+    let mut wanted = Vec::new();
+    for (party, url, document) in fetch_all(node, asked).await {
         let mut uris: Vec<String> = known
             .iter()
-            .filter(|(iss, _)| iss == party)
+            .filter(|(iss, _)| *iss == party)
             .map(|(_, uri)| uri.clone())
             .collect();
-        match node.peers.get(&url, None, MAX_OBJECT).await {
+        match document {
             Ok(Fetched::Body { bytes, .. }) => match serde_json::from_slice::<Aggregation>(&bytes) {
                 Ok(document) => uris.extend(document.status_lists),
                 Err(_) => reports.push(ListReport {
@@ -462,7 +476,7 @@ async fn of_parties(
                 result: ListResult::Unreachable(error),
             }),
         }
-        wanted.extend(named(node, party, &uris, reports));
+        wanted.extend(named(node, &party, &uris, reports));
     }
     Ok(wanted)
 }

@@ -32,6 +32,8 @@ struct Tables {
     pages: BTreeMap<String, Page>,
     asked: Vec<String>,
     posted: Vec<Posted>,
+    underway: usize,
+    most_underway: usize,
     answer: Option<Result<PeerAnswer, FetchError>>,
 }
 
@@ -70,6 +72,11 @@ impl ScriptedPeers {
         self.with(|tables| tables.asked.clear());
     }
 
+    /// The most addresses that were being asked at one time, since the last call.
+    pub fn most_at_once(&self) -> usize {
+        self.with(|tables| std::mem::take(&mut tables.most_underway))
+    }
+
     /// Takes every message posted since the last call, oldest first.
     pub fn posted(&self) -> Vec<Posted> {
         self.with(|tables| std::mem::take(&mut tables.posted))
@@ -92,8 +99,13 @@ impl PeerClient for ScriptedPeers {
     async fn get(&self, url: &str, if_none_match: Option<&str>, limit: usize) -> Result<Fetched, FetchError> {
         let page = self.with(|tables| {
             tables.asked.push(url.to_owned());
+            tables.underway += 1;
+            tables.most_underway = tables.most_underway.max(tables.underway);
             tables.pages.get(url).cloned()
         });
+        // A network answers no sooner than others have had their turn.
+        tokio::task::yield_now().await;
+        self.with(|tables| tables.underway -= 1);
         match page {
             Some(Page::Bytes(bytes)) if bytes.len() > limit => Err(FetchError::TooLarge {
                 host: url.to_owned(),

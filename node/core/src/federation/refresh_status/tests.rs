@@ -328,6 +328,44 @@ async fn the_lists_of_parties_come_from_their_aggregation_documents() {
 }
 
 #[tokio::test]
+async fn a_party_that_hangs_holds_up_no_other_partys_document() {
+    let mut world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    for n in 40..50 {
+        let region = format!("3611{n}");
+        world.federation.add_county(&region, "示例县(示例)", 0);
+        let county = world.federation.county(&region).clone();
+        world.enrol(&county).await;
+    }
+    world.serve();
+    let counties = world.federation.counties.clone();
+    let test = world.ready("330822").await;
+    let me = world.federation.county("330822").clone();
+    let others: Vec<_> = counties.iter().filter(|one| one.entity != me.entity).collect();
+    let agreements = others.iter().enumerate().map(|(n, other)| {
+        let mut text = world.federation.agreement(&me, other);
+        text.id = format!("AGR-EXAMPLE-{n}").parse().unwrap();
+        let signed = world.federation.signed(&text, &[&me, other]);
+        let trust = &test.node.view().trust;
+        comity_verifier::agreement::verify_signed(&signed, trust, world.federation.now).unwrap()
+    });
+    let agreements = comity_verifier::agreement::Agreements::new(agreements.collect(), Vec::new());
+    let view = test.node.view();
+    test.node.view.store(std::sync::Arc::new(crate::View {
+        agreements: std::sync::Arc::new(agreements),
+        ..(*view).clone()
+    }));
+    (world.peers.forget(), world.peers.most_at_once());
+    let reports = refresh_status(&test.node, &Lists::OfParties).await.unwrap();
+    let unreachable = |one: &ListReport| matches!(one.result, ListResult::Unreachable(_));
+    assert!(
+        reports.len() == others.len() && reports.iter().all(unreachable),
+        "{reports:?}"
+    );
+    assert_eq!(world.peers.asked().len(), others.len());
+    assert_eq!(world.peers.most_at_once(), AT_ONCE);
+}
+
+#[tokio::test]
 async fn a_node_lists_what_it_published_and_nothing_else() {
     use crate::ports::attestations::{ListId, NewStatusList, Publication};
     let f = fixture().await;
@@ -410,6 +448,23 @@ async fn a_county_cannot_name_lists_for_ever() {
         .await,
         ListResult::Stored { tombstones: 1, .. }
     ));
+}
+
+#[tokio::test]
+async fn of_one_county_no_more_lists_are_asked_for_at_one_word_than_are_kept() {
+    let f = fixture().await;
+    f.world.peers.forget();
+    let own = |n: usize| f.county.entity.join(&format!("/named/{n}"));
+    let lists = Lists::Of {
+        issuer: f.county.entity.clone(),
+        uris: (0..MAX_LISTS + 50)
+            .map(|n| own(n / 2))
+            .chain((0..600).map(own))
+            .collect(),
+    };
+    let reports = refresh_status(&f.test.node, &lists).await.unwrap();
+    assert_eq!(reports.len(), MAX_LISTS);
+    assert_eq!(f.world.peers.asked().len(), MAX_LISTS, "each once, and no more");
 }
 
 #[tokio::test]
