@@ -57,6 +57,10 @@ pub(super) fn proposal(error: ReceiveError) -> Response {
             not_yet("agreement.no-predecessor")
         }
         ReceiveError::Agreement(error) if may_be_ours(&error) => not_yet(error.rule()),
+        // The text itself says whose keys count: no chain that is still to come makes a party of this one.
+        ReceiveError::Agreement(AgreementError::Jws(error @ JwsError::UnknownKey { .. })) => {
+            refused(with_member(plain(), "rule", error.rule()).with_detail(SIGNED_BY_NOBODY))
+        }
         ReceiveError::Agreement(error @ (AgreementError::Jws(_) | AgreementError::Budget(_))) => {
             refused(with_member(plain(), "rule", error.rule()))
         }
@@ -74,7 +78,6 @@ const fn may_be_ours(error: &AgreementError) -> bool {
         AgreementError::PartyNotActive { .. }
             | AgreementError::KeyNotInChain { .. }
             | AgreementError::ClockDoubt { .. }
-            | AgreementError::Jws(JwsError::UnknownKey { .. })
     )
 }
 
@@ -116,6 +119,10 @@ pub(super) fn store(error: StoreError, what: &'static str) -> Response {
     let kind = ProblemType::StoreUnavailable;
     answer(Document::new(kind), pause(kind))
 }
+
+/// What is said of a signature by a key that the text pins for nobody.
+const SIGNED_BY_NOBODY: &str =
+    "签名密钥不属于协议列明的任何一方 / signed by a key that the agreement pins for none of its parties";
 
 /// Seconds for `Retry-After` of a type that may succeed later.
 pub(super) const fn pause(kind: ProblemType) -> Option<u64> {

@@ -3,11 +3,11 @@
 use comity_node_core::ports::agreements::{AgreementReads as _, AgreementState};
 use comity_node_http::lanes::Lanes;
 use comity_node_http::limits::{InFlight, QuotaRate};
-use comity_spec::agreement::SignedAgreement;
+use comity_spec::agreement::{Agreement, SignedAgreement};
 use comity_spec::ids::Jti;
 use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::time::LocalDate;
-use comity_verifier::testing::{merge, sign};
+use comity_verifier::testing::{key, merge, sign, sign_agreement, thumbprint};
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
@@ -307,4 +307,36 @@ async fn what_is_no_proposal_or_contradicts_one_is_refused() {
         rows.iter().map(|row| row.state).collect::<Vec<_>>(),
         [AgreementState::Proposed]
     );
+}
+
+// AGR-21
+#[tokio::test]
+async fn a_proposal_signed_by_nobody_is_refused_for_good_and_one_by_a_key_still_to_come_is_not() {
+    let county = County::new().await;
+    let serving = county.serve("proposal-stranger").await;
+    let federation = &county.federation;
+    let (a, b) = (&federation.counties[0], &federation.counties[1]);
+    let mut contents = federation.agreement(a, b);
+    let stranger = key("a stranger");
+    let by_stranger = |contents: &Agreement| {
+        let payload = serde_json::to_value(contents).unwrap();
+        text(&sign_agreement(
+            &payload,
+            std::slice::from_ref(&stranger),
+            federation.now,
+        ))
+    };
+    let answer = offer(&county, &serving, &by_stranger(&contents)).await;
+    assert_problem(&answer, 422, "proposal-refused");
+    let problem = json(&answer);
+    assert_eq!(problem["rule"], "jws.unknown-key", "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("pins for none of its parties"), "{detail}");
+    // The text pins the key for a party, whose chain does not give it yet: later it may.
+    contents.parties[1].federation_keys.push(thumbprint(&stranger));
+    let answer = offer(&county, &serving, &by_stranger(&contents)).await;
+    assert_problem(&answer, 503, "not-ready");
+    assert_eq!(json(&answer)["rule"], "agreement.key-not-in-chain");
+    serving.stop().await;
+    assert!(county.store.agreements().await.unwrap().is_empty());
 }
