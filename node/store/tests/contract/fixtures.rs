@@ -7,6 +7,7 @@ use comity_node_core::ports::store::{Conflict, Store, StoreError, Write};
 use comity_spec::exchange::PermitStatus;
 use comity_spec::ids::Digest;
 use comity_spec::status::StatusValue;
+use comity_spec::time::endorsement::endorsed_until;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
 /// 2026-11-22, 12:00 in China.
@@ -33,19 +34,30 @@ pub(crate) fn permit_id(n: u64) -> PermitId {
     PermitId(id(n))
 }
 
-/// Permit `n` of Yushan at its first version.
+/// Permit `n` of Yushan at its first version, issued some day of the last ten months.
 pub(crate) fn permit(n: u64) -> Permit {
     let region = "361123".parse().unwrap();
+    let details = resident(region, today(), usize::try_from(n).unwrap()).unwrap();
     Permit {
         id: permit_id(n),
         version: 1,
-        details: resident(region, today(), usize::try_from(n).unwrap()).unwrap(),
         status: PermitStatus::Valid,
-        endorsed_until: today().plus_days(200).unwrap(),
-        anniversary: today().plus_days(-165).unwrap(),
+        endorsed_until: endorsed_until(details.issue_date).unwrap(),
+        anniversary: details.issue_date,
+        details,
         replaced_by: None,
         changed_at: now(),
     }
+}
+
+/// Permit `n` that was issued on this day a year ago and endorsed to the day before (TIM-5).
+pub(crate) fn issued_a_year_before(n: u64, day: LocalDate) -> Permit {
+    let issued = day.plus_months(-12).unwrap();
+    let mut permit = permit(n);
+    permit.details.issue_date = issued;
+    permit.anniversary = issued;
+    permit.endorsed_until = endorsed_until(issued).unwrap();
+    permit
 }
 
 pub(crate) fn new(permit: Permit) -> Write {

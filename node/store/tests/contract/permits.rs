@@ -153,10 +153,9 @@ async fn register_of_thousands_comes_in_whole_or_not_at_all(store: &dyn Store) {
 
 on_every_store!(only_permits_in_function_wait_for_an_attestation);
 async fn only_permits_in_function_wait_for_an_attestation(store: &dyn Store) {
-    let mut lapsed = permit(3);
-    lapsed.endorsed_until = today().plus_days(-1).unwrap();
-    let mut last_day = permit(4);
-    last_day.endorsed_until = today();
+    let lapsed = issued_a_year_before(3, today());
+    let last_day = issued_a_year_before(4, today().plus_days(1).unwrap());
+    assert_eq!(last_day.endorsed_until, today());
     let mut suspended = permit(5);
     suspended.status = PermitStatus::Suspended;
     let permits = [permit(1), permit(2), lapsed, last_day, suspended];
