@@ -17,12 +17,13 @@ use comity_node_core::federation::deliver;
 use comity_node_core::federation::own_configuration::{self, Publishing};
 use comity_node_core::federation::refresh::{self, RefreshReport, Scope};
 use comity_node_core::federation::refresh_status::{self, ListReport, Lists};
+use comity_node_core::node::View;
 use comity_node_core::ports::store::{StoreError, Write};
 use comity_node_http::ops::{Readiness, Unready};
 use comity_node_http::public::PublicState;
 use comity_node_http::tls::{PinOwner, PinRegistry, PinTable};
 use comity_spec::ids::EntityId;
-use comity_verifier::trust::Trust;
+use comity_verifier::trust::{Standing, Trust};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -238,6 +239,8 @@ impl Running {
                     findings = report.findings.len(),
                     "federation refreshed"
                 );
+                // Before the lists: they may be slow to come, and a new member is to be let in now.
+                self.use_view().await;
             }
             Err(error) => tracing::error!(error = %chain(error), "the federation was not refreshed"),
         }
@@ -255,8 +258,12 @@ impl Running {
 
     /// A hint or a case may have swapped the trust part of the view: a key that a county dropped must not open another connection.
     async fn follow_trust(&self) {
-        if self.used_trust.is_other(&self.node.view().trust) {
+        let view = self.node.view();
+        if self.used_trust.is_other(&view.trust) {
             self.use_view().await;
+        } else {
+            // The same picture, and a chain in it may have ended since.
+            self.judge_readiness(&view);
         }
     }
 
@@ -273,17 +280,32 @@ impl Running {
             tracing::error!(?conflict, "a TLS key claimed twice counts for nobody");
         }
         self.pins.replace(table);
-        if view.trust.clock_ok(self.node.now()) {
-            self.readiness.restored(Unready::Clock);
-        } else {
-            self.readiness.lost(Unready::Clock);
-        }
+        self.judge_readiness(&view);
         let store = self.node.store.as_ref();
         self.show("agreements", self.public.refresh_agreements(store).await);
         self.show("bundle", self.public.refresh_bundle(&self.node).await);
     }
 
-    async fn renew_configuration(&self) {
+    /// Ready is who knows itself to be a member and admits every member that it knows: to be asked of a view whose pins are in
+    /// place. A county that is suspended stays ready, since its windows are to be told so.
+    fn judge_readiness(&self, view: &View) {
+        let now = self.node.now();
+        let standing = view.trust.standing(&self.node.identity.entity, now);
+        let chain = matches!(standing, Standing::Active(_) | Standing::Suspended { .. });
+        for (reason, is_well) in [
+            (Unready::Clock, view.trust.clock_ok(now)),
+            (Unready::Trust, chain),
+        ] {
+            if is_well {
+                self.readiness.restored(reason);
+            } else {
+                self.readiness.lost(reason);
+            }
+        }
+    }
+
+    /// Puts our own configuration out, signed anew where it is due.
+    pub(crate) async fn renew_configuration(&self) {
         let node = &self.node;
         let renewed = own_configuration::current(
             &node.identity,

@@ -58,7 +58,8 @@ impl County {
         .map_err(|refused| format!("comity init: {refused}"))?;
         let [_, _, staff, ops] = addresses;
         let child = process::start(comity, &["run", "--config", &config], &sockets)?;
-        ready(ops).await?;
+        // Nobody has enrolled it yet: this alone may be in the way.
+        ready(ops, &["trust"]).await?;
         let residents = start.residents.as_deref().ok_or("a county has a register")?;
         let (register, complete) = Register::read(&std::path::absolute(residents)?, &home)?;
         let socket = socket(&home);
@@ -95,7 +96,7 @@ impl County {
             process::kill(&mut self.child).await?;
         }
         self.child = process::start(&self.comity, &["run", "--config", &self.config], &self.sockets)?;
-        ready(self.ops).await?;
+        ready(self.ops, &[]).await?;
         Ok(Answer::done())
     }
 
@@ -226,13 +227,18 @@ fn import(file: &File) -> Value {
     })
 }
 
-/// Waits until the node's ops listener says that it is ready.
-async fn ready(ops: SocketAddr) -> Result<(), Failure> {
+/// Waits until the node's ops listener says that it is ready, or that only these reasons are against it.
+async fn ready(ops: SocketAddr, but_for: &[&str]) -> Result<(), Failure> {
     let client = window::client()?;
     let asking = async {
         loop {
-            let answer = client.get(format!("http://{ops}/readyz")).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
+            if let Ok(answer) = client.get(format!("http://{ops}/readyz")).send().await
+                && let Ok(said) = answer.json::<Value>().await
+                && let Some(reasons) = said["reasons"].as_array()
+                && reasons
+                    .iter()
+                    .all(|reason| but_for.iter().any(|one| *reason == **one))
+            {
                 return;
             }
             tokio::time::sleep(PAUSE).await;

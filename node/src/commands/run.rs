@@ -110,6 +110,8 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         .refresh_status_lists(node.store.as_ref())
         .await
         .map_err(CommandError::from_display)?;
+    // What others fetch is there before anybody is let in.
+    running.renew_configuration().await;
     running.use_view().await;
 
     let fleet = Fleet {

@@ -90,17 +90,31 @@ impl County {
         let database = database(dir);
         let mut county = Self::place(home, REGION, database);
         county.authority = Some(authority);
-        county.join(&county.home.path().join("anchor"), county.home.path());
+        let (anchor, web) = (county.path("anchor"), county.home.path());
+        county.apply(&anchor, web);
+        county.be_enrolled(&anchor);
         county
     }
 
     /// Settles another county under the same authority, on SQLite.
     pub fn beside(&self) -> Self {
+        let county = self.applicant();
+        self.enrol(&county);
+        county
+    }
+
+    /// Settles another county, on SQLite, which the same authority is still to enrol.
+    pub fn applicant(&self) -> Self {
         let home = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}/node.db", home.path().display());
         let county = Self::place(home, NEIGHBOUR, database);
-        county.join(&self.path("anchor"), self.home.path());
+        county.apply(&self.path("anchor"), self.home.path());
         county
+    }
+
+    /// Has an applicant enrolled.
+    pub fn enrol(&self, applicant: &Self) {
+        applicant.be_enrolled(&self.path("anchor"));
     }
 
     fn place(home: TempDir, region: &'static str, database: String) -> Self {
@@ -117,15 +131,21 @@ impl County {
         }
     }
 
-    /// Writes the configuration, creates the keys and is enrolled by the authority in `anchor`; `web` has the certificates of the
+    /// Writes the configuration, creates the keys and applies to the authority in `anchor`; `web` has the certificates of the
     /// public listeners.
-    fn join(&self, anchor: &Path, web: &Path) {
+    fn apply(&self, anchor: &Path, web: &Path) {
         self.configure(false, anchor, web);
-        let (config, application) = (self.config(), self.path("application.jwt"));
-        let application = application.to_str().unwrap();
-        comity(&["init", "--config", &config, "--application", application]).unwrap();
+        let (config, application) = (self.config(), self.application());
+        comity(&["init", "--config", &config, "--application", &application]).unwrap();
+    }
+
+    fn be_enrolled(&self, anchor: &Path) {
         let anchor = anchor.to_str().unwrap();
-        comity(&["authority", "enrol", "--dir", anchor, application]).unwrap();
+        comity(&["authority", "enrol", "--dir", anchor, &self.application()]).unwrap();
+    }
+
+    fn application(&self) -> String {
+        self.path("application.jwt").display().to_string()
     }
 
     /// Switches local issuing on or off; counts from the next start.
@@ -320,10 +340,14 @@ level = "info"
         Some((status, serde_json::from_str(body).ok()?))
     }
 
-    fn is_ready(&self) -> bool {
+    /// Whether it says that it is ready, and what it gives as reasons against it; nothing while nobody answers.
+    pub fn readiness(&self) -> Option<(bool, Vec<String>)> {
         let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        http(self.addresses[3], request, Duration::from_secs(2))
-            .is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        let answer = http(self.addresses[3], request, Duration::from_secs(2))?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let said: Value = serde_json::from_str(body).ok()?;
+        let reasons = serde_json::from_value(said["reasons"].clone()).ok()?;
+        Some((head.starts_with("HTTP/1.1 200"), reasons))
     }
 
     /// Waits until every attestation is issued and every change published.
@@ -372,7 +396,7 @@ impl Life<'_> {
     /// Waits for readiness and says how long it took from exec on. A start that ends by itself, or takes too long, fails the test.
     pub fn ready(&mut self) -> Duration {
         loop {
-            let ready = self.county.is_ready();
+            let ready = self.county.readiness().is_some_and(|(ready, _)| ready);
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!(
                     "the node ended by itself: {status}\n{}",

@@ -18,6 +18,7 @@ mod clerk;
 mod county;
 mod judge;
 mod ledger;
+mod readiness;
 mod register;
 mod replay;
 mod window;

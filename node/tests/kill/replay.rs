@@ -257,14 +257,15 @@ impl Handled {
 }
 
 /// The asking county's keys and its way to the issuer.
-struct Peer {
+pub struct Peer {
     tls: TlsConnector,
     address: SocketAddr,
     signers: Signers,
 }
 
 impl Peer {
-    fn of(asker: &County, issuer: &County) -> Self {
+    /// `asker` as it speaks to `issuer`.
+    pub fn of(asker: &County, issuer: &County) -> Self {
         let identity = |county: &County| {
             CertifiedIdentity::from_pem_files(&county.path("keys/tls.crt"), &county.path("keys/tls.key"))
                 .unwrap()
@@ -288,7 +289,8 @@ impl Peer {
             .unwrap()
     }
 
-    async fn connect(&self) -> Channel {
+    /// A connection over mutual TLS.
+    pub async fn connect(&self) -> Channel {
         let stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         Channel(self.tls.connect(name, stream).await.unwrap())
@@ -330,7 +332,7 @@ impl Peer {
 }
 
 /// A connection.
-struct Channel(TlsStream<tokio::net::TcpStream>);
+pub struct Channel(TlsStream<tokio::net::TcpStream>);
 
 impl Channel {
     /// The answer, asked for again while the first request is under way: that is what `in-progress` says to do.
@@ -349,7 +351,8 @@ impl Channel {
         }
     }
 
-    async fn ask(&mut self, jws: &str) -> (u16, Vec<u8>) {
+    /// Posts a look-up: status and body of the answer.
+    pub async fn ask(&mut self, jws: &str) -> (u16, Vec<u8>) {
         let request = format!(
             "POST {VERIFICATIONS_PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JOSE_MEDIA_TYPE}\r\nContent-Length: {}\r\n\r\n{jws}",
             jws.len()
@@ -388,7 +391,7 @@ fn secret(path: &Path) -> Zeroizing<[u8; 32]> {
 }
 
 /// Asks again until it is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < PATIENCE, "{what}: not in {PATIENCE:?}");

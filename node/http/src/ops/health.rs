@@ -22,7 +22,8 @@ pub enum Unready {
     Store,
     /// The clock is behind what was seen signed (JWS-18).
     Clock,
-    /// No current trust chain for the node itself.
+    /// No current trust chain for the node itself: it is not enrolled, has not asked yet, or its chain has ended. Without one it
+    /// admits no member.
     Trust,
     /// A signer is not to be had.
     Signer,

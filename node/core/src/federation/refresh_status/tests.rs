@@ -354,7 +354,8 @@ async fn a_party_that_hangs_holds_up_no_other_partys_document() {
         agreements: std::sync::Arc::new(agreements),
         ..(*view).clone()
     }));
-    (world.peers.forget(), world.peers.most_at_once());
+    world.peers.forget();
+    world.peers.most_at_once();
     let reports = refresh_status(&test.node, &Lists::OfParties).await.unwrap();
     let unreachable = |one: &ListReport| matches!(one.result, ListResult::Unreachable(_));
     assert!(
