@@ -261,6 +261,9 @@ pub(crate) enum AgreementCommand {
         id: AgreementId,
         version: u32,
         file: PathBuf,
+        /// 同一版本有多个文本时，指明一个 / which text, where several of one version wait
+        #[arg(long)]
+        digest: Option<Digest>,
     },
     /// 输出两县示例协议文本 / print the text of the example agreement between two counties
     Example {

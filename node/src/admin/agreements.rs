@@ -176,19 +176,24 @@ pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply
     ))
 }
 
-/// Writes a signed text to a file.
+/// Writes a signed text to a file; where several of one version wait, the one that is named by its digest.
 pub(super) async fn export(
     running: &Running,
     id: &AgreementId,
     version: u32,
+    digest: Option<&Digest>,
     file: &Path,
 ) -> Result<AdminReply, Refused> {
-    let one = find(running, id, Some(version), None).await?;
+    let one = find(running, id, Some(version), digest).await?;
     let bytes = serde_json::to_vec(&one.row.signed)?;
     crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
     Ok(AdminReply::done(
-        format!("已写出 {} / written", file.display()),
-        json!({ "file": file }),
+        format!(
+            "已写出 {} / written\n摘要 digest {}",
+            file.display(),
+            one.row.digest
+        ),
+        json!({ "file": file, "digest": one.row.digest }),
     ))
 }
 

@@ -39,9 +39,12 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
             agreements::withdraw(running, &id, from, reason).await
         }
         AdminCommand::AgreementReceive { file } => agreements::receive(running, &file).await,
-        AdminCommand::AgreementExport { id, version, file } => {
-            agreements::export(running, &id, version, &file).await
-        }
+        AdminCommand::AgreementExport {
+            id,
+            version,
+            file,
+            digest,
+        } => agreements::export(running, &id, version, digest.as_ref(), &file).await,
         AdminCommand::AgreementExample { peer } => agreements::example(running, &peer),
         AdminCommand::PermitImport {
             file,

@@ -71,6 +71,8 @@ pub(crate) enum AdminCommand {
         id: AgreementId,
         version: u32,
         file: PathBuf,
+        #[serde(default)]
+        digest: Option<Digest>,
     },
     AgreementExample {
         peer: EntityId,

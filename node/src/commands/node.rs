@@ -90,10 +90,16 @@ pub(crate) fn agreement(command: AgreementCommand) -> Result<AdminCommand, Comma
         AgreementCommand::Receive { file } => AdminCommand::AgreementReceive {
             file: absolute(&file)?,
         },
-        AgreementCommand::Export { id, version, file } => AdminCommand::AgreementExport {
+        AgreementCommand::Export {
+            id,
+            version,
+            file,
+            digest,
+        } => AdminCommand::AgreementExport {
             id,
             version,
             file: absolute(&file)?,
+            digest,
         },
         AgreementCommand::Example { peer } => AdminCommand::AgreementExample { peer },
     })

@@ -173,7 +173,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         }
     });
     running.readiness.restored(Unready::Starting);
-    tracing::info!(entity = %node.identity.entity, environment = node.identity.environment.as_str(), "ready");
+    tracing::info!(entity = %node.identity.entity, environment = node.identity.environment.as_str(), "started");
 
     shutdown.cancelled().await;
     running.readiness.lost(Unready::Stopping);

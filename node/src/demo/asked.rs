@@ -105,6 +105,7 @@ impl<'a> Exchange<'a> {
             id: id.clone(),
             version,
             file: file.clone(),
+            digest: None,
         };
         done(asker, command).await?;
         let signed: SignedAgreement =

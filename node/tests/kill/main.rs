@@ -21,6 +21,7 @@ mod ledger;
 mod readiness;
 mod register;
 mod replay;
+mod texts;
 mod window;
 
 use std::path::Path;
