@@ -66,7 +66,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: OfficerCommand,
     },
-    /// 互信链 / the trust chain
+    /// 信任链 / the trust chain
     Trust {
         #[command(flatten)]
         config: ConfigArg,
@@ -98,7 +98,7 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// 检查，有误则指出 / check, and say what is wrong
     Check(ConfigArg),
-    /// 显示生效的配置，不含口令 / show what is in force, without secrets
+    /// 显示生效的配置，不含密码 / show what is in force, without secrets
     Show(ConfigArg),
     /// 带说明的示例 / the documented example
     Example,
@@ -330,7 +330,7 @@ pub(crate) enum Rendering {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OfficerCommand {
-    /// 新增，口令从标准输入读取 / add one; the password is read from standard input
+    /// 新增，密码从标准输入读取 / add one; the password is read from standard input
     Add {
         id: OfficerId,
         #[arg(long)]
@@ -343,7 +343,7 @@ pub(crate) enum OfficerCommand {
     Activate { id: OfficerId },
     /// 停用，登录即时失效 / let one sign in no more, at once
     Deactivate { id: OfficerId },
-    /// 重设口令，从标准输入读取 / set a new password, read from standard input
+    /// 重设密码，从标准输入读取 / set a new password, read from standard input
     Password { id: OfficerId },
     /// 列出 / list
     List,
@@ -359,7 +359,7 @@ pub(crate) enum OfficerRole {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
-    /// 立即刷新互信链与状态列表 / refresh chains and status lists now
+    /// 立即刷新信任链与状态列表 / refresh chains and status lists now
     Refresh {
         /// 只刷新此县 / of this county alone
         entity: Option<EntityId>,

@@ -31,7 +31,9 @@ pub enum StatusTokenError {
     #[error(transparent)]
     List(#[from] StatusListError),
     /// Its issuer is not an active county now; perhaps only our chain is old.
-    #[error("状态列表的签发者 {iss} 目前不是有效成员({standing})/ the list's issuer is not an active county")]
+    #[error(
+        "状态列表的签发者 {iss} 目前不是有效成员({standing}) / the list's issuer is not an active county"
+    )]
     IssuerNotActive {
         /// The issuer.
         iss: EntityId,
@@ -42,13 +44,13 @@ pub enum StatusTokenError {
     #[error("状态列表地址不在签发者的公开地址之下 / sub is not under the issuer's public base URL")]
     Address,
     /// Not 131,072 entries.
-    #[error("状态列表应有 131072 项,实有 {found} / the list has the wrong number of entries")]
+    #[error("状态列表应有 131072 项，实有 {found} / the list has the wrong number of entries")]
     Entries {
         /// How many it has.
         found: u64,
     },
     /// Lives longer than 72 hours.
-    #[error("状态列表有效期过长:{seconds} 秒 / the list lives longer than 72 hours")]
+    #[error("状态列表有效期过长：{seconds} 秒 / the list lives longer than 72 hours")]
     Lifetime {
         /// `exp` − `iat`.
         seconds: i64,
@@ -63,7 +65,7 @@ pub enum StatusTokenError {
         exp: UnixSeconds,
     },
     /// From the future: one of the clocks is wrong, perhaps ours.
-    #[error("签发时间在将来 ({iat}),请检查本机时钟 / issued in the future: check this node's clock")]
+    #[error("签发时间在将来 ({iat})，请检查本机时钟 / issued in the future: check this node's clock")]
     ClockDoubt {
         /// When it says it was issued.
         iat: UnixSeconds,

@@ -19,10 +19,15 @@ use crate::terminal;
 
 /// Proposes a text.
 pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(|error| Refused::file(file, &error))?;
     let agreement: Agreement = serde_json::from_str(&text)
-        .map_err(|error| Refused(format!("{}: {error} / 协议文本无法读取", file.display())))?;
+        .map_err(|error| {
+        Refused(format!(
+            "× 协议文本无法读取 / the text of the agreement does not read\n  {}: {error}\n下一步: 请对照 comity agreement example 的格式改正\nNext: \
+             correct it by the form that comity agreement example prints",
+            file.display()
+        ))
+    })?;
     let row = propose_agreement(&running.node, &agreement).await?;
     running.work.notify_one();
     Ok(AdminReply::done(
@@ -163,7 +168,7 @@ pub(super) async fn withdraw(
 
 /// Takes in a signed text from a file.
 pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
+    let bytes = std::fs::read(file).map_err(|error| Refused::file(file, &error))?;
     let taken = receive_proposal(&running.node, &bytes).await?;
     running.use_view().await;
     Ok(AdminReply::done(
@@ -186,7 +191,7 @@ pub(super) async fn export(
 ) -> Result<AdminReply, Refused> {
     let one = find(running, id, Some(version), digest).await?;
     let bytes = serde_json::to_vec(&one.row.signed)?;
-    crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
+    crate::commands::replace_file(file, &bytes)?;
     Ok(AdminReply::done(
         format!(
             "已写出 {} / written\n摘要 digest {}",
@@ -202,7 +207,7 @@ pub(super) fn example(running: &Running, peer: &EntityId) -> Result<AdminReply, 
     let view = running.node.view();
     let unknown = |entity: &EntityId| {
         Refused(format!(
-            "{entity} 不在有效互信链中，请先 comity trust refresh / has no current trust chain here"
+            "{entity} 不在有效信任链中，请先 comity trust refresh / has no current trust chain here"
         ))
     };
     let own = &running.node.identity.entity;

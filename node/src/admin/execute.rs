@@ -98,7 +98,7 @@ async fn status(running: &Running) -> Result<AdminReply, Refused> {
             view.trust.counties().count()
         )),
         None => text.push_str(
-            "互信 TRUST    × 尚无本节点的有效互信链。请确认上级机构已受理申请，再执行 comity trust refresh / no current chain for this \
+            "互信 TRUST    × 尚无本节点的有效信任链。请确认上级机构已受理申请，再执行 comity trust refresh / no current chain for this \
              node: is it enrolled?\n",
         ),
     }

@@ -9,6 +9,7 @@ mod execute;
 mod officers;
 mod password;
 mod permits;
+mod refused;
 mod socket;
 mod trust;
 mod words;
@@ -17,13 +18,13 @@ use std::path::PathBuf;
 
 use comity_node_core::ports::officers::Role;
 use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber};
-use comity_spec::problem::ProblemType;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use execute::execute;
+pub(crate) use refused::Refused;
 pub(crate) use socket::{bind, call, socket_path};
 
 /// A command.
@@ -165,21 +166,5 @@ impl AdminReply {
             text: text.into(),
             data,
         }
-    }
-}
-
-/// A refusal inside a command, in words for people.
-pub(crate) struct Refused(pub(crate) String);
-
-impl Refused {
-    /// A problem of the registry, in its words and with its next step.
-    fn of(kind: ProblemType, error: &dyn std::error::Error) -> Self {
-        Self(crate::told::told_of(kind, error))
-    }
-}
-
-impl<E: std::error::Error> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self(crate::background::chain(&error))
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn reset_password(
     change_officer(&running.node, id, &OfficerChange::Password(password)).await?;
     Ok(AdminReply::done(
         format!(
-            "已重设经办人 {id} 的口令，其登录即时失效 / officer {id} has a new password, and is signed out"
+            "已重设经办人 {id} 的密码，其登录即时失效 / officer {id} has a new password, and is signed out"
         ),
         json!({ "officer": id }),
     ))

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use comity_node_core::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
-use comity_node_core::permits::import_register::{ImportError, Imported, RegisterFile, import_register};
+use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
 use comity_node_core::permits::issue::Application;
 use comity_node_core::permits::{
-    Done, PermitError, Refusal, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate,
-    replace, report_lost, suspend,
+    Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate, replace, report_lost,
+    suspend,
 };
 use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
@@ -102,15 +102,7 @@ pub(super) async fn import(
         manifest: &manifest,
         leaving_confirmed,
     };
-    let imported = import_register(&running.node.bureau(), input)
-        .await
-        .map_err(|error| {
-            let kind = match error {
-                ImportError::Store(_) => ProblemType::StoreUnavailable,
-                _ => ProblemType::ImportRefused,
-            };
-            Refused::of(kind, &error)
-        })?;
+    let imported = import_register(&running.node.bureau(), input).await?;
     running.work.notify_one();
     Ok(match imported {
         Imported::Applied(counts) => AdminReply::done(
@@ -198,15 +190,15 @@ pub(super) async fn act(
             replace::replace(&bureau, permit, &evidence_codes(&evidence)?, officer).await?
         }
         PermitAct::Suspend { number, reason } => {
-            let reason = code(&reason, SuspensionReason::from_code(&reason))?;
+            let reason = code(&reason, SuspensionReason::ALL, SuspensionReason::as_str)?;
             suspend::suspend(&bureau, find(running, number).await?.id, reason, officer).await?
         }
         PermitAct::Reinstate { number, reason } => {
-            let reason = code(&reason, ReinstatementReason::from_code(&reason))?;
+            let reason = code(&reason, ReinstatementReason::ALL, ReinstatementReason::as_str)?;
             reinstate::reinstate(&bureau, find(running, number).await?.id, reason, officer).await?
         }
         PermitAct::ProposeCancellation { number, reason } => {
-            let reason = code(&reason, CancellationReason::from_code(&reason))?;
+            let reason = code(&reason, CancellationReason::ALL, CancellationReason::as_str)?;
             let permit: PermitId = find(running, number).await?.id;
             let act = propose_cancellation::propose_cancellation(&bureau, permit, reason, officer).await?;
             return Ok(AdminReply::done(
@@ -215,8 +207,7 @@ pub(super) async fn act(
             ));
         }
         PermitAct::DecideCancellation { id, approve } => {
-            let decided = decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await;
-            match decided.map_err(by_whom)? {
+            match decide_cancellation::decide_cancellation(&bureau, id, approve, officer).await? {
                 Some(done) => done,
                 None => {
                     return Ok(AdminReply::done(
@@ -229,15 +220,6 @@ pub(super) async fn act(
     };
     running.work.notify_one();
     Ok(changed(&done))
-}
-
-/// A refusal that is about who decides, in the registry's words.
-fn by_whom(error: PermitError) -> Refused {
-    match &error {
-        PermitError::Refused(Refusal::SamePerson) => Refused::of(ProblemType::TwoPersonRequired, &error),
-        PermitError::Refused(Refusal::NotASupervisor) => Refused::of(ProblemType::Forbidden, &error),
-        _ => Refused::from(error),
-    }
 }
 
 fn changed(done: &Done) -> AdminReply {
@@ -347,7 +329,8 @@ pub(super) async fn token(
         .await?;
     let newest = issued.into_iter().find(|one| one.form == form).ok_or_else(|| {
         Refused(
-            "此证没有有效凭证: 签注已过期、已注销，或尚在签发 / no unexpired attestation of this permit"
+            "此证没有有效凭证：签注已过期，或尚在签发，请用 comity permit show 查看 / no unexpired attestation of this permit: its endorsement has \
+             ended, or it is still being issued; see comity permit show"
                 .to_owned(),
         )
     })?;
@@ -370,21 +353,29 @@ async fn find(running: &Running, number: PermitNumber) -> Result<Permit, Refused
         .permits_by_number(&SubjectNumber::PermitNumber(number))
         .await?;
     found.into_iter().next().ok_or_else(|| {
-        Refused("本县登记中没有此编号 / no permit of this number in the county's register".to_owned())
+        Refused(
+            "本县登记中没有此编号，请核对编号 / no permit of this number in the county's register: check the \
+             number"
+            .to_owned(),
+        )
     })
 }
 
 fn evidence_codes(codes: &[String]) -> Result<Vec<Evidence>, Refused> {
     codes
         .iter()
-        .map(|text| code(text, Evidence::from_code(text)))
+        .map(|text| code(text, Evidence::ALL, Evidence::as_str))
         .collect()
 }
 
-fn code<T>(text: &str, found: Option<T>) -> Result<T, Refused> {
+/// One of a closed list.
+fn code<T: Copy>(text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Refused> {
+    let found = all.iter().copied().find(|one| name(*one) == text);
     found.ok_or_else(|| {
+        let all: Vec<_> = all.iter().map(|one| name(*one)).collect();
         Refused(format!(
-            "代码 {text} 不在清单内 / the code {text} is not on the closed list"
+            "× 代码 {text} 不在清单内 / the code {text} is not on the closed list\n下一步: 请改用下列之一\nNext: use one of these\n  {}",
+            all.join(" ")
         ))
     })
 }

@@ -40,18 +40,18 @@ pub(crate) struct AdminSocket {
 pub(crate) enum BindError {
     /// Others may enter the state folder.
     #[error(
-        "{path} 的权限是 {mode:04o},其他账户可以进入,请执行 chmod 700 / others may enter the state folder: chmod 700 it"
+        "{path} 的权限是 {mode:04o}，其他账户可以进入，请执行 chmod 700 / others may enter the state folder: chmod 700 it"
     )]
     NotPrivate { path: PathBuf, mode: u32 },
     /// The state folder is another account's.
     #[error(
-        "{path} 属于账户 {owner},而本进程是 {own};请以该账户启动,或 chown / the state folder belongs to another account: start as \
+        "{path} 属于账户 {owner}，而本进程是 {own}；请以该账户启动，或 chown / the state folder belongs to another account: start as \
          that account, or chown it"
     )]
     OtherOwner { path: PathBuf, owner: u32, own: u32 },
     /// The folder, or the socket in it.
     #[error(
-        "{path}: {reason}。该目录须存在且本账户可写;新装请执行 comity init / the folder must be there and writable for this account; \
+        "{path}: {reason}。该目录须存在且本账户可写；新装请执行 comity init / the folder must be there and writable for this account; \
          on a new installation run comity init"
     )]
     Io { path: PathBuf, reason: std::io::Error },

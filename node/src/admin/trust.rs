@@ -9,7 +9,6 @@ use comity_node_core::federation::intake::Taken;
 use comity_node_core::federation::refresh::{ObjectReport, RefreshReport};
 use comity_node_core::federation::refresh_status::{ListReport, ListResult};
 use comity_spec::ids::EntityId;
-use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use comity_verifier::trust::Subject;
 use serde_json::json;
@@ -46,7 +45,7 @@ fn missed(trust: &RefreshReport, lists: &[ListReport], entity: Option<&EntityId>
         .then(|| format!("本次未及查询的县 counties left out this time: {}", trust.left_out));
     let lists = lists.iter().filter(|one| one.is_missed()).map(|one| {
         format!(
-            "状态名单 status list {} {}",
+            "状态列表 status list {} {}",
             one.uri,
             words::list_result(&one.result)
         )
@@ -85,7 +84,7 @@ fn members(running: &Running) -> (String, serde_json::Value) {
         }));
     }
     if data.is_empty() {
-        text.push_str("没有有效的成员互信链 / no member has a current chain\n");
+        text.push_str("没有有效的成员信任链 / no member has a current chain\n");
     }
     (text, json!(data))
 }
@@ -94,7 +93,7 @@ fn members(running: &Running) -> (String, serde_json::Value) {
 pub(super) async fn bundle_export(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
     let bundle = bundle::export(&running.node).await?;
     let bytes = serde_json::to_vec(&bundle)?;
-    crate::commands::replace_file(file, &bytes).map_err(|error| Refused(error.to_string()))?;
+    crate::commands::replace_file(file, &bytes)?;
     Ok(AdminReply::done(
         format!("已写出 {} ({} 字节 bytes) / written", file.display(), bytes.len()),
         json!({ "file": file, "bytes": bytes.len() }),
@@ -103,14 +102,8 @@ pub(super) async fn bundle_export(running: &Running, file: &Path) -> Result<Admi
 
 /// Takes a bundle in.
 pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let bytes = std::fs::read(file).map_err(|error| Refused(format!("{}: {error}", file.display())))?;
-    let report = bundle::import(&running.node, &bytes).await.map_err(|error| {
-        let kind = match error {
-            bundle::ImportError::Store(_) => ProblemType::StoreUnavailable,
-            _ => ProblemType::BundleRefused,
-        };
-        Refused::of(kind, &error)
-    })?;
+    let bytes = std::fs::read(file).map_err(|error| Refused::file(file, &error))?;
+    let report = bundle::import(&running.node, &bytes).await?;
     running.use_view().await;
     Ok(AdminReply::done(rendered(&report), json!({})))
 }
@@ -158,7 +151,7 @@ fn rendered(report: &bundle::ImportReport) -> String {
     let not = not
         .map(|one| format!("{} {}", one.uri, words::list_result(&one.result)))
         .collect();
-    count("状态名单", "status lists", lists.len(), new, not);
+    count("状态列表", "status lists", lists.len(), new, not);
     text + &refused.concat()
 }
 

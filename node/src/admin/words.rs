@@ -149,18 +149,18 @@ pub(super) fn list_result(result: &ListResult) -> String {
             "与已有的同一时刻而内容不同，请向签发县核实 another one of the same second: ask the issuer which is its own"
                 .to_owned()
         }
-        ListResult::TooMany => "该县名单数量已达上限 as many lists of this county are kept as may be".to_owned(),
+        ListResult::TooMany => "该县状态列表数量已达上限 as many lists of this county are kept as may be".to_owned(),
         ListResult::OtherAddress => {
             "不在签发县的地址之下 not under the issuer's own address".to_owned()
         }
-        ListResult::Own => "本县自己的名单，以本县登记为准 this county's own: its register decides".to_owned(),
+        ListResult::Own => "本县自己的状态列表，以本县登记为准 this county's own: its register decides".to_owned(),
         ListResult::NotSpokenFor => {
             "没有协议为签发县的密钥作保 no agreement here speaks for the issuer and its keys".to_owned()
         }
         ListResult::IssuerNotActive { standing } => {
             format!("签发县目前不是有效成员 the issuer is no active member ({standing})")
         }
-        ListResult::BadAggregation => "名单目录无法读取 the index of lists does not read".to_owned(),
+        ListResult::BadAggregation => "状态列表目录无法读取 the index of lists does not read".to_owned(),
     }
 }
 

@@ -62,7 +62,10 @@ impl CommandError {
 
     /// A file.
     pub(crate) fn io(path: &Path, error: &std::io::Error) -> Self {
-        Self::refused(format!("{}: {error}", path.display()))
+        Self::refused(format!(
+            "文件无法读写，请核对路径和权限 / the file cannot be read or written: check the path and who may use it\n  {}: {error}",
+            path.display()
+        ))
     }
 
     /// Process exit code.

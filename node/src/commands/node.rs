@@ -123,7 +123,11 @@ pub(crate) fn permit(command: PermitCommand) -> Result<AdminCommand, CommandErro
         }
         PermitCommand::Act { file, officer } => {
             let act: PermitAct = serde_json::from_str(&super::read_text(&file)?).map_err(|error| {
-                CommandError::refused(format!("{}: {error} / 动作无法读取", file.display()))
+                CommandError::refused(format!(
+                    "× 办理事项文件无法读取，请对照 deploy/local-issuing.md 改正 / the act does not read: correct it by \
+                     deploy/local-issuing.md\n  {}: {error}",
+                    file.display()
+                ))
             })?;
             AdminCommand::PermitAct {
                 act: Box::new(act),
@@ -172,7 +176,7 @@ impl From<OfficerRole> for Role {
 fn password() -> Result<SecretString, CommandError> {
     use std::io::IsTerminal as _;
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("口令 password: ")
+        return rpassword::prompt_password("密码 password: ")
             .map(SecretString::from)
             .map_err(CommandError::from_display);
     }
@@ -184,7 +188,7 @@ fn password() -> Result<SecretString, CommandError> {
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(CommandError::usage(
-            "请从标准输入给出口令 / give the password on standard input",
+            "请从标准输入给出密码 / give the password on standard input",
         ));
     }
     Ok(SecretString::from(password))

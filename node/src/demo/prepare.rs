@@ -48,7 +48,7 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
         Cast::new(stage.changshan.settings.node.region, today, residents)?,
     ];
     for county in counties {
-        until("互信链 / the trust chain", 60, async || {
+        until("信任链 / the trust chain", 60, async || {
             let members = refreshed(county).await?;
             Ok(members.is_some_and(|members| members.as_array().is_some_and(|members| members.len() >= 2)))
         })

@@ -159,7 +159,7 @@ impl Report {
 pub(crate) fn urls(stage: &Stage) -> String {
     let window = |name: &str, staff| format!("{name}  http://{staff}/");
     format!(
-        "\n窗口页面 window pages (经办人 officer {CLERK}，口令 password {PASSWORD}):\n  {}\n  {}\n按 Ctrl-C 结束 / Ctrl-C to end",
+        "\n窗口页面 window pages (经办人 officer {CLERK}，密码 password {PASSWORD}):\n  {}\n  {}\n按 Ctrl-C 结束 / Ctrl-C to end",
         window(stage.yushan.name_zh, stage.yushan.staff),
         window(stage.changshan.name_zh, stage.changshan.staff),
     )

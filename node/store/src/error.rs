@@ -13,7 +13,7 @@ use comity_node_core::ports::store::{Conflict, StoreError};
 pub enum OpenError {
     /// Another process holds the store.
     #[error(
-        "存储正被另一个进程使用:{held}。请先停止它 / the store is in use by another process: {held}; stop that one first"
+        "存储正被另一个进程使用：{held}。请先停止它 / the store is in use by another process: {held}; stop that one first"
     )]
     InUse {
         /// What is held: the lock file's path, or the PostgreSQL database's name.
@@ -21,7 +21,7 @@ pub enum OpenError {
     },
     /// The database was written by a newer version of this software, or by something else.
     #[error(
-        "数据库结构版本为 {found},本程序只认识到 {known}。请使用较新的程序 / the database has schema version {found}, this program knows {known}: use the newer program"
+        "数据库结构版本为 {found}，本程序只认识到 {known}。请使用较新的程序 / the database has schema version {found}, this program knows {known}: use the newer program"
     )]
     NewerSchema {
         /// Version in the database.
@@ -50,7 +50,7 @@ pub enum OpenError {
         id: u8,
     },
     /// The server is too old or lacks a setting that durability rests on.
-    #[error("数据库服务器不符合要求:{what} / the database server does not qualify: {what}")]
+    #[error("数据库服务器不符合要求：{what} / the database server does not qualify: {what}")]
     Unfit {
         /// What was found.
         what: String,
@@ -72,7 +72,7 @@ pub enum OpenError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Fault {
     /// Not done, and not through the transaction's own doing: may be tried again.
-    #[error("数据库暂不可用,未写入 / the database is not available; nothing was written")]
+    #[error("数据库暂不可用，未写入 / the database is not available; nothing was written")]
     Unavailable(#[source] SharedError),
     /// The commit's answer was lost. It may or may not be there: look before writing again.
     #[error("提交结果未知 / the outcome of the commit is not known")]
@@ -101,10 +101,10 @@ pub enum Fault {
         reason: String,
     },
     /// The world is other than the author of the write saw it.
-    #[error("与现状冲突:{0} / conflict: {0}")]
+    #[error("与现状冲突：{0} / conflict: {0}")]
     Conflict(Conflict),
     /// A transaction panicked and was rolled back.
-    #[error("事务 {0} 内部出错,已回滚 / the transaction {0} failed inside and was rolled back")]
+    #[error("事务 {0} 内部出错，已回滚 / the transaction {0} failed inside and was rolled back")]
     Defect(&'static str),
 }
 

@@ -244,14 +244,14 @@ problems! {
     HintRefused "hint-refused" 422 Peer {
         zh: "状态变更通知未被接受",
         en: "The hint about a status change was refused",
-        next_zh: "请对方核对所列状态名单属于其本身；名单仍会按时自动更新。",
+        next_zh: "请对方核对所列状态列表属于其本身；列表仍会按时自动更新。",
         next_en: "The peer should check that the lists named are its own; lists are still refreshed on \
                   schedule.",
     }
     ProposalRefused "proposal-refused" 422 Caller {
-        zh: "协议提议未被接受",
+        zh: "协议提案未被接受",
         en: "The proposed agreement was refused",
-        next_zh: "请按所列原因修改提议，经双方主管部门同意后重新提交。",
+        next_zh: "请按所列原因修改提案，经双方主管部门同意后重新提交。",
         next_en: "Amend the proposal for the reasons given, agree it with the offices in charge, and submit \
                   it again.",
     }

@@ -28,28 +28,28 @@ pub enum ContentDefect {
         version: u32,
     },
     /// Fewer than two parties, or more than sixteen.
-    #[error("当事方数目不成立:{0} / two to sixteen parties are needed")]
+    #[error("当事方数目不成立：{0} / two to sixteen parties are needed")]
     PartyCount(usize),
     /// A party, or a party's region, twice.
-    #[error("当事方或区划重复:{0} / a party or its region stands twice")]
+    #[error("当事方或区划重复：{0} / a party or its region stands twice")]
     PartyTwice(EntityId),
     /// A party without a pinned key.
-    #[error("当事方未列明密钥:{0} / the party pins no key")]
+    #[error("当事方未列明密钥：{0} / the party pins no key")]
     PartyWithoutKey(EntityId),
     /// A key pinned twice, for one party or for two.
-    #[error("密钥重复列明:{0} / a key is pinned twice")]
+    #[error("密钥重复列明：{0} / a key is pinned twice")]
     KeyTwice(Thumbprint),
     /// Ends before it begins.
     #[error("终止日早于生效日 / it ends before it begins")]
     Dates,
     /// No service at all, or more than can be read.
-    #[error("事项数目不成立:{0} / between one and 512 services are needed")]
+    #[error("事项数目不成立：{0} / between one and 512 services are needed")]
     ServiceCount(usize),
     /// Neither in the catalogue nor a local item.
-    #[error("事项代码未知:{0} / unknown service code")]
+    #[error("事项代码未知：{0} / unknown service code")]
     UnknownService(ServiceCode),
     /// Two rows for one service of one direction.
-    #[error("同一方向事项重复:{code} {issuer}→{recogniser} / one service stands twice for one direction")]
+    #[error("同一方向事项重复：{code} {issuer}→{recogniser} / one service stands twice for one direction")]
     ServiceTwice {
         /// The service.
         code: ServiceCode,
@@ -59,13 +59,15 @@ pub enum ContentDefect {
         recogniser: Region,
     },
     /// No direction, in an agreement that is not reciprocal.
-    #[error("非双向协议的事项必须写明方向:{0} / a row needs a direction, as the agreement is not reciprocal")]
+    #[error(
+        "非双向协议的事项必须写明方向：{0} / a row needs a direction, as the agreement is not reciprocal"
+    )]
     DirectionMissing(ServiceCode),
     /// A direction that does not lead from one party to another.
-    #[error("事项方向不在当事方之间:{0} / the direction does not lead from one party to another")]
+    #[error("事项方向不在当事方之间：{0} / the direction does not lead from one party to another")]
     Direction(ServiceCode),
     /// Providers are named, but none, or one twice.
-    #[error("机构名单为空或重复:{0} / the list of providers is empty or names one twice")]
+    #[error("机构名单为空或重复：{0} / the list of providers is empty or names one twice")]
     Providers(ServiceCode),
     /// A provider outside the recognising regions of its row.
     #[error("机构 {provider} 不在承认方区划 ({code}) / the provider does not stand in a recognising region")]
@@ -76,19 +78,19 @@ pub enum ContentDefect {
         provider: ProviderId,
     },
     /// A claim twice.
-    #[error("信息项重复:{0} / a claim stands twice")]
+    #[error("信息项重复：{0} / a claim stands twice")]
     ClaimTwice(ServiceCode),
     /// Conditions nested too deep, or too many of them.
-    #[error("条件嵌套超过 {MAX_CONDITION_DEPTH} 层或过多:{0} / conditions are nested too deep or too many")]
+    #[error("条件嵌套超过 {MAX_CONDITION_DEPTH} 层或过多：{0} / conditions are nested too deep or too many")]
     ConditionDepth(ServiceCode),
     /// A condition over nothing, an empty range, a provider that the row does not name, or a rule without text.
-    #[error("条件为空或自相矛盾:{0} / a condition is empty or contradicts itself")]
+    #[error("条件为空或自相矛盾：{0} / a condition is empty or contradicts itself")]
     Condition(ServiceCode),
     /// Records kept for no time.
-    #[error("保存期限必须大于零:{0} / records must be kept for at least a day")]
+    #[error("保存期限必须大于零：{0} / records must be kept for at least a day")]
     Retention(ServiceCode),
     /// A tier row that does not lead from one party to another, stands twice, or maps nothing.
-    #[error("档次对照行不成立:{issuer}→{recogniser} / a row of tier_map does not hold")]
+    #[error("档次对照行不成立：{issuer}→{recogniser} / a row of tier_map does not hold")]
     TierRow {
         /// Issuing region.
         issuer: Region,
@@ -99,10 +101,10 @@ pub enum ContentDefect {
     #[error("状态时限放宽或不成立 / freshness is wider than the default, or no range")]
     Freshness,
     /// A signatory of a region that is no party.
-    #[error("签署机关不属于当事方:{0} / a signatory is of no party")]
+    #[error("签署机关不属于当事方：{0} / a signatory is of no party")]
     Signatory(Region),
     /// A text that people need is empty.
-    #[error("缺少文字:{0} / a text is empty")]
+    #[error("缺少文字：{0} / a text is empty")]
     EmptyText(&'static str),
 }
 

@@ -23,7 +23,7 @@ pub enum AgreementError {
     #[error("协议内容不成立 / the contents do not hold: {}", list(.0))]
     Contents(Vec<ContentDefect>),
     /// A party is not an active county now; perhaps only our chain is old.
-    #[error("当事方 {party} 目前不是有效成员({standing})/ the party is not an active county")]
+    #[error("当事方 {party} 目前不是有效成员({standing}) / the party is not an active county")]
     PartyNotActive {
         /// The party.
         party: EntityId,
@@ -32,7 +32,7 @@ pub enum AgreementError {
     },
     /// The chain gives the party another region.
     #[error(
-        "当事方 {party} 的区划是 {chain},协议写作 {agreement} / the party's region differs from the chain's"
+        "当事方 {party} 的区划是 {chain}，协议写作 {agreement} / the party's region differs from the chain's"
     )]
     RegionDiffers {
         /// The party.
@@ -43,7 +43,7 @@ pub enum AgreementError {
         chain: Region,
     },
     /// Of the other environment.
-    #[error("协议环境不符:{found:?},应为 {expected:?} / the agreement is of the other environment")]
+    #[error("协议环境不符：{found:?}，应为 {expected:?} / the agreement is of the other environment")]
     Environment {
         /// The agreement's.
         found: Environment,
@@ -66,7 +66,7 @@ pub enum AgreementError {
     #[error("signed_at 不是有效时间 / signed_at is not a time")]
     SignedAt,
     /// Signed in the future: one of the clocks is wrong, perhaps ours.
-    #[error("签名时间在将来 ({signed_at}),请检查本机时钟 / signed in the future: check this node's clock")]
+    #[error("签名时间在将来 ({signed_at})，请检查本机时钟 / signed in the future: check this node's clock")]
     ClockDoubt {
         /// When it says it was signed.
         signed_at: UnixSeconds,

@@ -23,13 +23,13 @@ pub enum WithdrawalError {
     #[error(transparent)]
     Jws(#[from] JwsError),
     /// It names another agreement, version or digest.
-    #[error("退出通知所指不是该协议 / the withdrawal names another agreement, version or digest")]
+    #[error("退出声明所指不是该协议 / the withdrawal names another agreement, version or digest")]
     OtherAgreement,
     /// Its issuer is no party.
     #[error("{0} 不是该协议的当事方 / is not a party to the agreement")]
     NotAParty(EntityId),
     /// The party is not an active county now; perhaps only our chain is old.
-    #[error("当事方 {party} 目前不是有效成员({standing})/ the party is not an active county")]
+    #[error("当事方 {party} 目前不是有效成员({standing}) / the party is not an active county")]
     PartyNotActive {
         /// The party.
         party: EntityId,
@@ -40,13 +40,15 @@ pub enum WithdrawalError {
     #[error("{0} 没有在该协议下有效的密钥 / no key of the party counts under the agreement")]
     NoCountingKey(EntityId),
     /// Takes effect before the notice has run.
-    #[error("通知期不足,最早生效日 {earliest} / the notice is too short; it can take effect from {earliest}")]
+    #[error(
+        "通知期不足，最早生效日 {earliest} / the notice is too short; it can take effect from {earliest}"
+    )]
     NoticeTooShort {
         /// First day on which it may take effect.
         earliest: LocalDate,
     },
     /// From the future: one of the clocks is wrong, perhaps ours.
-    #[error("签发时间在将来 ({iat}),请检查本机时钟 / issued in the future: check this node's clock")]
+    #[error("签发时间在将来 ({iat})，请检查本机时钟 / issued in the future: check this node's clock")]
     ClockDoubt {
         /// When it says it was issued.
         iat: UnixSeconds,

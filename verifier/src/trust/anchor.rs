@@ -29,13 +29,13 @@ pub struct Anchor {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AnchorError {
     /// Not JSON of the right members.
-    #[error("信任锚文件格式错误 / the anchor file is not as required: {0}")]
+    #[error("锚点文件格式错误 / the anchor file is not as required: {0}")]
     Json(#[from] JsonError),
     /// One of its keys.
-    #[error("信任锚密钥不可用 / a key in the anchor file cannot be used: {0}")]
+    #[error("锚点密钥不可用 / a key in the anchor file cannot be used: {0}")]
     Key(#[from] KeyError),
     /// No key at all.
-    #[error("信任锚文件中没有密钥 / the anchor file has no key")]
+    #[error("锚点文件中没有密钥 / the anchor file has no key")]
     NoKeys,
 }
 

@@ -43,7 +43,7 @@ impl Link {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::AnchorConfiguration => "信任锚自述 / anchor configuration",
+            Self::AnchorConfiguration => "锚点自述 / anchor configuration",
             Self::ProvinceStatement => "对省级机构的声明 / statement on a province",
             Self::ProvinceConfiguration => "省级机构自述 / province configuration",
             Self::CountyStatement => "对县级节点的声明 / statement on a county",
@@ -133,7 +133,7 @@ pub enum Refusal {
     #[error("信任链未到达签发者 / no chain from the anchor reaches the signer")]
     NoPath,
     /// A link of the chain has not been received or was refused.
-    #[error("信任链缺少一环:{link} / a link of the chain is missing")]
+    #[error("信任链缺少一环：{link} / a link of the chain is missing")]
     Incomplete {
         /// Which.
         link: Link,
@@ -161,7 +161,7 @@ pub enum Refusal {
         max: i64,
     },
     /// Well signed, but from the future: one of the two clocks is wrong, perhaps ours. Never called a forgery.
-    #[error("签发时间在将来 ({iat}),请检查本机时钟 / issued in the future ({iat}): check this node's clock")]
+    #[error("签发时间在将来 ({iat})，请检查本机时钟 / issued in the future ({iat}): check this node's clock")]
     ClockDoubt {
         /// When it says it was issued.
         iat: UnixSeconds,
@@ -176,7 +176,7 @@ pub enum Refusal {
     },
     /// Two objects of one signer for one subject at one time, with different contents: an alarm.
     #[error(
-        "同一时间签发了两份不同内容 ({iat}),请报警核查 / two different objects of the same time: raise the alarm"
+        "同一时间签发了两份不同内容 ({iat})，请报警核查 / two different objects of the same time: raise the alarm"
     )]
     Fork {
         /// Their common `iat` (or `seq`).
@@ -221,7 +221,7 @@ pub enum Refusal {
         prefix: RegionPrefix,
     },
     /// Superior and county state different values.
-    #[error("上级与本级所述不一致:{what} / superior and county differ on {what}")]
+    #[error("上级与本级所述不一致：{what} / superior and county differ on {what}")]
     Disagreement {
         /// The member of `comity_node`.
         what: &'static str,
@@ -239,7 +239,7 @@ pub enum Refusal {
     #[error("公开地址与成员标识不同 / the public endpoint is not the entity id")]
     PublicEndpoint,
     /// Of the other environment.
-    #[error("环境不符:{found:?},应为 {expected:?} / wrong environment")]
+    #[error("环境不符：{found:?}，应为 {expected:?} / wrong environment")]
     Environment {
         /// The county's.
         found: Environment,
@@ -247,7 +247,7 @@ pub enum Refusal {
         expected: Environment,
     },
     /// Two active counties with one region: both are refused.
-    #[error("区划 {region} 重复,另一方是 {other} / two active counties have this region")]
+    #[error("区划 {region} 重复，另一方是 {other} / two active counties have this region")]
     DuplicateRegion {
         /// The code.
         region: Region,
@@ -256,7 +256,7 @@ pub enum Refusal {
     },
     /// Two active counties with one TLS key: it says of no client who it is.
     #[error(
-        "TLS 密钥重复,另一方是 {other},该密钥不再识别客户端 / two active counties have this TLS key: it identifies no client"
+        "TLS 密钥重复，另一方是 {other}，该密钥不再识别客户端 / two active counties have this TLS key: it identifies no client"
     )]
     DuplicatePin {
         /// The pin.
@@ -265,7 +265,7 @@ pub enum Refusal {
         other: EntityId,
     },
     /// Two superiors that the county acknowledges both vouch for it.
-    #[error("两个上级同时担保:{other} / two superiors vouch for it")]
+    #[error("两个上级同时担保：{other} / two superiors vouch for it")]
     TwoSuperiors {
         /// The other one.
         other: EntityId,

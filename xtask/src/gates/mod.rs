@@ -117,8 +117,8 @@ const GATES: &[Gate] = &[
     },
     Gate {
         name: "words",
-        holds: "no word that we do not use of people, no note to self in the code, no document cited that is not here",
-        mend: "say 居民 or 持证人; do what the note says, or report it; cite a requirement, or a chapter of spec/protocol",
+        holds: "no word that we do not use of people, no note to self in the code, no document cited that is not here, one name for one thing",
+        mend: "say 居民 or 持证人; do what the note says, or report it; cite a requirement, or a chapter of spec/protocol; take the glossary's name",
         check: words::check,
     },
 ];

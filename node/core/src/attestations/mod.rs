@@ -94,7 +94,7 @@ pub enum IssueError {
     },
     /// The clock went back so far that a list signed now would be older than one already out, or dated in the future.
     #[error(
-        "本机时钟慢于已签发的状态列表,请校时 / the clock ({now}) is behind the last status list signed ({signed}): set it right"
+        "本机时钟慢于已签发的状态列表，请校时 / the clock ({now}) is behind the last status list signed ({signed}): set it right"
     )]
     ClockBehind {
         /// `iat` of the last list.

@@ -39,7 +39,7 @@ pub enum SignHeadError {
     Signing(#[from] SigningError),
     /// The store has fewer lines than were signed before: it was restored from an old backup, or cut.
     #[error(
-        "存证记录比已签署的少:现有 {lines} 行,已签至 {signed} / the record has {lines} lines, a head was signed at {signed}"
+        "核验记录比已签署的少：现有 {lines} 行，已签至 {signed} / the record has {lines} lines, a head was signed at {signed}"
     )]
     Shrunk {
         /// Lines there are.

@@ -53,7 +53,7 @@ pub enum Broken {
     },
     /// Lines were cut off after a head was signed.
     #[error(
-        "记录止于第 {last} 行,但已签署至第 {signed} 行 / the record ends at line {last}, but a head was signed at {signed}"
+        "记录止于第 {last} 行，但已签署至第 {signed} 行 / the record ends at line {last}, but a head was signed at {signed}"
     )]
     Truncated {
         /// The last line.

@@ -77,7 +77,7 @@ pub enum AnswerError {
     InProgress,
     /// Too many look-ups of this peer found nobody.
     #[error(
-        "查无此人的查询过多,请 {wait} 秒后再试 / too many look-ups found nobody: come again in {wait} seconds"
+        "查无此人的查询过多，请 {wait} 秒后再试 / too many look-ups found nobody: come again in {wait} seconds"
     )]
     TooManyMisses {
         /// Seconds to wait.

@@ -66,7 +66,7 @@ pub enum DeliveryResult {
 #[derive(Debug, thiserror::Error)]
 pub enum NotDelivered {
     /// The peer is no active county now.
-    #[error("对方目前不是有效成员({0})/ the peer is not an active county now")]
+    #[error("对方目前不是有效成员({0}) / the peer is not an active county now")]
     NotActive(&'static str),
     /// Not signed.
     #[error(transparent)]

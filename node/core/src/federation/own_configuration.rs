@@ -52,7 +52,7 @@ pub enum OwnConfigurationError {
     Signing(#[from] SigningError),
     /// The clock is behind the configuration signed last.
     #[error(
-        "本机时钟 {now} 早于上次签发 {last},请校准 / the clock is behind the configuration signed last: set it right"
+        "本机时钟 {now} 早于上次签发 {last}，请校准 / the clock is behind the configuration signed last: set it right"
     )]
     ClockBehind {
         /// The clock.

@@ -74,7 +74,7 @@ pub struct Counts {
 pub enum ImportError {
     /// The county issues by itself.
     #[error(
-        "本县在本系统签发居住证,不能导入登记文件;如改用外部登记系统,请先关闭本地签发 / this county issues here and has no register to mirror; switch local issuing off first"
+        "本县在本系统签发居住证，不能导入登记文件；如改用外部登记系统，请先关闭本地签发 / this county issues here and has no register to mirror; switch local issuing off first"
     )]
     LocalIssuing,
     /// The manifest.
@@ -85,7 +85,7 @@ pub enum ImportError {
     File(#[from] FileError),
     /// Files are missing between the last one applied and this one.
     #[error(
-        "缺少第 {expected} 至 {before} 号文件,请先导入,或导入一份全量文件 / files {expected} to {before} are missing: import them first, or a full file",
+        "缺少第 {expected} 至 {before} 号文件，请先导入，或导入一份全量文件 / files {expected} to {before} are missing: import them first, or a full file",
         before = found - 1
     )]
     Gap {
@@ -99,7 +99,7 @@ pub enum ImportError {
     FirstNotFull,
     /// A file with this number or a later one was applied.
     #[error(
-        "已导入第 {applied} 号文件,本文件为第 {found} 号,请核对 / file {applied} was applied, this is number {found}: check which is the newest"
+        "已导入第 {applied} 号文件，本文件为第 {found} 号，请核对 / file {applied} was applied, this is number {found}: check which is the newest"
     )]
     Older {
         /// The last one applied.
@@ -109,12 +109,12 @@ pub enum ImportError {
     },
     /// Read out before the last file applied, or in the future.
     #[error(
-        "source_as_of 早于上次导入或晚于当前时间,请核对登记系统与本机的时钟 / source_as_of lies before that of the last file or in the future: check the clocks"
+        "source_as_of 早于上次导入或晚于当前时间，请核对登记系统与本机的时钟 / source_as_of lies before that of the last file or in the future: check the clocks"
     )]
     AsOf,
     /// Too many permits would be cancelled.
     #[error(
-        "全量文件中缺少 {leaving} 张(共 {in_force} 张)有效居住证,导入将注销它们;请核对导出是否完整,确认无误后带确认选项重试 / {leaving} of {in_force} permits in force are absent and would be cancelled: check that the export is complete, then confirm and try again"
+        "全量文件中缺少 {leaving} 张(共 {in_force} 张)有效居住证，导入将注销它们；请核对导出是否完整，确认无误后加 --confirm-leaving 重新导入 / {leaving} of {in_force} permits in force are absent and would be cancelled: check that the export is complete; if it is, import it again with --confirm-leaving"
     )]
     TooManyLeave {
         /// How many.
@@ -340,7 +340,7 @@ const fn is_over(status: PermitStatus) -> bool {
 }
 
 const RETURNS: Text = Text::new(
-    "该证已注销或已换发;如确需恢复,变更类型应为 恢复 或 签发",
+    "该证已注销或已换发；如确需恢复，变更类型应为 恢复 或 签发",
     "was cancelled or replaced: to restore it, the register must say REINSTATE or ISSUE",
 );
 

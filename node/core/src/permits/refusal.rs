@@ -66,20 +66,20 @@ impl Missing {
         };
         let (zh, en) = match self {
             Self::HalfAYear { from } => (
-                format!("居住须满半年,自 {from} 起可申领"),
+                format!("居住须满半年，自 {from} 起可申领"),
                 format!("half a year of residence is full on {from}"),
             ),
             Self::ProofOfResidence(codes) => {
                 let (zh, en) = list(codes);
                 (
-                    format!("居住满半年的证明,任选其一:{zh}"),
+                    format!("居住满半年的证明，任选其一：{zh}"),
                     format!("proof of half a year's residence, one of: {en}"),
                 )
             }
             Self::ProofOfBasis(codes) => {
                 let (zh, en) = list(codes);
                 (
-                    format!("申领事由的证明,任选其一:{zh}"),
+                    format!("申领事由的证明，任选其一：{zh}"),
                     format!("proof of the basis, one of: {en}"),
                 )
             }
@@ -98,16 +98,16 @@ impl Refusal {
         };
         match self {
             Self::LocalIssuingOff => both(
-                "本县居住证由登记系统管理,请在登记系统办理,变更随后自动同步",
+                "本县居住证由登记系统管理，请在登记系统办理，变更随后自动同步",
                 "this county's permits are kept by its register: do it there, and it is mirrored here",
             ),
             Self::NotFound => both(
-                "没有此居住证,请核对编号",
+                "没有此居住证，请核对编号",
                 "there is no such permit: check the number",
             ),
             Self::Status(status) => status_text(*status),
             Self::AlreadyHolds => both(
-                "此人已有本县居住证,请办理签注、换领或补领",
+                "此人已有本县居住证，请办理签注、换领或补领",
                 "this person holds a permit of this county: endorse or replace it",
             ),
             Self::Missing(items) => {
@@ -115,17 +115,17 @@ impl Refusal {
                 let zh: Vec<_> = texts.iter().map(|text| text.zh.as_str()).collect();
                 let en: Vec<_> = texts.iter().map(|text| text.en.as_str()).collect();
                 Bilingual {
-                    zh: format!("还需补齐:{}", zh.join(";")),
+                    zh: format!("还需补齐：{}", zh.join("；")),
                     en: format!("still missing: {}", en.join(" | ")),
                 }
             }
             Self::Text(field) => Bilingual {
-                zh: format!("{field}:为空、过长或含不可见字符,请改正"),
+                zh: format!("{field}：为空、过长或含不可见字符，请改正"),
                 en: format!("{field}: empty, too long or with control characters; correct it"),
             },
             Self::Endorsement(refusal) => endorsement_text(refusal),
             Self::SamePerson => both(
-                "提出与批准须为两人,请另一位人员办理",
+                "提出与批准须为两人，请另一位人员办理",
                 "proposer and approver must be two persons: ask another officer",
             ),
             Self::NotASupervisor => both(
@@ -133,19 +133,19 @@ impl Refusal {
                 "only an active officer who may approve can decide this",
             ),
             Self::NotPending => both(
-                "此事项不存在或已办结,请刷新列表",
+                "此事项不存在或已办结，请刷新列表",
                 "this act does not exist or was decided: refresh the list",
             ),
             Self::AlreadyProposed => both(
-                "该证的注销已提出,正待批准",
+                "该证的注销已提出，正待批准",
                 "a cancellation of this permit waits for approval already",
             ),
             Self::ChangedMeanwhile => both(
-                "该证刚被他人变更,请刷新后重新办理",
+                "该证刚被他人变更，请刷新后重新办理",
                 "the permit was changed in the meantime: look again, then decide",
             ),
             Self::OutOfNumbers => both(
-                "编号或日期已用尽,请联系管理员",
+                "编号或日期已用尽，请联系管理员",
                 "no number or date is left: ask the operator",
             ),
         }
@@ -161,23 +161,23 @@ impl std::fmt::Display for Refusal {
 fn status_text(status: PermitStatus) -> Bilingual {
     let (zh, en) = match status {
         PermitStatus::Valid => (
-            "该证使用正常,无需此操作",
+            "该证使用正常，无需此操作",
             "the permit is in function: nothing to do",
         ),
         PermitStatus::Cancelled => (
-            "该证已注销,请重新申领",
+            "该证已注销，请重新申领",
             "the permit is cancelled: apply for a new one",
         ),
         PermitStatus::Suspended => (
-            "该证已中止使用,请先办理恢复",
+            "该证已中止使用，请先办理恢复",
             "the permit is suspended: have it reinstated first",
         ),
         PermitStatus::ReportedLost => (
-            "该证已挂失,请先解除挂失或办理补领",
+            "该证已挂失，请先解除挂失或办理补领",
             "the permit is reported lost: report it found or replace it",
         ),
         PermitStatus::Superseded => (
-            "该证已换发,请使用新证",
+            "该证已换发，请使用新证",
             "the permit was replaced: use the new one",
         ),
     };
@@ -189,12 +189,12 @@ fn status_text(status: PermitStatus) -> Bilingual {
 
 fn endorsement_text(refusal: &EndorsementRefusal) -> Bilingual {
     let zh = match refusal {
-        EndorsementRefusal::WindowNotOpen { opens } => format!("尚未到签注时间,请于 {opens} 起办理"),
+        EndorsementRefusal::WindowNotOpen { opens } => format!("尚未到签注时间，请于 {opens} 起办理"),
         EndorsementRefusal::RegistrationNeeded { last_day } => {
-            format!("补办签注的期限已于 {last_day} 届满,请重新办理居住登记")
+            format!("补办签注的期限已于 {last_day} 届满，请重新办理居住登记")
         }
-        EndorsementRefusal::NotOnAnniversary => "签注日期与周年日不符,请联系管理员核对".to_owned(),
-        EndorsementRefusal::Date(_) => "日期超出历法范围,请核对".to_owned(),
+        EndorsementRefusal::NotOnAnniversary => "签注日期与周年日不符，请联系管理员核对".to_owned(),
+        EndorsementRefusal::Date(_) => "日期超出历法范围，请核对".to_owned(),
     };
     Bilingual {
         zh,

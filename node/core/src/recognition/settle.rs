@@ -51,7 +51,7 @@ pub enum SettleError {
     StatusChanged,
     /// The issuer no longer stands as it did when the verdict was given; with the rule of its standing.
     #[error(
-        "发证县的成员资格已变化，请重新核验 / the issuer's standing has changed since ({0}): verify again"
+        "签发县的成员资格已变化，请重新核验 / the issuer's standing has changed since ({0}): verify again"
     )]
     IssuerChanged(&'static str),
     /// The agreement that the verdict rests on is no longer in force, or another version is.

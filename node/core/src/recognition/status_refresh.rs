@@ -25,13 +25,13 @@ pub(super) enum StatusRefreshError {
     #[error(transparent)]
     Token(#[from] StatusTokenError),
     /// Another list than the one asked for.
-    #[error("名单地址或签发者与请求不符 / not the list that was asked for")]
+    #[error("状态列表的地址或签发者与请求不符 / not the list that was asked for")]
     OtherList,
     /// Older than the one kept, or another one of the same second.
-    #[error("名单比已有的旧或相互矛盾 / older than the list kept, or a second one of the same time")]
+    #[error("状态列表比已有的旧或相互矛盾 / older than the list kept, or a second one of the same time")]
     NotNewer,
     /// The county has as many lists as are kept of one.
-    #[error("该县名单数量已达上限 / as many lists of this county are kept as may be")]
+    #[error("该县状态列表数量已达上限 / as many lists of this county are kept as may be")]
     TooMany,
     /// The store.
     #[error(transparent)]

@@ -36,7 +36,7 @@ impl std::fmt::Debug for OfficerChange {
 pub enum ChangeOfficerError {
     /// Nobody has this id.
     #[error(
-        "没有经办人 {0},请先 comity officer list 核对 / there is no officer {0}: see comity officer list"
+        "没有经办人 {0}，请先 comity officer list 核对 / there is no officer {0}: see comity officer list"
     )]
     Unknown(OfficerId),
     /// The password.

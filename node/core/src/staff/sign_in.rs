@@ -44,10 +44,10 @@ impl std::fmt::Debug for SignIn {
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
     /// Unknown, wrong, locked or inactive: which, is not said.
-    #[error("账号或密码不正确,或已被暂时锁定 / name or password is not right, or locked for now")]
+    #[error("账号或密码不正确，或已被暂时锁定 / name or password is not right, or locked for now")]
     Refused,
     /// An attempt for this pseudonym is under way.
-    #[error("正在登录,请稍候 / an attempt for this name is under way")]
+    #[error("正在登录，请稍候 / an attempt for this name is under way")]
     Busy,
     /// Not compared.
     #[error(transparent)]

@@ -19,7 +19,7 @@ use crate::ports::record::RecordReads as _;
 use crate::ports::store::Write;
 use crate::testing::Pair;
 
-const PASSWORD: &str = "示例口令-甲乙丙丁戊";
+const PASSWORD: &str = "示例密码-甲乙丙丁戊";
 
 fn secret(text: &str) -> SecretString {
     SecretString::from(text.to_owned())
@@ -114,7 +114,7 @@ async fn unknown_wrong_inactive_and_locked_are_one_answer() {
     ));
     for _ in 0..MOST_FAILURES {
         assert!(matches!(
-            enter(node, "clerk-01", "错误的口令").await,
+            enter(node, "clerk-01", "错误的密码").await,
             Err(SignInError::Refused)
         ));
     }
@@ -201,14 +201,14 @@ async fn a_change_of_password_or_standing_ends_every_other_session() {
         new: secret(new),
     };
     assert!(matches!(
-        change_password(node, &one, &change("错误的口令", "示例新口令-子丑寅卯")).await,
+        change_password(node, &one, &change("错误的密码", "示例新密码-子丑寅卯")).await,
         Err(SignInError::Refused)
     ));
     for (new, expected) in [("短", PasswordError::TooShort), (PASSWORD, PasswordError::Same)] {
         let refused = change_password(node, &one, &change(PASSWORD, new)).await;
         assert!(matches!(refused, Err(SignInError::Password(error)) if error == expected));
     }
-    let fresh = change_password(node, &one, &change(PASSWORD, "示例新口令-子丑寅卯"))
+    let fresh = change_password(node, &one, &change(PASSWORD, "示例新密码-子丑寅卯"))
         .await
         .unwrap();
     assert!(present(node, &fresh).await.is_ok());
@@ -262,10 +262,10 @@ async fn next(pair: &Pair, password: &str) -> Officer {
 async fn a_sign_in_does_not_undo_what_an_operator_did_at_the_same_moment() {
     let pair = office().await;
     let node = pair.changshan.as_ref();
-    for (commit, password) in [("sign in", PASSWORD), ("sign-in refused", "错误的口令")] {
+    for (commit, password) in [("sign in", PASSWORD), ("sign-in refused", "错误的密码")] {
         add_officer(node, officer()).await.unwrap();
         assert!(
-            enter(node, "clerk-01", "错误的口令").await.is_err(),
+            enter(node, "clerk-01", "错误的密码").await.is_err(),
             "one failure to clear"
         );
         let before = stored(&pair).await;
@@ -298,7 +298,7 @@ async fn a_new_password_set_by_an_operator_stands_whatever_happened_at_the_same_
         .meanwhile("change password", vec![Write::Officer(reset.clone())]);
     let command = ChangePassword {
         old: secret(PASSWORD),
-        new: secret("示例新口令-子丑寅卯"),
+        new: secret("示例新密码-子丑寅卯"),
     };
     let refused = change_password(node, &session, &command).await;
     assert!(matches!(refused, Err(SignInError::Refused)), "{refused:?}");
@@ -327,7 +327,7 @@ async fn who_was_deactivated_stays_out_until_activated_and_a_reset_password_unlo
     assert!(enter(node, "clerk-01", PASSWORD).await.is_ok());
 
     for _ in 0..MOST_FAILURES {
-        assert!(enter(node, "clerk-01", "错误的口令").await.is_err());
+        assert!(enter(node, "clerk-01", "错误的密码").await.is_err());
     }
     let id = "clerk-01".parse().unwrap();
     let reset = |password: &str| OfficerChange::Password(secret(password));
@@ -335,11 +335,11 @@ async fn who_was_deactivated_stays_out_until_activated_and_a_reset_password_unlo
         change_officer(node, &id, &reset("短")).await,
         Err(ChangeOfficerError::Password(PasswordError::TooShort))
     ));
-    change_officer(node, &id, &reset("示例新口令-子丑寅卯"))
+    change_officer(node, &id, &reset("示例新密码-子丑寅卯"))
         .await
         .unwrap();
     assert!(enter(node, "clerk-01", PASSWORD).await.is_err());
-    assert!(enter(node, "clerk-01", "示例新口令-子丑寅卯").await.is_ok());
+    assert!(enter(node, "clerk-01", "示例新密码-子丑寅卯").await.is_ok());
 
     let nobody = "clerk-09".parse().unwrap();
     for change in [OfficerChange::Active(true), reset(PASSWORD)] {
@@ -357,14 +357,14 @@ async fn a_lock_outlasts_attempts_to_change_the_password() {
     let node = pair.changshan.as_ref();
     let session = enter(node, "clerk-01", PASSWORD).await.unwrap();
     for _ in 0..MOST_FAILURES {
-        assert!(enter(node, "clerk-01", "错误的口令").await.is_err());
+        assert!(enter(node, "clerk-01", "错误的密码").await.is_err());
     }
     let locked = stored(&pair).await.locked_until;
     assert!(locked.is_some());
-    for old in ["错误的口令", PASSWORD] {
+    for old in ["错误的密码", PASSWORD] {
         let command = ChangePassword {
             old: secret(old),
-            new: secret("示例新口令-子丑寅卯"),
+            new: secret("示例新密码-子丑寅卯"),
         };
         assert!(matches!(
             change_password(node, &session, &command).await,

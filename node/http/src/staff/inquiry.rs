@@ -7,6 +7,7 @@ use comity_node_core::recognition::{
 use comity_spec::exchange::{Subject, SubjectNumber};
 use comity_spec::ids::{CitizenNumber, CitizenNumberError, PermitNumber};
 
+use super::words::{Lang, Words};
 use crate::render::{UnreadablePicture, read_code};
 
 /// Longest name, in bytes.
@@ -25,20 +26,47 @@ pub(super) enum Shown {
 }
 
 /// Why what was typed is not somebody's number and name. Never quotes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SubjectError {
     /// Nothing typed.
-    #[error("号码为空 / the number is empty")]
     NumberEmpty,
     /// Looks like a citizen number and is none.
-    #[error("公民身份号码有误：{0} / {0}")]
     Citizen(CitizenNumberError),
     /// No permit number either.
-    #[error("不是公民身份号码，也不是居住证编号 / neither a citizen number nor a permit number")]
     Permit,
     /// No name, or one longer than any.
-    #[error("姓名为空或过长 / the name is empty or too long")]
     Name,
+}
+
+impl SubjectError {
+    /// The field of the form that it is about.
+    pub(super) const fn field(self) -> &'static str {
+        match self {
+            Self::NumberEmpty | Self::Citizen(_) | Self::Permit => "number",
+            Self::Name => "name",
+        }
+    }
+
+    /// What is wrong and what to look at, in the words of one language.
+    pub(super) const fn sentence(self, words: &Words) -> &'static str {
+        match self {
+            Self::NumberEmpty => words.error_number_empty,
+            Self::Citizen(CitizenNumberError::Length { .. }) => words.error_number_length,
+            Self::Citizen(CitizenNumberError::Character { .. }) => words.error_number_character,
+            Self::Citizen(CitizenNumberError::Date) => words.error_number_date,
+            Self::Citizen(CitizenNumberError::CheckDigit) => words.error_number_check,
+            Self::Permit => words.error_number_other,
+            Self::Name => words.error_name,
+        }
+    }
+}
+
+/// Both languages, Chinese first.
+impl std::fmt::Display for SubjectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let both = [Lang::Zh, Lang::En].map(|lang| self.sentence(lang.words()));
+        f.write_str(&both.join(" / "))
+    }
 }
 
 /// Number and name as typed: spaces and small letters of a number are forgiven, a name is kept as it is (ATT-16) but for
@@ -158,6 +186,14 @@ mod tests {
         ));
 
         assert_eq!(read("  "), Err(SubjectError::NumberEmpty));
+        let told = SubjectError::Citizen(CitizenNumberError::CheckDigit).to_string();
+        assert_eq!(
+            told.split_once(" / "),
+            Some((
+                Lang::Zh.words().error_number_check,
+                Lang::En.words().error_number_check
+            ))
+        );
         assert_eq!(
             read("361123188001010018"),
             Err(SubjectError::Citizen(CitizenNumberError::CheckDigit))

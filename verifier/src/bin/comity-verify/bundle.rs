@@ -16,7 +16,7 @@ use crate::input;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// 信任锚文件,由本单位亲手取得 / Anchor file, received by hand
+    /// 锚点文件，由本单位亲手取得 / Anchor file, received by hand
     #[arg(long, value_name = "FILE")]
     anchor: PathBuf,
     /// 按此时刻核验(1970 年以来的秒数)/ Verify as at this time, in seconds since 1970
@@ -81,7 +81,7 @@ impl<'a> Contents<'a> {
         let trust = &opened.trust;
         writeln!(
             out,
-            "信任锚 / anchor  {}  {}",
+            "锚点 / anchor  {}  {}",
             trust.anchor(),
             trust.environment().as_str()
         )?;

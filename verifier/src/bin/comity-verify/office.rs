@@ -27,7 +27,7 @@ pub(crate) struct TrustArgs {
     /// 离线数据包 / Bundle with the chain, agreements and status lists
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: PathBuf,
-    /// 信任锚文件，由本单位亲手取得；缺省时结论均为"无法判断" / Anchor file, received by hand; without it every verdict is grey
+    /// 锚点文件，由本单位亲手取得；缺省时结论均为"无法判断" / Anchor file, received by hand; without it every verdict is grey
     #[arg(long, value_name = "FILE")]
     pub(crate) anchor: Option<PathBuf>,
     /// 按此时刻核验（1970 年以来的秒数）/ Decide as at this time, in seconds since 1970

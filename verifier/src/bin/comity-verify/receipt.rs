@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(String, u8), Failure> {
     let finding = match &opened {
         None => Finding::grey(
             "trust.no-anchor",
-            "未提供信任锚，无法判断。",
+            "未提供锚点，无法判断。",
             "No anchor was given: cannot tell.",
         ),
         Some(opened) => match read_printed(&given, &mut budget) {

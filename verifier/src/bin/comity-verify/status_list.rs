@@ -91,7 +91,7 @@ fn open(args: &Args) -> Result<Opened, Failure> {
             Ok(opened(token, "verified"))
         }
         None => {
-            eprintln!("注意:签名未核验 / note: no signature was verified (no --jwks)");
+            eprintln!("注意：签名未核验 / note: no signature was verified (no --jwks)");
             if bare {
                 let list = StatusList::from_object(&bytes, &mut budget)?;
                 Ok(Opened {

@@ -18,7 +18,7 @@ pub const WAITING_SECONDS: i64 = 30 * 86_400;
 #[derive(Debug, thiserror::Error)]
 pub enum DiscardError {
     /// No such proposal waits.
-    #[error("没有该待签提案:{id} v{version} / no such proposal waits here")]
+    #[error("没有该待签提案：{id} v{version} / no such proposal waits here")]
     Unknown {
         /// The agreement.
         id: AgreementId,
@@ -27,7 +27,7 @@ pub enum DiscardError {
     },
     /// This county signed it.
     #[error(
-        "本县已签署该文本,其他各方可能随时签齐;如不再需要,请待其生效后退出 / this county signed it and the others may complete it: withdraw once it is adopted"
+        "本县已签署该文本，其他各方可能随时签齐；如不再需要，请待其生效后退出 / this county signed it and the others may complete it: withdraw once it is adopted"
     )]
     SignedHere,
     /// The store.

@@ -51,10 +51,10 @@ pub fn example_agreement(a: &Party, b: &Party, environment: Environment, from: L
         tier_map: vec![tiers(a, b), tiers(b, a)],
         freshness: Freshness::default(),
         legal_basis: text(
-            "《居住证暂行条例》;双方协议(示例)",
+            "《居住证暂行条例》；双方协议(示例)",
             "Decree 663; agreement of the parties (example)",
         ),
-        impact_assessment: "示例,未作评估 / example, no assessment was made".to_owned(),
+        impact_assessment: "示例，未作评估 / example, no assessment was made".to_owned(),
         signatories: [a, b]
             .into_iter()
             .map(|party| Signatory {
@@ -65,7 +65,7 @@ pub fn example_agreement(a: &Party, b: &Party, environment: Environment, from: L
         approvals: Vec::new(),
         notice_days: 30,
         continuation: text(
-            "协议终止时,在读学生读完本学年;已受理事项办结为止(示例)",
+            "协议终止时，在读学生读完本学年；已受理事项办结为止(示例)",
             "When it ends, pupils finish the school year and accepted cases are completed (example)",
         ),
         ext: None,

@@ -191,7 +191,7 @@ async fn adoption(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SuccessionError {
     /// The version before it is not held here, or not adopted.
-    #[error("本节点没有已生效签署的前一版({id} v{version})/ the version before it is not adopted here")]
+    #[error("本节点没有已生效签署的前一版({id} v{version}) / the version before it is not adopted here")]
     NoPredecessor {
         /// The agreement.
         id: AgreementId,
@@ -199,7 +199,7 @@ pub enum SuccessionError {
         version: u32,
     },
     /// It names another text as the version before it.
-    #[error("前一版摘要不符({id} v{version})/ it names another text as the version before it")]
+    #[error("前一版摘要不符({id} v{version}) / it names another text as the version before it")]
     OtherPredecessor {
         /// The agreement.
         id: AgreementId,

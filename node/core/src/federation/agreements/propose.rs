@@ -16,7 +16,7 @@ use crate::signing::SigningError;
 #[derive(Debug, thiserror::Error)]
 pub enum ProposeError {
     /// This node is no party, or under another region.
-    #[error("本节点不是当事方,或区划不符 / this node is no party of it, or under another region")]
+    #[error("本节点不是当事方，或区划不符 / this node is no party of it, or under another region")]
     NotAParty,
     /// Our own federation key is not pinned.
     #[error("协议未列明本节点当前的联邦密钥 / this node's federation key is not among those pinned for it")]

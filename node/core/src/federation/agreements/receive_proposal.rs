@@ -43,7 +43,7 @@ pub enum ReceiveError {
     #[error(transparent)]
     Succession(#[from] SuccessionError),
     /// Another text of this version is here.
-    #[error("{id} v{version} 已有不同文本({held})/ another text of this version is here")]
+    #[error("{id} v{version} 已有不同文本({held}) / another text of this version is here")]
     OtherText {
         /// The agreement.
         id: AgreementId,
@@ -54,7 +54,7 @@ pub enum ReceiveError {
     },
     /// All parties signed two texts of one version: neither counts.
     #[error(
-        "{id} v{version} 各方签署了两份不同文本,均不生效,请报警核查 / two texts of one version are signed: both are void"
+        "{id} v{version} 各方签署了两份不同文本，均不生效，请报警核查 / two texts of one version are signed: both are void"
     )]
     Contradiction {
         /// The agreement.

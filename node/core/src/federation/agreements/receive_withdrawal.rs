@@ -17,14 +17,14 @@ const MAX_OF_ONE: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveWithdrawalError {
     /// Not a withdrawal at all.
-    #[error("不是退出通知 / not a withdrawal")]
+    #[error("不是退出声明 / not a withdrawal")]
     Form,
     /// The agreement it names is not held here.
-    #[error("本节点没有该协议:{} v{} / the agreement it names is not held here", .0.id, .0.version)]
+    #[error("本节点没有该协议：{} v{} / the agreement it names is not held here", .0.id, .0.version)]
     NotHeld(AgreementRef),
     /// This party gave notice often enough.
     #[error(
-        "该方对本协议的退出通知已有 {MAX_OF_ONE} 份，以最早的终止日为准 / {MAX_OF_ONE} notices of this party are here: the earliest end \
+        "该方对本协议的退出声明已有 {MAX_OF_ONE} 份，以最早的终止日为准 / {MAX_OF_ONE} notices of this party are here: the earliest end \
          stands"
     )]
     TooMany,

@@ -20,7 +20,7 @@ use crate::signing::SigningError;
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// No such proposal.
-    #[error("没有该提案:{id} v{version} / no such proposal")]
+    #[error("没有该提案：{id} v{version} / no such proposal")]
     Unknown {
         /// The agreement.
         id: AgreementId,
@@ -28,17 +28,17 @@ pub enum SignError {
         version: u32,
     },
     /// The text is another than the officer read.
-    #[error("提案内容与所阅不符,请重新阅读 / the text is another than the one that was read: read it again")]
+    #[error("提案内容与所阅不符，请重新阅读 / the text is another than the one that was read: read it again")]
     OtherText,
     /// Adopted already, or void.
-    #[error("该版本已不在待签状态({0:?})/ this version no longer waits for signatures")]
+    #[error("该版本已不在待签状态({0:?}) / this version no longer waits for signatures")]
     State(AgreementState),
     /// Signed already.
     #[error("本节点已签署 / this node signed it already")]
     SignedAlready,
     /// Another text of this version bears our signature: were both completed, neither would count.
     #[error(
-        "本节点已签署该版本的另一文本,两者签齐则均不生效 / this node signed another text of this version: completed, both would be void"
+        "本节点已签署该版本的另一文本，两者签齐则均不生效 / this node signed another text of this version: completed, both would be void"
     )]
     SignedAnother,
     /// Our own federation key is not pinned.

@@ -27,7 +27,7 @@ pub enum WithdrawError {
     #[error("没有已签署的协议 {0} / no adopted agreement of this id")]
     Unknown(AgreementId),
     /// Withdrawn from already.
-    #[error("本节点已通知退出,{0} 起生效 / this node has withdrawn already")]
+    #[error("本节点已通知退出，{0} 起生效 / this node has withdrawn already")]
     Already(LocalDate),
     /// The notice is too short, or this node may not speak under the agreement.
     #[error(transparent)]

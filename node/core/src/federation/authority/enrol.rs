@@ -70,19 +70,19 @@ pub enum EnrolError {
     #[error("不是自述(iss 与 sub 不同)/ not a configuration: iss and sub differ")]
     NotAConfiguration,
     /// From the future: one of two clocks is wrong.
-    #[error("签发时间在将来 ({iat}),请核对双方时钟 / issued in the future: compare the clocks")]
+    #[error("签发时间在将来 ({iat})，请核对双方时钟 / issued in the future: compare the clocks")]
     Future {
         /// When it says.
         iat: UnixSeconds,
     },
     /// Ended.
-    #[error("配置已于 {exp} 失效,请重新签发 / the configuration ended: sign a new one")]
+    #[error("配置已于 {exp} 失效，请重新签发 / the configuration ended: sign a new one")]
     Ended {
         /// When.
         exp: UnixSeconds,
     },
     /// Lives too long, or not at all.
-    #[error("有效期 {seconds} 秒,应在 1 至 {max} 秒之间 / must live from 1 to {max} seconds, not {seconds}")]
+    #[error("有效期 {seconds} 秒，应在 1 至 {max} 秒之间 / must live from 1 to {max} seconds, not {seconds}")]
     Lifetime {
         /// `exp` − `iat`.
         seconds: i64,
@@ -105,10 +105,10 @@ pub enum EnrolError {
     #[error("不是省级机构(federation_entity 与 comity_node 须二者择一)/ not a province")]
     NotAProvince,
     /// Only the anchor has provinces.
-    #[error("只有信任锚能登记省级机构 / only the anchor enrols provinces")]
+    #[error("只有锚点能登记省级机构 / only the anchor enrols provinces")]
     NotTheAnchor,
     /// Of the other environment.
-    #[error("环境不符:{found:?},本机构为 {expected:?} / wrong environment")]
+    #[error("环境不符：{found:?}，本机构为 {expected:?} / wrong environment")]
     Environment {
         /// The applicant's.
         found: Environment,
@@ -174,7 +174,7 @@ pub enum EnrolError {
     NoStatements,
     /// A member whose application no key stated before has signed.
     #[error(
-        "申请由未登记的密钥 {0} 签名;如密钥已更换,请核实后注明 / signed by a key not stated before: confirm a replacement"
+        "申请由未登记的密钥 {0} 签名；如密钥已更换，请核实后注明 / signed by a key not stated before: confirm a replacement"
     )]
     StrangeKey(Thumbprint),
     /// Older than the application that counts: what the member dropped since would be stated again.
@@ -200,11 +200,11 @@ pub enum EnrolError {
     },
     /// A member that wants another region, prefix or kind.
     #[error(
-        "{0} 已登记为其他区划或类别,请先移除 / is enrolled with another region or as another kind: remove it first"
+        "{0} 已登记为其他区划或类别，请先移除 / is enrolled with another region or as another kind: remove it first"
     )]
     OtherPlace(EntityId),
     /// A member that has left.
-    #[error("{0} 已移除,请先恢复 / was removed: reinstate it first")]
+    #[error("{0} 已移除，请先恢复 / was removed: reinstate it first")]
     Removed(EntityId),
     /// Nothing was signed: the authority's own fault.
     #[error(transparent)]

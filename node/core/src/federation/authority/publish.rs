@@ -30,12 +30,12 @@ pub enum PublishError {
     Signing(#[from] SigningError),
     /// Another authority's key, or one that was not prepared.
     #[error(
-        "密钥 {0} 不属于本机构,请先登记(prepare) / the key is not among those this authority publishes: prepare it first"
+        "密钥 {0} 不属于本机构，请先登记(prepare) / the key is not among those this authority publishes: prepare it first"
     )]
     StrangeKey(Thumbprint),
     /// The clock is behind the last publication.
     #[error(
-        "本机时钟 {now} 早于上次发布 {last},请校准后再试 / the clock is behind the last publication: set it right"
+        "本机时钟 {now} 早于上次发布 {last}，请校准后再试 / the clock is behind the last publication: set it right"
     )]
     ClockBehind {
         /// The clock.

@@ -27,7 +27,7 @@ pub enum StandingError {
     #[error("{0} 不是本机构的成员 / is no member of this authority")]
     NotAMember(EntityId),
     /// It has that standing already.
-    #[error("{entity} 已处于该状态({state:?})/ has that standing already")]
+    #[error("{entity} 已处于该状态({state:?}) / has that standing already")]
     Unchanged {
         /// The member.
         entity: EntityId,
@@ -35,11 +35,11 @@ pub enum StandingError {
         state: MemberState,
     },
     /// A removed member cannot be suspended.
-    #[error("{0} 已移除,只能恢复 / was removed and can only be reinstated")]
+    #[error("{0} 已移除，只能恢复 / was removed and can only be reinstated")]
     Removed(EntityId),
     /// Somebody else holds its place by now.
     #[error(
-        "{entity} 的区划、前缀或密钥已由 {by} 使用,不能恢复 / another member holds its region, prefix or keys by now"
+        "{entity} 的区划、前缀或密钥已由 {by} 使用，不能恢复 / another member holds its region, prefix or keys by now"
     )]
     PlaceTaken {
         /// The member.

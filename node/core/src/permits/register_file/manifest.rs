@@ -55,10 +55,10 @@ pub enum ManifestError {
     #[error("清单超过 {MAX_BYTES} 字节 / the manifest is longer than {MAX_BYTES} bytes")]
     TooLong,
     /// Not the JSON object that it should be.
-    #[error("清单无法读取,请对照说明补正 / the manifest does not read: {0}")]
+    #[error("清单无法读取，请对照说明补正 / the manifest does not read: {0}")]
     Form(String),
     /// Another version.
-    #[error("清单版本 {0} 不支持,应为 1 / manifest version {0} is not supported, expected 1")]
+    #[error("清单版本 {0} 不支持，应为 1 / manifest version {0} is not supported, expected 1")]
     Version(u64),
     /// Not a number from 1.
     #[error("sequence 应从 1 起 / sequence counts from 1")]
@@ -68,7 +68,7 @@ pub enum ManifestError {
     Digest,
     /// Not an instant.
     #[error(
-        "source_as_of 应为带时区的时间,如 2026-11-22T08:00:00+08:00 / source_as_of must be RFC 3339 with an offset"
+        "source_as_of 应为带时区的时间，如 2026-11-22T08:00:00+08:00 / source_as_of must be RFC 3339 with an offset"
     )]
     Time,
 }

@@ -99,7 +99,7 @@ impl std::fmt::Display for Problems {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "文件有 {0} 处问题,未导入任何内容,请改正后重新导入 / {0} problems; nothing was imported: correct the file and import it again",
+            "文件有 {0} 处问题，未导入任何内容，请改正后重新导入 / {0} problems; nothing was imported: correct the file and import it again",
             self.total
         )?;
         for problem in &self.listed {
@@ -118,20 +118,22 @@ impl std::fmt::Display for Problems {
 pub enum FileError {
     /// Larger than [`MAX_BYTES`].
     #[error(
-        "文件超过 {MAX_BYTES} 字节,请分批导出 / the file is larger than {MAX_BYTES} bytes: export it in parts"
+        "文件超过 {MAX_BYTES} 字节，请分批导出 / the file is larger than {MAX_BYTES} bytes: export it in parts"
     )]
     TooLarge,
     /// More rows than [`MAX_ROWS`].
-    #[error("文件超过 {MAX_ROWS} 行,请分批导出 / the file has more than {MAX_ROWS} rows: export it in parts")]
+    #[error(
+        "文件超过 {MAX_ROWS} 行，请分批导出 / the file has more than {MAX_ROWS} rows: export it in parts"
+    )]
     TooManyRows,
     /// The bytes are not those the manifest speaks of.
     #[error(
-        "文件与清单的 sha256 不符,请重新传输 / the file is not the one its manifest describes (sha256 differs): copy it again"
+        "文件与清单的 sha256 不符，请重新传输 / the file is not the one its manifest describes (sha256 differs): copy it again"
     )]
     Checksum,
     /// Another number of rows.
     #[error(
-        "清单称有 {said} 行,实有 {found} 行,请重新导出 / the manifest says {said} rows, the file has {found}: export it again"
+        "清单称有 {said} 行，实有 {found} 行，请重新导出 / the manifest says {said} rows, the file has {found}: export it again"
     )]
     RowCount {
         /// As the manifest says.
@@ -169,14 +171,14 @@ impl std::fmt::Display for HeaderError {
         for place in &self.unknown {
             write!(
                 f,
-                "\n第 {place} 列:未知列名,请删除或改正 / column {place}: unknown name, remove or correct it"
+                "\n第 {place} 列：未知列名，请删除或改正 / column {place}: unknown name, remove or correct it"
             )?;
         }
         for column in &self.repeated {
-            write!(f, "\n{}:重复出现 / stands twice", column.label())?;
+            write!(f, "\n{}：重复出现 / stands twice", column.label())?;
         }
         for column in &self.missing {
-            write!(f, "\n{}:缺少此列 / is missing", column.label())?;
+            write!(f, "\n{}：缺少此列 / is missing", column.label())?;
         }
         Ok(())
     }
@@ -254,11 +256,11 @@ pub fn parse(file: &[u8], manifest: &Manifest, region: Region) -> Result<Vec<Row
 }
 
 const FIELDS: Text = Text::new(
-    "列数与表头不同,请检查逗号与引号",
+    "列数与表头不同，请检查逗号与引号",
     "has another number of fields than the header: check commas and quotes",
 );
 const TWICE: Text = Text::new(
-    "在本文件中重复,请保留一行",
+    "在本文件中重复，请保留一行",
     "stands twice in this file: keep one row",
 );
 

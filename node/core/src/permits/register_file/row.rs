@@ -38,18 +38,18 @@ pub(super) struct Fields<'a> {
     pub(super) reasons: Reasons,
 }
 
-const MISSING: Text = Text::new("必填,请补全", "is required: fill it in");
+const MISSING: Text = Text::new("必填，请补全", "is required: fill it in");
 const EDGES: Text = Text::new(
-    "首尾有空格或含不可见字符,请删除",
+    "首尾有空格或含不可见字符，请删除",
     "has spaces at its ends or control characters: remove them",
 );
-const TOO_LONG: Text = Text::new("过长,请核对", "is too long: check it");
+const TOO_LONG: Text = Text::new("过长，请核对", "is too long: check it");
 const DATE: Text = Text::new(
-    "不是 YYYY-MM-DD 格式的有效日期,请改正",
+    "不是 YYYY-MM-DD 格式的有效日期，请改正",
     "is not a date YYYY-MM-DD: correct it",
 );
 const CODE: Text = Text::new(
-    "不是规定的代码,请对照说明改正",
+    "不是规定的代码，请对照说明改正",
     "is not one of the codes: see the documentation",
 );
 
@@ -218,7 +218,7 @@ fn agree(
         fields.refuse(
             Column::BirthDate,
             Text::new(
-                "与公民身份号码中的出生日期不一致,请核对",
+                "与公民身份号码中的出生日期不一致，请核对",
                 "differs from the date in the citizen number: check both",
             ),
         );
@@ -227,7 +227,7 @@ fn agree(
         fields.refuse(
             Column::Sex,
             Text::new(
-                "与公民身份号码不一致,请核对",
+                "与公民身份号码不一致，请核对",
                 "differs from the citizen number: check both",
             ),
         );
@@ -245,7 +245,7 @@ fn in_order(
     {
         fields.refuse(
             Column::EndorsedUntil,
-            Text::new("早于签发日期,请核对", "is before the date of issue: check both"),
+            Text::new("早于签发日期，请核对", "is before the date of issue: check both"),
         );
     }
     // A late endorsement restarts the count of residence, so it may begin after the issue, but not after the last day.
@@ -255,7 +255,7 @@ fn in_order(
         fields.refuse(
             Column::ResidenceSince,
             Text::new(
-                "晚于签注有效期,请核对",
+                "晚于签注有效期，请核对",
                 "is after the last endorsed day: check both",
             ),
         );
@@ -311,7 +311,7 @@ fn credential_class(text: &str) -> Result<CredentialClass, Text> {
 /// `36@2026-10-31`: months and the day to which they were counted.
 fn insured(text: &str) -> Result<InsuredMonths, Text> {
     const FORM: Text = Text::new(
-        "应为“月数@截止日期”,如 36@2026-10-31",
+        "应为“月数@截止日期”，如 36@2026-10-31",
         "must be months@date, such as 36@2026-10-31",
     );
     let (n, as_of) = text.split_once('@').ok_or(FORM)?;
@@ -346,7 +346,7 @@ fn previous_ids(text: &str) -> Result<Vec<String>, Text> {
         Ok(ids)
     } else {
         Err(Text::new(
-            "应为以半角分号分隔的号码,至多 8 个",
+            "应为以半角分号分隔的号码，至多 8 个",
             "must be up to 8 numbers separated by semicolons",
         ))
     }
@@ -355,18 +355,18 @@ fn previous_ids(text: &str) -> Result<Vec<String>, Text> {
 fn citizen_number_reason(error: CitizenNumberError) -> Text {
     match error {
         CitizenNumberError::Length { .. } => {
-            Text::new("应为 18 位,请核对", "must have 18 characters: check it")
+            Text::new("应为 18 位，请核对", "must have 18 characters: check it")
         }
         CitizenNumberError::Character { .. } => Text::new(
-            "含数字以外的字符(仅末位可为 X),常见为字母 O 误作 0",
+            "含数字以外的字符(仅末位可为 X)，常见为字母 O 误作 0",
             "has a character that is no digit (only the last may be X): often the letter O for 0",
         ),
         CitizenNumberError::Date => Text::new(
-            "第 7 至 14 位不是有效日期,请核对",
+            "第 7 至 14 位不是有效日期，请核对",
             "characters 7 to 14 are no date: check it",
         ),
         CitizenNumberError::CheckDigit => Text::new(
-            "校验位不符,请查找录错的数字",
+            "校验位不符，请查找录错的数字",
             "the check character does not fit: look for a mistyped digit",
         ),
     }

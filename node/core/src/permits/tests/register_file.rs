@@ -47,7 +47,7 @@ fn one(from: &str, to: &str) -> Vec<(u64, Option<Column>)> {
 #[test]
 fn chinese_headers_and_both_encodings_give_the_same_rows() {
     // Her number has an even 17th digit.
-    let li = LI.replace("李示例,男", "李示例,女").replace('\n', "");
+    let li = LI.replacen('男', "女", 1).replace('\n', "");
     let text = format!("{HEADER}\r\n{ZHANG}\r\n{li}\r\n");
     let rows = read(text.as_bytes(), 2).unwrap();
     assert_eq!(rows.len(), 2);

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use comity_node_core::recognition::{Inquiry, IssuerChoice};
 use comity_node_core::staff::idempotency::Keyed;
 use comity_spec::exchange::{Beneficiary, LegalBasis, PresentedBy, Purpose};
-use comity_spec::ids::{CitizenNumberError, ProviderId, Region, ServiceCode};
+use comity_spec::ids::{ProviderId, Region, ServiceCode};
 use comity_spec::problem::ProblemType;
 use comity_spec::text::Text;
 use http::{HeaderMap, StatusCode, header};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use super::super::cookies::Cookie;
 use super::super::coverage;
-use super::super::inquiry::{self, Shown, SubjectError};
+use super::super::inquiry::{self, Shown};
 use super::super::state::State;
 use super::super::words::{self, Words};
 use super::frame::{Frame, Nav, page};
@@ -174,8 +174,9 @@ pub(super) async fn number(
     let subject = match inquiry::subject(&sent.number, &sent.name) {
         Ok(subject) => subject,
         Err(error) => {
-            let (field, word) = mistyped(error);
-            return Ok(again(&state, &visit, Way::Number, sent, field, word));
+            return Ok(again(&state, &visit, Way::Number, sent, error.field(), |w| {
+                error.sentence(w)
+            }));
         }
     };
     let Ok(region) = sent.issuer.parse::<Region>() else {
@@ -313,7 +314,7 @@ fn again(
     way: Way,
     sent: Sent,
     field: &'static str,
-    word: fn(&Words) -> &'static str,
+    word: impl FnOnce(&Words) -> &'static str,
 ) -> Response {
     let text = word(visit.lang.words()).to_owned();
     filled(state, visit, way, sent, Some(Mistake { field, text }))
@@ -450,18 +451,4 @@ fn coded_choices<T: serde::Serialize + Copy>(
         }
     });
     choices.collect()
-}
-
-fn mistyped(error: SubjectError) -> (&'static str, fn(&Words) -> &'static str) {
-    match error {
-        SubjectError::NumberEmpty => ("number", |w| w.error_number_empty),
-        SubjectError::Citizen(CitizenNumberError::Length { .. }) => ("number", |w| w.error_number_length),
-        SubjectError::Citizen(CitizenNumberError::Character { .. }) => {
-            ("number", |w| w.error_number_character)
-        }
-        SubjectError::Citizen(CitizenNumberError::Date) => ("number", |w| w.error_number_date),
-        SubjectError::Citizen(CitizenNumberError::CheckDigit) => ("number", |w| w.error_number_check),
-        SubjectError::Permit => ("number", |w| w.error_number_other),
-        SubjectError::Name => ("name", |w| w.error_name),
-    }
 }
