@@ -1,15 +1,18 @@
-//! `comity-conformance explain`: what a case is about, what must come of it and why; or what proves a requirement.
+//! `comity-conformance explain`: what a case is about, what must come of it and why; or what proves a requirement. Vectors and cases of the
+//! networked classes alike.
 
 use serde_json::json;
 
+use crate::cases::{self, Case};
 use crate::report::quoted;
+use crate::requirements::Requirements;
 use crate::{Failure, Material, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     material: Material,
-    /// Name of a case (`jws/alg-none`) or id of a requirement (`JWS-1`)
+    /// Name of a case (`jws/alg-none`, `issuer/wrong-audience`) or id of a requirement (`JWS-1`)
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -24,11 +27,19 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         for case in proving {
             say(&format!("  case      {} ({})", case.name, case.must_be()))?;
         }
+        let networked = cases::all().into_iter();
+        for case in networked.filter(|case| case.requirements.contains(&args.name.as_str())) {
+            say(&format!("  case      {} ({})", case.name, case.expected))?;
+        }
         return Ok(());
+    }
+    if let Some(case) = cases::find(&args.name) {
+        return networked(case, &requirements);
     }
     let index = cases.find(&args.name).ok_or_else(|| {
         Failure::Nothing(format!(
-            "neither a case nor a requirement is called {}",
+            "没有名为 {0} 的用例或要求，名称见 comity-conformance list --class CLASS / neither a case nor a requirement is called {0}: \
+             `comity-conformance list --class CLASS` has the names",
             args.name
         ))
     })?;
@@ -59,4 +70,24 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             args.material.class().name()
         ))
     }
+}
+
+/// A case of the networked classes.
+fn networked(case: &Case, requirements: &Requirements) -> Result<(), Failure> {
+    say(&format!("{}: {}", case.name, case.about))?;
+    say(&format!("  class     {}", case.class.name()))?;
+    for id in case.requirements {
+        let sentence = requirements.find(id).map_or("", |r| r.sentence.as_str());
+        say(&format!("  requires  [{id}] {sentence}"))?;
+    }
+    say(&format!("  expected  {}", case.expected))?;
+    if let Some(twin) = case.twin {
+        say(&format!(
+            "  twin      {twin}, played first; this one differs from it in one thing"
+        ))?;
+    }
+    say(&format!(
+        "  run       comity-conformance replay --dir DIR {}",
+        case.name
+    ))
 }

@@ -18,6 +18,7 @@ mod mutants;
 mod networked;
 mod page;
 mod pattern;
+mod progress;
 mod recorded;
 mod report;
 mod requirements;
@@ -93,7 +94,7 @@ struct Replay {
 /// Where the cases and the text are, and which cases are meant.
 #[derive(Debug, clap::Args)]
 struct Material {
-    /// Conformance class: offline where nothing is said, or those of the working folder's target
+    /// Conformance class; where nothing is said, offline, or with --dir those of the target file
     #[arg(long, value_enum)]
     class: Option<Class>,
     /// Folder of vectors, in place of those that this program carries
@@ -159,6 +160,17 @@ enum Failure {
 }
 
 impl Failure {
+    /// No case of these classes has such a name.
+    fn nothing(classes: &[Class]) -> Self {
+        let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+        Self::Nothing(format!(
+            "类别 {0} 中没有这样的用例，名称见 comity-conformance list --class {1} / no case of {0} has such a name: \
+             `comity-conformance list --class {1}` has them all",
+            names.join(" "),
+            names.first().unwrap_or(&"node"),
+        ))
+    }
+
     const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
@@ -234,7 +246,14 @@ fn list(args: &List) -> Result<(), Failure> {
     let (cases, _) = args.material.load()?;
     let chosen = cases.choose(args.material.class(), &args.only);
     if chosen.is_empty() {
-        return Err(Failure::Nothing("run `list` without --only for all names".into()));
+        return Err(Failure::nothing(&[args.material.class()]));
+    }
+    if args.material.class.is_none() {
+        // Beside the list, which is read by programs too.
+        let _ = writeln!(
+            std::io::stderr(),
+            "以下为类别 offline，其他类别请加 --class / these are of the class offline; for the others add --class issuer, recogniser, node or authority"
+        );
     }
     for case in chosen.iter().map(|index| cases.case(*index)) {
         let requirements = case.requirements.join(" ");
@@ -251,7 +270,7 @@ fn list(args: &List) -> Result<(), Failure> {
 fn list_networked(args: &List) -> Result<(), Failure> {
     let chosen = cases::choose(&[args.material.class()], &args.only);
     if chosen.is_empty() {
-        return Err(Failure::Nothing("run `list` without --only for all names".into()));
+        return Err(Failure::nothing(&[args.material.class()]));
     }
     for case in chosen {
         say(&format!(

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     ] {
         if let Some(path) = path {
             std::fs::write(path, text(&recorded))
-                .map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
+                .map_err(|e| Failure::Usage(format!("无法写入 / cannot write {}: {e}", path.display())))?;
         }
     }
     say(&recorded.ending())
@@ -133,15 +133,20 @@ impl Recorded {
     /// Reads a file of JSON lines.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::Usage(format!("{}: {what}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| wrong(format!("无法读取 / cannot be read: {e}")))?;
         let mut recorded = Self::default();
         for (at, line) in text.lines().enumerate() {
-            let told = |what: String| wrong(format!("line {}: {what}", at + 1));
+            let told = |what: String| {
+                wrong(format!(
+                    "第 {0} 行不是测试记录，请给出 run --json 写出的文件 / line {0} is of no record of a run: give the file that `run --json` \
+                     wrote: {what}",
+                    at + 1
+                ))
+            };
             let line: Value = serde_json::from_str(line).map_err(|e| told(e.to_string()))?;
             if (line["record"] == "run") != (at == 0) {
-                return Err(told(
-                    "不是测试记录 / no record of a run: it begins with `run`, once".into(),
-                ));
+                return Err(told("it begins with `run`, once".into()));
             }
             recorded.take(&line).map_err(|e| told(e.to_string()))?;
         }
@@ -236,18 +241,27 @@ pub(crate) const fn meaning(exit: u8) -> (&'static str, &'static str) {
     }
 }
 
-/// A record that is being written, to a file or only to be told of.
+/// A record that is being written, to a file or only to be told of, and the files that tell of it at the end.
 pub(crate) struct Lines {
     file: Option<File>,
+    junit: Option<File>,
+    html: Option<File>,
     hash: Sha256,
     recorded: Recorded,
 }
 
 impl Lines {
-    /// Opens the file, so that a path that cannot be written ends the run before it begins.
-    pub(crate) fn begin(path: Option<&PathBuf>) -> Result<Self, Failure> {
+    /// Opens the files of the JSON lines, of JUnit XML and of the page, so that a path that cannot be written ends the run before it
+    /// begins.
+    pub(crate) fn begin(
+        json: Option<&PathBuf>,
+        junit: Option<&PathBuf>,
+        html: Option<&PathBuf>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            file: path.map(create).transpose()?,
+            file: json.map(create).transpose()?,
+            junit: junit.map(create).transpose()?,
+            html: html.map(create).transpose()?,
             hash: Sha256::new(),
             recorded: Recorded::default(),
         })
@@ -266,6 +280,17 @@ impl Lines {
         Ok(())
     }
 
+    /// The last line was written: tells of all of them.
+    pub(crate) fn end(&mut self) -> Result<(), Failure> {
+        if let Some(mut file) = self.html.take() {
+            file.write_all(page::page(&self.recorded).as_bytes())?;
+        }
+        if let Some(mut file) = self.junit.take() {
+            file.write_all(junit::junit(&self.recorded).as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// All lines so far.
     pub(crate) const fn recorded(&self) -> &Recorded {
         &self.recorded
@@ -279,5 +304,5 @@ impl Lines {
 
 /// Opens a file to write to.
 pub(crate) fn create(path: &PathBuf) -> Result<File, Failure> {
-    File::create(path).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+    File::create(path).map_err(|e| Failure::Usage(format!("无法写入 / cannot write {}: {e}", path.display())))
 }

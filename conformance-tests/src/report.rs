@@ -2,19 +2,18 @@
 //! output, and, where asked for, JSON lines as they come and JUnit XML at the end.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::recorded::{Lines, create};
+use crate::progress::Progress;
+use crate::recorded::{Lines, meaning};
 use crate::requirements::Requirements;
 use crate::run::{Args, Outcome};
 use crate::vectors::{Case, Cases, token};
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
-use crate::{Failure, junit, page, say};
+use crate::{Failure, say};
 
 /// What was run, against what.
 #[derive(Clone, Debug)]
@@ -55,9 +54,7 @@ pub(crate) struct Report<'r> {
     heading: Heading,
     requirements: &'r Requirements,
     lines: Lines,
-    junit: Option<File>,
-    html: Option<File>,
-    on_terminal: bool,
+    progress: Progress,
 }
 
 impl<'r> Report<'r> {
@@ -70,14 +67,12 @@ impl<'r> Report<'r> {
     ) -> Result<Self, Failure> {
         let mut report = Self {
             args,
-            heading,
             requirements,
-            lines: Lines::begin(args.json.as_ref())?,
-            junit: args.junit.as_ref().map(create).transpose()?,
-            html: args.html.as_ref().map(create).transpose()?,
-            on_terminal: std::io::stderr().is_terminal(),
+            lines: Lines::begin(args.json.as_ref(), args.junit.as_ref(), args.html.as_ref())?,
+            progress: Progress::new(heading.cases, 100),
+            heading,
         };
-        report.progress(&format!(
+        report.progress.says(&format!(
             "class {}, {} of {} cases, vectors {}",
             args.material.class().name(),
             report.heading.cases,
@@ -108,7 +103,7 @@ impl<'r> Report<'r> {
             String::new()
         };
         if failed {
-            self.wipe();
+            self.progress.wipe();
             say(&full)?;
         }
         let class = self.args.material.class().name();
@@ -120,18 +115,13 @@ impl<'r> Report<'r> {
             }
         }
         self.line(&line)?;
-        let all = self.heading.cases;
-        if self.on_terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K[{}/{all}] {tally}", tally.all());
-        } else if tally.all().is_multiple_of(100) {
-            self.progress(&format!("[{}/{all}] {tally}", tally.all()));
-        }
+        self.progress.moved(&case.name, tally);
         Ok(())
     }
 
     /// The run is over.
     pub(crate) fn end(mut self, tally: &Tally, code: u8, took: Duration) -> Result<(), Failure> {
-        self.wipe();
+        self.progress.wipe();
         let not_run = self.heading.cases.saturating_sub(tally.all());
         let mut line = format!(
             "{tally} of {} cases in {:.1} s",
@@ -141,12 +131,8 @@ impl<'r> Report<'r> {
         if not_run > 0 {
             let _ = write!(line, "; {not_run} were not asked");
         }
-        let meaning = match code {
-            0 => "通过 / passed",
-            1 => "不通过 / failed",
-            _ => "无法判定 / unknown: this is no pass",
-        };
-        say(&format!("{line}: {meaning}"))?;
+        let (zh, en) = meaning(code);
+        say(&format!("{line}: {zh} / {en}"))?;
         self.line(&json!({
             "record": "summary",
             "pass": tally.pass,
@@ -158,28 +144,11 @@ impl<'r> Report<'r> {
             "exit": code,
             "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }))?;
-        if let Some(mut file) = self.html.take() {
-            file.write_all(page::page(self.lines.recorded()).as_bytes())?;
-        }
-        if let Some(mut file) = self.junit.take() {
-            file.write_all(junit::junit(self.lines.recorded()).as_bytes())?;
-        }
-        Ok(())
+        self.lines.end()
     }
 
     fn line(&mut self, record: &Value) -> Result<(), Failure> {
         self.lines.line(record)
-    }
-
-    /// Progress is a courtesy: where nobody listens, nothing is lost.
-    fn progress(&self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{text}");
-    }
-
-    fn wipe(&self) {
-        if self.on_terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
     }
 }
 

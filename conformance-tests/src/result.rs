@@ -33,7 +33,12 @@ pub(crate) struct Keygen {
 /// Makes a key, and prints its public half as a JWK set.
 pub(crate) fn keygen(args: &Keygen) -> Result<(), Failure> {
     let seed: [u8; 32] = random();
-    let told = |e: std::io::Error| Failure::Usage(format!("{}: {e}", args.key.display()));
+    let told = |e: std::io::Error| {
+        Failure::Usage(format!(
+            "无法写入密钥文件，已有的文件不会被覆盖 / cannot write the key, and writes over none: {}: {e}",
+            args.key.display()
+        ))
+    };
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -24,12 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) material: Material,
     /// The target: a program and its arguments, quoted as for a shell; started once for each case
-    #[arg(
-        long,
-        value_name = "CMD",
-        required_unless_present = "dir",
-        conflicts_with = "dir"
-    )]
+    #[arg(long, value_name = "CMD", conflicts_with = "dir")]
     pub(crate) adapter: Option<Target>,
     /// The working folder of a networked target, see `init`
     #[arg(long, value_name = "DIR")]
@@ -77,7 +72,7 @@ impl Args {
     pub(crate) fn adapter(&self) -> &Target {
         self.adapter
             .as_ref()
-            .expect("the command line demands --adapter where there is no --dir")
+            .expect("`run` turns away who names neither --dir nor --adapter")
     }
 
     /// The same wishes for a networked run.
@@ -132,16 +127,22 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     if args.material.class().is_networked() {
         return Err(Failure::Usage(format!(
-            "the class {} needs a working folder: comity-conformance init --dir DIR, then run --dir DIR",
+            "类别 {0} 需要工作目录：先 comity-conformance init --dir DIR，再 run --dir DIR / the class {0} needs a working folder: \
+             comity-conformance init --dir DIR, then run --dir DIR",
             args.material.class().name()
         )));
+    }
+    if args.adapter.is_none() {
+        return Err(Failure::Usage(
+            "未指明被测对象：运行中的实现用 --dir DIR (先 init)，离线验证程序用 --adapter CMD / no target is named: --dir DIR for a running \
+             implementation (`init` first), --adapter CMD for an off-line verifier"
+                .into(),
+        ));
     }
     let (cases, requirements) = args.material.load()?;
     let chosen = cases.choose(args.material.class(), &args.only);
     if chosen.is_empty() {
-        return Err(Failure::Nothing(
-            "no case of this class has such a name, see `comity-conformance list`".into(),
-        ));
+        return Err(Failure::nothing(&[args.material.class()]));
     }
     let started = Instant::now();
     let heading = Heading::new(args, &cases, chosen.len());

@@ -175,7 +175,32 @@ fn an_adapter_and_a_folder_are_two_kinds_of_target() {
         code(&suite(&["run", "--class", "issuer", "--adapter", "true"])),
         64
     );
-    assert_eq!(code(&suite(&["run"])), 64);
+    let none = suite(&["run"]);
+    assert_eq!(code(&none), 64);
+    assert!(
+        said(&none).contains("--dir") && said(&none).contains("--adapter"),
+        "{}",
+        said(&none)
+    );
+}
+
+#[test]
+fn a_case_and_a_requirement_are_explained_whoever_is_asked_them() {
+    let case = said(&suite(&["explain", "issuer/wrong-audience"]));
+    for told in [
+        "[VER-4]",
+        "issuer/look-up-match",
+        "replay --dir DIR issuer/wrong-audience",
+    ] {
+        assert!(case.contains(told), "{told}: {case}");
+    }
+    let requirement = said(&suite(&["explain", "VER-4"]));
+    assert!(requirement.contains("issuer/wrong-audience"), "{requirement}");
+    let vector = said(&suite(&["explain", "jws/alg-none"]));
+    assert!(vector.contains("--adapter CMD"), "{vector}");
+    let nothing = suite(&["explain", "issuer/nothing-is-called-so"]);
+    assert_eq!(code(&nothing), 2);
+    assert!(said(&nothing).contains("list --class"), "{}", said(&nothing));
 }
 
 #[test]
@@ -269,6 +294,88 @@ fn the_class_offline_of_a_target_file_is_judged_with_the_others_in_one_record() 
     );
     assert_eq!(code(&excused.judged(&[])), 0);
     assert_eq!(code(&excused.judged(&["--complete"])), 1);
+}
+
+#[test]
+fn an_adapter_that_cannot_answer_is_found_before_the_run() {
+    let ready = offline_bench(HONEST, "");
+    let preflight = suite(&["preflight", "--dir", ready.work()]);
+    assert_eq!(code(&preflight), 0, "{}", said(&preflight));
+    assert!(
+        said(&preflight).contains(&format!("run --dir {}", ready.work())),
+        "{}",
+        said(&preflight)
+    );
+    for script in ["cat >/dev/null; echo nonsense", "cat >/dev/null; exit 3"] {
+        let bench = offline_bench(script, "");
+        let preflight = suite(&["preflight", "--dir", bench.work()]);
+        assert_eq!(code(&preflight), 3, "{}", said(&preflight));
+        assert!(
+            said(&preflight).contains("target.adapter"),
+            "{}",
+            said(&preflight)
+        );
+        assert_eq!(code(&bench.judged(&[])), 2, "what it would answer is unknown");
+    }
+    let bench = offline_bench("", "").with("\"sh\"", "\"/no/such/adapter\"");
+    for run in [suite(&["preflight", "--dir", bench.work()]), bench.judged(&[])] {
+        assert_eq!(code(&run), 3, "{}", said(&run));
+        assert!(said(&run).contains("target.adapter"), "{}", said(&run));
+    }
+}
+
+/// Accepts whatever it is asked.
+const CREDULOUS: &str = "cat >/dev/null; echo '{\"accept\":{\"read\":\"361123\"}}'";
+
+fn expects(case: &str, until: &str) -> String {
+    format!("[[expected_failure]]\ncase = \"{case}\"\nreason = \"known\"\nuntil = \"{until}\"\n")
+}
+
+#[test]
+fn an_expected_failure_that_is_none_or_none_any_more_fails_the_run() {
+    let short = "identifiers/short";
+    let known = offline_bench(CREDULOUS, &expects(short, "9999-12-31"));
+    let run = known.judged(&[]);
+    assert_eq!(code(&run), 0, "{}", said(&run));
+    assert!(said(&run).contains("1 expected to fail"), "{}", said(&run));
+    for (bench, says) in [
+        (
+            offline_bench(HONEST, &expects(short, "9999-12-31")),
+            "take it off the list",
+        ),
+        (
+            offline_bench(CREDULOUS, &expects(short, "2020-12-31")),
+            "2020-12-31",
+        ),
+        (
+            offline_bench(HONEST, &expects("identifiers/shrt", "9999-12-31")),
+            "identifiers/shrt",
+        ),
+    ] {
+        let run = bench.judged(&[]);
+        assert_eq!(code(&run), 1, "{says}: {}", said(&run));
+        assert!(said(&run).contains(says), "{says}: {}", said(&run));
+    }
+    // What is no case is said before the run, too.
+    for exception in [
+        expects("issuer/slwo", "9999-12-31"),
+        "[unsupported]\n\"isuer/*\" = \"why\"\n".to_owned(),
+    ] {
+        let bench = offline_bench(HONEST, &exception);
+        let preflight = suite(&["preflight", "--dir", bench.work()]);
+        assert_eq!(code(&preflight), 3, "{}", said(&preflight));
+        assert!(said(&preflight).contains("target.toml"), "{}", said(&preflight));
+    }
+}
+
+#[test]
+fn a_run_that_is_to_stop_stops_and_says_what_was_not_played() {
+    let wrong = offline_bench("cat >/dev/null; echo '{\"refuse\":\"jws.alg\"}'", "");
+    let all = wrong.judged(&["--jobs", "1"]);
+    assert!(!said(&all).contains("not played"), "{}", said(&all));
+    let first = wrong.judged(&["--jobs", "1", "--bail", "--seed", "7"]);
+    assert_ne!(code(&first), 0);
+    assert!(said(&first).contains("1 were not played"), "{}", said(&first));
 }
 
 #[test]

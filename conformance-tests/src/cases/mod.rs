@@ -82,8 +82,16 @@ impl Case {
     }
 }
 
-/// An `async fn(&mut Scene) -> Played` as a [`Play`].
+/// An `async fn(&mut Scene) -> Played` as a [`Play`], or the steps themselves.
 macro_rules! play {
+    (|$scene:ident| $steps:block) => {{
+        fn steps<'a>(
+            $scene: &'a mut $crate::scene::Scene,
+        ) -> std::pin::Pin<Box<dyn std::future::Future<Output = $crate::scene::Played> + Send + 'a>> {
+            Box::pin(async move $steps)
+        }
+        steps
+    }};
     ($steps:path) => {{
         fn steps<'a>(
             scene: &'a mut $crate::scene::Scene,

@@ -2,8 +2,6 @@
 //! JSON lines, JUnit XML, a transcript for each case that did not pass.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use comity_spec::conformance::Identity;
@@ -13,7 +11,8 @@ use super::judge::Counts;
 use super::run::Args;
 use crate::cases::Case;
 use crate::class::Class;
-use crate::recorded::{Lines, create, meaning};
+use crate::progress::Progress;
+use crate::recorded::{Lines, meaning};
 use crate::report::{case_line, printable, quoted};
 use crate::requirements::Requirements;
 use crate::result::{Beside, result};
@@ -21,7 +20,7 @@ use crate::scene::Target;
 use crate::target::file::TargetFile;
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
-use crate::{Failure, junit, page, say, vectors};
+use crate::{Failure, say, vectors};
 
 /// What came of a case.
 #[derive(Clone, Debug)]
@@ -51,12 +50,10 @@ pub(crate) struct Record<'r> {
     requirements: &'r Requirements,
     cases: usize,
     lines: Lines,
-    junit: Option<File>,
-    html: Option<File>,
+    progress: Progress,
     vectors: String,
     /// Which county the target was, where one was played.
     pub(super) played: Option<Identity>,
-    on_terminal: bool,
 }
 
 impl<'r> Record<'r> {
@@ -73,15 +70,13 @@ impl<'r> Record<'r> {
             args,
             requirements,
             cases,
-            lines: Lines::begin(args.json.as_ref())?,
-            junit: args.junit.as_ref().map(create).transpose()?,
-            html: args.html.as_ref().map(create).transpose()?,
+            lines: Lines::begin(args.json.as_ref(), args.junit.as_ref(), args.html.as_ref())?,
+            progress: Progress::new(cases, 25),
             vectors: vectors.to_owned(),
             played: None,
-            on_terminal: std::io::stderr().is_terminal(),
         };
         let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
-        record.progress(&format!(
+        record.progress.says(&format!(
             "{}: classes {}, {cases} cases, text {}",
             file.target.name,
             names.join(" "),
@@ -133,7 +128,7 @@ impl<'r> Record<'r> {
         } else {
             String::new()
         };
-        self.wipe();
+        self.progress.wipe();
         if shown {
             say(&full)?;
         }
@@ -166,7 +161,7 @@ impl<'r> Record<'r> {
             }
         }
         self.line(&record)?;
-        self.moved(case.name, tally);
+        self.progress.moved(case.name, tally);
         Ok(())
     }
 
@@ -185,7 +180,7 @@ impl<'r> Record<'r> {
             quoted(&case.name)
         );
         let full = crate::report::failure(self.requirements, case, outcome, &again);
-        self.wipe();
+        self.progress.wipe();
         if (wrong && !matches!(standing, Counts::Expected(_))) || matches!(standing, Counts::Stale(_)) {
             say(&full)?;
         }
@@ -197,22 +192,8 @@ impl<'r> Record<'r> {
             }
         }
         self.line(&line)?;
-        self.moved(&case.name, tally);
+        self.progress.moved(&case.name, tally);
         Ok(())
-    }
-
-    /// Shows how far the run is.
-    fn moved(&self, name: &str, tally: &Tally) {
-        if self.on_terminal {
-            let _ = write!(
-                std::io::stderr(),
-                "\r\x1b[K[{}/{}] {tally}  {name}",
-                tally.all(),
-                self.cases,
-            );
-        } else if tally.all().is_multiple_of(25) {
-            self.progress(&format!("[{}/{}] {tally}", tally.all(), self.cases));
-        }
     }
 
     /// The program has ended: what it wrote must name nobody, and it must have ended in good order.
@@ -226,7 +207,7 @@ impl<'r> Record<'r> {
             stale.push(format!("PRV-1: the target's log names a resident: {leak}"));
         }
         if let Some(fault) = fault {
-            self.progress(&format!(
+            self.progress.says(&format!(
                 "目标程序未正常结束 / the target program did not end in good order: {fault}"
             ));
         }
@@ -242,7 +223,7 @@ impl<'r> Record<'r> {
         code: u8,
         took: Duration,
     ) -> Result<(), Failure> {
-        self.wipe();
+        self.progress.wipe();
         for one in stale {
             say(&format!("FAIL {one}"))?;
         }
@@ -271,12 +252,7 @@ impl<'r> Record<'r> {
             "exit": code,
             "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }))?;
-        if let Some(mut file) = self.html.take() {
-            file.write_all(page::page(self.lines.recorded()).as_bytes())?;
-        }
-        if let Some(mut file) = self.junit.take() {
-            file.write_all(junit::junit(self.lines.recorded()).as_bytes())?;
-        }
+        self.lines.end()?;
         if let Some(wish) = &self.args.result {
             let beside = Beside {
                 applicant: wish.applicant.clone(),
@@ -342,17 +318,6 @@ impl<'r> Record<'r> {
 
     fn line(&mut self, record: &Value) -> Result<(), Failure> {
         self.lines.line(record)
-    }
-
-    /// Progress is a courtesy: where nobody listens, nothing is lost.
-    fn progress(&self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{text}");
-    }
-
-    fn wipe(&self) {
-        if self.on_terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
     }
 }
 

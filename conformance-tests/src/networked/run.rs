@@ -82,7 +82,8 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 pub(crate) fn replay(dir: PathBuf, name: &str) -> Result<u8, Failure> {
     if find(name).is_none() {
         return Err(Failure::Nothing(format!(
-            "no case is called {name}, see `comity-conformance list`"
+            "没有名为 {name} 的运行用例；离线用例请用 run --class offline --only / no case of a running target is called {name}: `comity-conformance \
+             list --class node` and `--class authority` have the names; a vector is asked again by run --dir DIR --class offline --only NAME"
         )));
     }
     let only = name
@@ -118,9 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let vectors = Vectors::choose(args, &classes, &requirements)?;
     let asked = chosen.len() + vectors.chosen.len();
     if asked == 0 {
-        return Err(Failure::Nothing(
-            "no case of these classes has such a name, see `comity-conformance list`".into(),
-        ));
+        return Err(Failure::nothing(&classes));
     }
     let wrong = lint(&requirements);
     if !wrong.is_empty() {

@@ -94,7 +94,7 @@ pub(crate) enum FileError {
         reason: std::io::Error,
     },
     /// Not its form.
-    #[error("{}: {reason}", path.display())]
+    #[error("{} 格式有误，请改正 / {} does not read, correct it: {reason}", path.display(), path.display())]
     Form {
         /// Which file.
         path: PathBuf,
@@ -102,7 +102,7 @@ pub(crate) enum FileError {
         reason: Box<toml::de::Error>,
     },
     /// Its form, and no sense.
-    #[error("{}:\n  {}", path.display(), wrong.join("\n  "))]
+    #[error("{} 有误，请改正 / {} is wrong, correct it:\n  {}", path.display(), path.display(), wrong.join("\n  "))]
     Senseless {
         /// Which file.
         path: PathBuf,

@@ -43,7 +43,7 @@ pub(crate) struct Plan {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     /// A file.
-    #[error("{}: {reason}", path.display())]
+    #[error("无法读写 / cannot read or write {}: {reason}", path.display())]
     File {
         /// Which.
         path: PathBuf,

@@ -73,12 +73,17 @@ impl Machine {
             "--examples",
         ];
         process::run(&mut self.cargo(&arguments), self.deadline)?;
-        let path = self.target.join("debug").join(binary);
+        let path = self.programs().join(binary);
         if path.is_file() {
             Ok(path)
         } else {
             Err(format!("cargo built no {}", path.display()))
         }
+    }
+
+    /// Where cargo leaves the programs of the profile that all phases share.
+    pub(super) fn programs(&self) -> PathBuf {
+        self.target.join("debug")
     }
 
     /// Builds binaries of this workspace with their deliberate mistakes, and says where copies of them are: the next ordinary build
@@ -97,7 +102,7 @@ impl Machine {
         let copied = |binary: &&str| {
             let copy = folder.join(binary);
             std::fs::create_dir_all(&folder)
-                .and_then(|()| std::fs::copy(self.target.join("debug").join(binary), &copy))
+                .and_then(|()| std::fs::copy(self.programs().join(binary), &copy))
                 .map_err(|error| format!("{}: {error}", copy.display()))?;
             Ok(copy)
         };

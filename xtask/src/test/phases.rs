@@ -172,6 +172,8 @@ fn tests(machine: &mut Machine) -> Outcome<Ending> {
     };
     let mut cargo = machine.cargo(arguments);
     cargo.env("COMITY_TEST_POSTGRES", postgres.url());
+    // The programs of one package for the tests of another: those of every package with tests are built before the first runs.
+    cargo.env("COMITY_TEST_PROGRAMS", machine.programs());
     let (result, lines) = process::run_read(&mut cargo, machine.deadline);
 
     let tally = Tally::read(&lines);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::Case;
+use super::super::{Case, play};
 use crate::class::Class::Issuer;
 use crate::scene::Question;
 use crate::world::World;
@@ -23,19 +23,12 @@ macro_rules! refusals {
                 "issuer/look-up-match",
                 $about,
                 concat!("refused with", $(" ", $slug),+, "; honest questions are answered as before"),
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Question, &World) = $change;
-                            let mut question = scene.question().await?;
-                            change(&mut question, &scene.world);
-                            scene.refuses_this(&[$($slug),+], &question).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Question, &World) = $change;
+                    let mut question = scene.question().await?;
+                    change(&mut question, &scene.world);
+                    scene.refuses_this(&[$($slug),+], &question).await
+                }),
             ),
         )+];
     };

@@ -35,21 +35,14 @@ macro_rules! hints {
                 "recogniser/hint-of-a-list",
                 $about,
                 concat!($($slug, " "),+, "and nothing is fetched for it; an honest hint is heeded after"),
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Draft, &Partner, &World) = $change;
-                            let partner = scene.partner().await?;
-                            let slot = partner.county().fresh_slot();
-                            let mut hint = partner.county().hint(&scene.target.entity, std::slice::from_ref(&slot.uri));
-                            change(&mut hint, &partner, &scene.world);
-                            refused(scene, &partner, &hint, &[$($slug),+]).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Draft, &Partner, &World) = $change;
+                    let partner = scene.partner().await?;
+                    let slot = partner.county().fresh_slot();
+                    let mut hint = partner.county().hint(&scene.target.entity, std::slice::from_ref(&slot.uri));
+                    change(&mut hint, &partner, &scene.world);
+                    refused(scene, &partner, &hint, &[$($slug),+]).await
+                }),
             ),
         )+];
     };
@@ -66,26 +59,19 @@ macro_rules! withdrawals {
                 "recogniser/agreement-withdrawn",
                 $about,
                 "hint-refused, or not-ready where it may hold later: the agreement stands, RECOGNISED",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Draft, &County) = $change;
-                            let (partner, other) = two_partners(scene).await?;
-                            let mut withdrawal = withdrawal_of(&partner);
-                            change(&mut withdrawal, other.county());
-                            // The other county brings it: who brings a withdrawal does not matter, who signed it does.
-                            let mut hint = other.county().hint(&scene.target.entity, &[]);
-                            hint.set("withdrawals", json!([withdrawal.sign()]));
-                            let answered = send(scene, other.county(), &hint).await?;
-                            scene.problem(&answered, &["hint-refused", "not-ready"])?;
-                            scene.still_recognises(&partner).await?;
-                            scene.still_recognises(&other).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Draft, &County) = $change;
+                    let (partner, other) = two_partners(scene).await?;
+                    let mut withdrawal = withdrawal_of(&partner);
+                    change(&mut withdrawal, other.county());
+                    // The other county brings it: who brings a withdrawal does not matter, who signed it does.
+                    let mut hint = other.county().hint(&scene.target.entity, &[]);
+                    hint.set("withdrawals", json!([withdrawal.sign()]));
+                    let answered = send(scene, other.county(), &hint).await?;
+                    scene.problem(&answered, &["hint-refused", "not-ready"])?;
+                    scene.still_recognises(&partner).await?;
+                    scene.still_recognises(&other).await
+                }),
             ),
         )+];
     };

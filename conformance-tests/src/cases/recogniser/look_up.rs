@@ -29,22 +29,15 @@ macro_rules! answers {
                 "recogniser/look-up-match",
                 $about,
                 "grey: a bad answer says nothing about the holder; honest answers are taken as before",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Draft) = $change;
-                            let reply = move |question: &str, mut answer: Draft| {
-                                let _ = question;
-                                change(&mut answer);
-                                Reply::ok("application/jose", padded(&answer))
-                            };
-                            bad_answer(scene, reply).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Draft) = $change;
+                    let reply = move |question: &str, mut answer: Draft| {
+                        let _ = question;
+                        change(&mut answer);
+                        Reply::ok("application/jose", padded(&answer))
+                    };
+                    bad_answer(scene, reply).await
+                }),
             ),
         )+];
     };
@@ -61,17 +54,10 @@ macro_rules! replies {
                 "recogniser/look-up-match",
                 $about,
                 "grey, and honest answers are taken as before",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let reply: fn(String) -> Reply = $reply;
-                            bad_answer(scene, move |_: &str, answer: Draft| reply(padded(&answer))).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let reply: fn(String) -> Reply = $reply;
+                    bad_answer(scene, move |_: &str, answer: Draft| reply(padded(&answer))).await
+                }),
             ),
         )+];
     };
@@ -88,26 +74,19 @@ macro_rules! states {
                 "recogniser/look-up-match",
                 $about,
                 $code,
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Value) = $change;
-                            let partner = scene.partner().await?;
-                            let person = somebody(scene, &partner);
-                            answers_with(&partner, move |_, mut answer| {
-                                let mut state = answer.claims.get("permit_state").cloned().unwrap_or(Value::Null);
-                                change(&mut state);
-                                answer.set("permit_state", state);
-                                Reply::ok("application/jose", padded(&answer))
-                            });
-                            let verdict = scene.type_in(&partner, &person).await?;
-                            scene.outcome(&verdict, &[$code])
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Value) = $change;
+                    let partner = scene.partner().await?;
+                    let person = somebody(scene, &partner);
+                    answers_with(&partner, move |_, mut answer| {
+                        let mut state = answer.claims.get("permit_state").cloned().unwrap_or(Value::Null);
+                        change(&mut state);
+                        answer.set("permit_state", state);
+                        Reply::ok("application/jose", padded(&answer))
+                    });
+                    let verdict = scene.type_in(&partner, &person).await?;
+                    scene.outcome(&verdict, &[$code])
+                }),
             ),
         )+];
     };

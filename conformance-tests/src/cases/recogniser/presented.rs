@@ -22,19 +22,12 @@ macro_rules! defects {
                 "recogniser/recognised",
                 $about,
                 concat!($($code, " "),+, "and honest cards are recognised as before"),
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Shown, &World) = $change;
-                            let mut shown = scene.shown().await?;
-                            change(&mut shown, &scene.world);
-                            scene.shows_this(&[$($code),+], &shown).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Shown, &World) = $change;
+                    let mut shown = scene.shown().await?;
+                    change(&mut shown, &scene.world);
+                    scene.shows_this(&[$($code),+], &shown).await
+                }),
             ),
         )+];
     };

@@ -33,24 +33,17 @@ macro_rules! lists {
                 "recogniser/suspended-by-list",
                 $about,
                 "the list counts for nothing: RECOGNISED as before",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Draft, &Partner, &World) = $change;
-                            let partner = scene.partner().await?;
-                            let mut list = list_saying(scene, &partner, "suspended");
-                            change(&mut list, &partner, &scene.world);
-                            serve_list(scene, &partner, &list);
-                            let before = after_notice(scene, &partner, &["RECOGNISED"]).await;
-                            // Also after a failure: the partner is shared.
-                            let healed = scene.heals(&partner).await;
-                            before.and(healed)
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Draft, &Partner, &World) = $change;
+                    let partner = scene.partner().await?;
+                    let mut list = list_saying(scene, &partner, "suspended");
+                    change(&mut list, &partner, &scene.world);
+                    serve_list(scene, &partner, &list);
+                    let before = after_notice(scene, &partner, &["RECOGNISED"]).await;
+                    // Also after a failure: the partner is shared.
+                    let healed = scene.heals(&partner).await;
+                    before.and(healed)
+                }),
             ),
         )+];
     };

@@ -32,21 +32,14 @@ macro_rules! lists {
                 "recogniser/recognised",
                 $about,
                 "ISSUER_UNREACHABLE or STATUS_STALE: nothing is read from it, and honest cards are recognised as before",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Draft, &Shown, &World) = $change;
-                            let shown = scene.shown().await?;
-                            let mut draft = shown.list(&Entries::default());
-                            change(&mut draft, &shown, &scene.world);
-                            shown.serves(draft.sign());
-                            scene.shows_this(&CANNOT_TELL, &shown).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Draft, &Shown, &World) = $change;
+                    let shown = scene.shown().await?;
+                    let mut draft = shown.list(&Entries::default());
+                    change(&mut draft, &shown, &scene.world);
+                    shown.serves(draft.sign());
+                    scene.shows_this(&CANNOT_TELL, &shown).await
+                }),
             ),
         )+];
     };
@@ -63,21 +56,14 @@ macro_rules! servers {
                 "recogniser/recognised",
                 $about,
                 "ISSUER_UNREACHABLE or STATUS_STALE, never red, and honest cards are recognised as before",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let reply: fn(&str, &World) -> Reply = $reply;
-                            let shown = scene.shown().await?;
-                            let honest = shown.list(&Entries::default()).sign();
-                            shown.answers_for_the_list(reply(&honest, &scene.world));
-                            scene.shows_this(&CANNOT_TELL, &shown).await?;
-                            no_stray(scene)
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let reply: fn(&str, &World) -> Reply = $reply;
+                    let shown = scene.shown().await?;
+                    let honest = shown.list(&Entries::default()).sign();
+                    shown.answers_for_the_list(reply(&honest, &scene.world));
+                    scene.shows_this(&CANNOT_TELL, &shown).await?;
+                    no_stray(scene)
+                }),
             ),
         )+];
     };

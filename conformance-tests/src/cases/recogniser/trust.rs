@@ -33,20 +33,13 @@ macro_rules! pairs {
                 "recogniser/key-stated-by-both",
                 $about,
                 "the key that they state counts for nothing, nothing is called false, and honest statements are believed after",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let change: fn(&mut Restated, &World) = $change;
-                            let partner = scene.partner().await?;
-                            let mut restated = scene.restated(&partner);
-                            change(&mut restated, &scene.world);
-                            scene.disbelieves(&restated, $before).await
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let change: fn(&mut Restated, &World) = $change;
+                    let partner = scene.partner().await?;
+                    let mut restated = scene.restated(&partner);
+                    change(&mut restated, &scene.world);
+                    scene.disbelieves(&restated, $before).await
+                }),
             ),
         )+];
     };
@@ -63,29 +56,22 @@ macro_rules! servers {
                 "recogniser/key-stated-by-both",
                 $about,
                 "the key counts for nothing, what was known before is kept, nothing is fetched elsewhere",
-                {
-                    fn steps<'a>(
-                        scene: &'a mut crate::scene::Scene,
-                    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = crate::scene::Played> + Send + 'a>> {
-                        Box::pin(async move {
-                            let reply: fn(&str, &World) -> Reply = $reply;
-                            let partner = scene.partner().await?;
-                            let restated = scene.restated(&partner);
-                            scene.serve(&restated);
-                            let honest = restated.configuration.sign();
-                            let reply = reply(&honest, &scene.world);
-                            scene.county_answers(&partner, reply);
-                            scene.disbelieves_what_is_served(&partner, &restated.key, KEPT).await?;
-                            let came = scene.world.log.since(scene.mark());
-                            ensure!(
-                                !came.iter().any(|one| one.path.starts_with("/trap")),
-                                "a redirect was followed (TRU-25)"
-                            );
-                            Ok(())
-                        })
-                    }
-                    steps
-                },
+                play!(|scene| {
+                    let reply: fn(&str, &World) -> Reply = $reply;
+                    let partner = scene.partner().await?;
+                    let restated = scene.restated(&partner);
+                    scene.serve(&restated);
+                    let honest = restated.configuration.sign();
+                    let reply = reply(&honest, &scene.world);
+                    scene.county_answers(&partner, reply);
+                    scene.disbelieves_what_is_served(&partner, &restated.key, KEPT).await?;
+                    let came = scene.world.log.since(scene.mark());
+                    ensure!(
+                        !came.iter().any(|one| one.path.starts_with("/trap")),
+                        "a redirect was followed (TRU-25)"
+                    );
+                    Ok(())
+                }),
             ),
         )+];
     };
