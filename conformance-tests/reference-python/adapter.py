@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from comity_reference import (
+from comity_reference import (  # noqa: E402
     agreement,
     attestation,
     catalogue,
@@ -21,47 +21,38 @@ from comity_reference import (
     identifiers,
     jws,
     receipt,
+    schema,
     sdjwt,
     status,
     symbol,
     trust,
 )
-from comity_reference.keys import KeyRing
-from comity_reference.strict import Refused, parse
+from comity_reference.keys import KeyRing  # noqa: E402
+from comity_reference.strict import Refused, parse, require  # noqa: E402
 
 Answer = dict[str, Any]
 
 
-class Question:
-    """One vector: its input, and the federations that it names."""
+class Question(dict[str, Any]):
+    """The input of one vector, and the federations that it names. What is null is as good as absent."""
 
     def __init__(self, question: dict[str, Any]) -> None:
-        self.input = question["input"]
-        self._federations = question.get("federations", {})
+        super().__init__({name: value for name, value in question["input"].items() if value is not None})
+        self.federations = question.get("federations", {})
         self._pictures: dict[tuple[str, int], trust.Federation] = {}
 
-    def __getitem__(self, name: str) -> Any:
-        return self.input[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        found = self.input.get(name)
-        return default if found is None else found
-
     def federation(self, now: int | None = None, name: str | None = None) -> trust.Federation:
-        name = name or self["federation"]
-        now = self["now"] if now is None else now
-        if (name, now) not in self._pictures:
-            self._pictures[name, now] = picture(self._federations[name], now)
-        return self._pictures[name, now]
-
-    def handed(self) -> dict[str, Any]:
-        """The federation as it was handed over."""
-        handed: dict[str, Any] = self._federations[self["federation"]]
-        return handed
+        key = (name or self["federation"], self["now"] if now is None else now)
+        if key not in self._pictures:
+            self._pictures[key] = picture(self.federations[key[0]], key[1])
+        return self._pictures[key]
 
     def challenge(self) -> sdjwt.Challenge | None:
-        asked = self.get("challenge")
-        return sdjwt.Challenge(asked["aud"], asked["nonce"], asked["now"], asked["max_age"]) if asked else None
+        return sdjwt.Challenge(**self["challenge"]) if "challenge" in self else None
+
+    def book(self, federation: str) -> agreement.Book:
+        documents: Iterable[str] = self.get("agreements", [])
+        return agreement.Book(agreement.adopted_of(documents, lambda day: self.federation(day, federation)))
 
 
 def picture(handed: dict[str, Any], now: int, **more: Any) -> trust.Federation:
@@ -75,8 +66,7 @@ def of_jws(asked: Question) -> Answer:
 
 
 def of_sd_jwt(asked: Question) -> Answer:
-    ring = KeyRing.of(asked["keys"])
-    opened = sdjwt.open_presented(asked["presented"], ring, asked.challenge())
+    opened = sdjwt.open_presented(asked["presented"], KeyRing.of(asked["keys"]), asked.challenge())
     return {"claims": opened.claims, "disclosed": opened.pointers}
 
 
@@ -86,13 +76,11 @@ def of_status_list(asked: Question) -> Answer:
 
 
 def of_status_token(asked: Question) -> Answer:
-    federation = asked.federation(asked["received_at"])
-    held = None
-    tombstones = {index: value for index, value in asked.get("tombstones", [])}
-    if asked.get("held"):
+    federation, held = asked.federation(asked["received_at"]), None
+    if "held" in asked:
         held = status.accept(asked["held"], federation, None, jws.peek(asked["held"])["iat"])
     found = status.accept(asked["token"], federation, held, asked["received_at"])
-    reading = status.read_entry(found, tombstones, asked["index"], asked["now"])
+    reading = status.read_entry(found, dict(asked.get("tombstones", [])), asked["index"], asked["now"])
     return {"value": reading.value, "as_of": reading.as_of, "tombstone": reading.tombstone}
 
 
@@ -100,12 +88,9 @@ def of_trust(asked: Question) -> Answer:
     floors = {(one["iss"], one["sub"]): one["iat"] for one in asked.get("floors", [])}
     handed = picture(asked["federation"], asked["now"], floors=floors, newest_iat=asked.get("newest_iat"))
     county = handed.county(asked["entity"])
-    return {
-        "standing": "trust.active",
-        "region": county.region,
-        "valid_until": county.valid_until,
-        "attestation_keys": len(county.ring.of_purpose("attestation")),
-    }
+    keys = len(county.ring.of_purpose("attestation"))
+    told = {"region": county.region, "valid_until": county.valid_until, "attestation_keys": keys}
+    return {"standing": "trust.active", **told}
 
 
 def of_agreement(asked: Question) -> Answer:
@@ -119,67 +104,47 @@ def of_withdrawal(asked: Question) -> Answer:
     return {"effective_from": read.effective_from.isoformat()}
 
 
-def _book(asked: Question, federation: str) -> agreement.Book:
-    documents: Iterable[str] = asked.get("agreements", [])
-    adopted = agreement.adopted_of(documents, lambda day: asked.federation(day, federation))
-    return agreement.Book(adopted)
-
-
 def of_in_force(asked: Question) -> Answer:
-    book = _book(asked, asked["federation"])
+    book = asked.book(asked["federation"])
     for token in asked.get("withdrawals", []):
-        named = jws.peek(token)["agreement"]
-        target = next(one.agreement for one in book.adopted if one.agreement.reference == named)
-        book.withdrawals.append(agreement.read_withdrawal(token, target, asked.federation()))
-    rules = book.between(asked["issuer"], asked["recogniser"], identifiers.date(asked["on"]))
-    return {"version": rules[0].version}
+        named = book.named(jws.peek(token)["agreement"])
+        book.withdrawals.append(agreement.read_withdrawal(token, named, asked.federation()))
+    return {"version": book.between(asked["issuer"], asked["recogniser"], identifiers.date(asked["on"]))[0].version}
 
 
 def of_attestation(asked: Question) -> Answer:
     read = attestation.open_presented(asked["presented"], asked.federation(), asked.challenge())
-    return {
-        "issuer": read.issuer,
-        "region": read.region,
-        "endorsed_until": read.endorsed_until.isoformat(),
-        "index": read.index,
-        "claims": list(read.claims),
-    }
+    told = {"issuer": read.issuer, "region": read.region, "index": read.index, "claims": list(read.claims)}
+    return {"endorsed_until": read.endorsed_until.isoformat(), **told}
 
 
 def of_decision(asked: Question) -> Answer:
-    federation = asked.federation()
-    lists = {}
+    lists, tombstones = {}, dict[str, dict[int, int]]()
     for token in asked["status_lists"]:
-        found = status.accept(token, asked.federation(jws.peek(token)["iat"], "demo"), None, jws.peek(token)["iat"])
+        iat = jws.peek(token)["iat"]
+        found = status.accept(token, asked.federation(iat, "demo"), None, iat)
         lists[found.sub] = found
-    tombstones: dict[str, dict[int, int]] = {}
     for uri, index, value in asked.get("tombstones", []):
         tombstones.setdefault(uri, {})[index] = value
     answer, failed = None, asked.get("lookup_failed", False)
-    if asked.get("lookup"):
-        answer = decide.exchange_answer(asked["lookup"]["request"], asked["lookup"]["response"], federation)
-        failed = failed or answer is None
-    decided = decide.decide(
-        decide.Case(
-            federation=federation,
-            book=_book(asked, "demo"),
-            lists=lists,
-            tombstones=tombstones,
-            recogniser=asked["recogniser"],
-            service=asked["service"],
-            provider=asked.get("provider"),
-            presented=asked.get("presented"),
-            challenge=asked.challenge(),
-            typed_issuer=asked.get("typed_issuer"),
-            typed_name=asked.get("typed_name"),
-            answer=answer,
-            lookup_failed=failed,
-            on_line=asked["on_line"],
-            status_refreshed=asked.get("status_refreshed", False),
-            clerk=asked["clerk"],
-            office=asked.get("office"),
-        )
+    if "lookup" in asked:
+        try:
+            answer = exchange.read_answer(asked["lookup"]["request"], asked["lookup"]["response"], asked.federation())
+        except Refused:
+            failed = True  # VER-14: an answer that is refused is none at all
+    alike = ("recogniser", "service", "provider", "presented", "typed_issuer", "typed_name", "on_line", "clerk", "office")
+    case = decide.Case(
+        federation=asked.federation(),
+        book=asked.book("demo"),
+        lists=lists,
+        tombstones=tombstones,
+        challenge=asked.challenge(),
+        answer=answer,
+        lookup_failed=failed,
+        status_refreshed=asked.get("status_refreshed", False),
+        **{name: asked[name] for name in alike if name in asked},
     )
+    decided = decide.decide(case)
     read = decided.decision
     told: Answer = {"step": decided.step}
     if read:
@@ -191,14 +156,14 @@ def of_decision(asked: Question) -> Answer:
 
 
 def of_request(asked: Question) -> Answer:
-    book = _book(asked, asked["federation"])
+    book = asked.book(asked["federation"])
     read = exchange.judge_request(asked["request"], asked["me"], asked.get("channel"), asked.federation(), book)
     return {"iss": read.claims["iss"], "service": read.claims["service"]}
 
 
 def of_response(asked: Question) -> Answer:
     read = exchange.read_answer(asked["request"], asked["response"], asked.federation())
-    return {"result": read.result, "claims": list(read.claims)}
+    return {"result": "match" if read.state else "no_match", "claims": list(read.claims)}
 
 
 def of_hint(asked: Question) -> Answer:
@@ -213,10 +178,9 @@ def of_receipt(asked: Question) -> Answer:
 
 
 def of_identifier(asked: Question) -> Answer:
-    kind = identifiers.KINDS.get(asked["of"])
-    if kind is None:
+    if asked["of"] not in identifiers.KINDS:
         raise NotImplementedError(f"identifier {asked['of']}")
-    return {"read": str(kind(asked["value"]))}
+    return {"read": str(identifiers.KINDS[asked["of"]](asked.get("value")))}
 
 
 def of_endorsement(asked: Question) -> Answer:
@@ -225,12 +189,7 @@ def of_endorsement(asked: Question) -> Answer:
     except Refused:
         raise Refused("endorsement.date") from None
     read = identifiers.endorse(until, since, on, asked.get("late_endorse_max_days"))
-    restart = read.residence_restart
-    return {
-        "until": read.until.isoformat(),
-        "anniversary": read.anniversary.isoformat(),
-        "residence_restart": restart.isoformat() if restart else None,
-    }
+    return {name: schema.plain(getattr(read, name)) for name in ("until", "anniversary", "residence_restart")}
 
 
 def of_symbol(asked: Question) -> Answer:
@@ -249,15 +208,13 @@ CLASSES = {
 def of_outcome(asked: Question) -> Answer:
     """DEC-7: a code that is not known is kept, and shown and acted on as NODE_NOT_READY."""
     code = asked["code"]
-    if not re.fullmatch(r"[A-Z0-9_]{1,64}", code):
-        raise Refused("outcome.unreadable")
-    known = catalogue.outcomes().get(code)
-    shown = known or catalogue.outcomes()["NODE_NOT_READY"]
+    require(re.fullmatch(r"[A-Z0-9_]{1,64}", code), "outcome.unreadable")
+    shown = catalogue.outcome(code)
     icon, word, exit_code = CLASSES[shown.outcome_class]
     return {
         "code": code,
         "shown_as": shown.code,
-        "small_print": None if known else code,
+        "small_print": None if shown.code == code else code,
         "class": shown.outcome_class,
         "icon": icon,
         "word": word,
@@ -273,107 +230,68 @@ def of_problem(asked: Question) -> Answer:
         body = json.loads(asked["body"])
     except ValueError as error:
         raise Refused("problem.malformed") from error
-    if not isinstance(body, dict):
-        raise Refused("problem.malformed")
-
-    def text(name: str) -> str | None:
-        return body[name] if isinstance(body.get(name), str) else None
-
-    uri, step = text("type") or "about:blank", body.get("next_step")
-    known = catalogue.problems().get(uri.removeprefix("urn:comity:problem:"))
+    require(isinstance(body, dict), "problem.malformed")
+    text = {name: value for name, value in body.items() if isinstance(value, str)}
+    step = body.get("next_step")
+    known = catalogue.problems().get(text.get("type", "").removeprefix("urn:comity:problem:"))
     two = isinstance(step, dict) and step.keys() == {"zh", "en"} and all(isinstance(s, str) for s in step.values())
-    meant = {"type", "title", "status", "detail", "instance", "trace", "next_step"}
     return {
         "type": known.slug if known else None,
         "may_retry": (known.status if known else asked["status"]) in (429, 503),
-        "detail": text("detail"),
-        "trace": text("trace"),
+        "detail": text.get("detail"),
+        "trace": text.get("trace"),
         "next_step": step if two else None,
-        "extensions": {name: value for name, value in body.items() if name not in meant},
+        "extensions": {name: body[name] for name in body.keys() - set(schema.members("problem"))},
     }
-
-
-BUNDLE = ("statements", "member_lists", "agreements", "withdrawals", "status_lists")
 
 
 def of_bundle(asked: Question) -> Answer:
     """TRU-30, TRU-31: what does not hold is left out and named."""
-    if len(asked["bundle"].encode("utf-8")) > 64 << 20:
-        raise Refused("bundle.too-large")
+    require(len(asked["bundle"].encode("utf-8")) <= 64 << 20, "bundle.too-large")
     try:
-        read = parse(asked["bundle"].encode("utf-8"), "json")
+        read = schema.read("bundle", parse(asked["bundle"].encode("utf-8"), "json"), "json.shape")
     except Refused as error:
         raise Refused("json.syntax" if error.rule == "json.json" else error.rule) from error
-    whole = isinstance(read, dict) and {"version", "created"} <= read.keys() <= {"version", "created", *BUNDLE}
-    if not whole or not all(isinstance(read.get(name, []), list) for name in BUNDLE):
-        raise Refused("json.shape")
-    if read["version"] != 1:
-        raise Refused("bundle.version")
-    anchor = asked.handed()["anchor"]
-    handed = {"anchor": anchor, **{name: read.get(name, []) for name in BUNDLE}}
+    require(read["version"] == 1, "bundle.version")
+    empty = {name: [] for name in ("statements", "member_lists", "agreements", "withdrawals", "status_lists")}
+    handed = {"anchor": asked.federations[asked["federation"]]["anchor"], **empty, **read}
     federation = picture(handed, asked["now"])
-    refused = [rule for _, _, rule in federation.refusals.noted]
-    adopted, withdrawals, lists = [], 0, 0
-    for document in handed["agreements"]:
-        try:
-            adopted.append(agreement.adopt(json.dumps(document, ensure_ascii=False), federation))
-        except Refused as error:
-            refused.append(error.rule)
-    for token in handed["withdrawals"]:
-        try:
-            named = jws.peek(token).get("agreement")
-            target = next((one for one in adopted if one.agreement.reference == named), None)
-            if target is None:
-                raise Refused("withdrawal.other-agreement")
-            agreement.read_withdrawal(token, target.agreement, federation)
-            withdrawals += 1
-        except Refused as error:
-            refused.append(error.rule)
-    for token in handed["status_lists"]:
-        try:
-            status.accept(token, federation, None, asked["now"])
-            lists += 1
-        except Refused as error:
-            refused.append(error.rule)
+    refused, book = [rule for _, _, rule in federation.refusals], agreement.Book()
+
+    def taken(name: str, take: Callable[[Any], Any]) -> list[Any]:
+        found = []
+        for one in handed[name]:
+            try:
+                found.append(take(one))
+            except Refused as error:
+                refused.append(error.rule)
+        return found
+
+    def withdrawal(token: str) -> agreement.Withdrawal:
+        return agreement.read_withdrawal(token, book.named(jws.peek(token).get("agreement")), federation)
+
+    book.adopted = taken("agreements", lambda one: agreement.adopt(json.dumps(one, ensure_ascii=False), federation))
+    withdrawals = taken("withdrawals", withdrawal)
+    lists = taken("status_lists", lambda token: status.accept(token, federation, None, asked["now"]))
     return {
         "counties": len(federation.active()),
-        "agreements": len(adopted),
-        "withdrawals": withdrawals,
-        "status_lists": lists,
+        "agreements": len(book.adopted),
+        "withdrawals": len(withdrawals),
+        "status_lists": len(lists),
         "refused": sorted(refused),
     }
 
 
 KINDS: dict[str, Callable[[Question], Answer]] = {
-    "jws": of_jws,
-    "sd-jwt": of_sd_jwt,
-    "status-list": of_status_list,
-    "status-token": of_status_token,
-    "trust": of_trust,
-    "agreement": of_agreement,
-    "withdrawal": of_withdrawal,
-    "in-force": of_in_force,
-    "attestation": of_attestation,
-    "decision": of_decision,
-    "request": of_request,
-    "response": of_response,
-    "hint": of_hint,
-    "receipt": of_receipt,
-    "identifier": of_identifier,
-    "endorsement": of_endorsement,
-    "symbol": of_symbol,
-    "bundle": of_bundle,
-    "outcome": of_outcome,
-    "problem": of_problem,
+    name.removeprefix("of_").replace("_", "-"): judge for name, judge in list(globals().items()) if name.startswith("of_")
 }
 
 
 def answer(question: dict[str, Any]) -> Answer:
-    judge = KINDS.get(question["kind"])
-    if judge is None:
+    if question["kind"] not in KINDS:
         return {"unsupported": f"this reference does not know the kind {question['kind']}"}
     try:
-        return {"accept": judge(Question(question))}
+        return {"accept": KINDS[question["kind"]](Question(question))}
     except Refused as refused:
         return {"refuse": refused.rule}
     except exchange.Problem as problem:

@@ -8,92 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import conditions, identifiers, jws
+from . import conditions, identifiers, jws, schema
+from .jws import Several
 from .keys import KeyRing
-from .shape import (
-    AGREEMENT_REF,
-    BILINGUAL,
-    CLAIM_NAME,
-    DATE,
-    ENVIRONMENT,
-    UINT32,
-    Shape,
-    boolean,
-    integer,
-    list_of,
-    map_of,
-    mapping,
-    plain,
-    text,
-)
-from .strict import Refused, b64url
-from .trust import County, Federation
+from .strict import Refused, b64url, require
+from .trust import Federation
 
 TYP = "comity-agreement+jwt"
 WITHDRAWAL = "comity-withdrawal+jwt"
 FRESH, USABLE = 86_400, 259_200
-
-_PARTY = Shape(
-    {
-        "entity": identifiers.entity_id,
-        "region": identifiers.region,
-        "name": BILINGUAL,
-        "federation_keys": list_of(identifiers.digest),
-    }
-)
-_DIRECTION = Shape({"issuer": identifiers.region, "recogniser": identifiers.region})
-_PROVIDER = Shape({"id": identifiers.provider_id, "region": identifiers.region, "name": BILINGUAL})
-_SERVICE = Shape(
-    {
-        "code": identifiers.service_code,
-        "direction?": _DIRECTION,
-        "providers=": list_of(_PROVIDER),
-        "claims": list_of(CLAIM_NAME),
-        "conditions=": list_of(conditions.read),
-        "owner": BILINGUAL,
-        "retention_days": UINT32,
-        "amber_status=": boolean,
-    }
-)
-_TIER_ROW = Shape(
-    {
-        "issuer": identifiers.region,
-        "recogniser": identifiers.region,
-        "map": map_of(identifiers.tier, identifiers.tier),
-    }
-)
-_AGREEMENT = Shape(
-    {
-        "id": identifiers.agreement_id,
-        "version": UINT32,
-        "prev?": identifiers.digest,
-        "title": BILINGUAL,
-        "environment": ENVIRONMENT,
-        "parties": list_of(_PARTY),
-        "effective_from": DATE,
-        "effective_until?": DATE,
-        "reciprocal=": boolean,
-        "services": list_of(_SERVICE),
-        "tier_map=": list_of(_TIER_ROW),
-        "freshness=": Shape({"fresh_seconds": integer(), "usable_seconds": integer()}),
-        "legal_basis": BILINGUAL,
-        "impact_assessment": text,
-        "signatories=": list_of(Shape({"region": identifiers.region, "office": BILINGUAL})),
-        "approvals=": list_of(Shape({"office": BILINGUAL, "document_number": text})),
-        "notice_days=": UINT32,
-        "continuation": BILINGUAL,
-        "ext?": mapping,
-    }
-)
-_WITHDRAWAL = Shape(
-    {
-        "iss": identifiers.entity_id,
-        "iat": identifiers.seconds,
-        "agreement": AGREEMENT_REF,
-        "effective_from": DATE,
-        "reason": BILINGUAL,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -103,29 +26,33 @@ class Agreement:
     digest: str
     contents: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, octets: bytes, payload: Any) -> Agreement:
+        return cls(b64url(hashlib.sha256(octets).digest()), schema.read("agreement", payload))
+
     @property
     def id(self) -> str:
-        return self.contents["id"]
+        return str(self.contents["id"])
 
     @property
     def version(self) -> int:
-        return self.contents["version"]
+        return int(self.contents["version"])
 
     @property
     def parties(self) -> list[Mapping[str, Any]]:
-        return self.contents["parties"]
-
-    @property
-    def reciprocal(self) -> bool:
-        return self.contents.get("reciprocal", True)
+        return list(self.contents["parties"])
 
     @property
     def fresh_seconds(self) -> int:
-        return self.contents.get("freshness", {}).get("fresh_seconds", FRESH)
+        return int(self.contents.get("freshness", {}).get("fresh_seconds", FRESH))
 
     @property
     def usable_seconds(self) -> int:
-        return self.contents.get("freshness", {}).get("usable_seconds", USABLE)
+        return int(self.contents.get("freshness", {}).get("usable_seconds", USABLE))
+
+    @property
+    def notice(self) -> datetime.timedelta:
+        return datetime.timedelta(days=self.contents.get("notice_days", 30))
 
     @property
     def reference(self) -> dict[str, Any]:
@@ -143,6 +70,20 @@ class Agreement:
                 return row["map"].get(tier)
         return None
 
+    def covering_row(self, issuer: str, recogniser: str, service: str, provider: str | None) -> Mapping[str, Any]:
+        """AGR-19; both sides judge by this. `issuer` and `recogniser` are regions."""
+        rows = [row for row in self.contents["services"] if row["code"] == service]
+        require(rows, "service.not-listed")
+        wanted = {"issuer": issuer, "recogniser": recogniser}
+        rows = [row for row in rows if row.get("direction", wanted) == wanted]
+        require(rows, "service.direction")
+        row: Mapping[str, Any] = rows[0]
+        if "providers" in row:
+            require(provider is not None, "service.provider-needed")
+            here = {one["id"] for one in row["providers"] if one["region"] == recogniser}
+            require(provider in here, "service.provider")
+        return row
+
 
 @dataclass(frozen=True)
 class Adopted:
@@ -156,59 +97,49 @@ class Adopted:
 # --- contents (4.3) ---
 
 
-def read_contents(octets: bytes, payload: Any) -> Agreement:
-    contents = _AGREEMENT.read(payload, "jws.claims")
-    return Agreement(b64url(hashlib.sha256(octets).digest()), contents)
-
-
 def defects(agreement: Agreement) -> list[str]:
     """AGR-4 to AGR-11, every defect at once and in the order of the text."""
     found: list[str] = []
-    contents, version = agreement.contents, agreement.version
 
-    def expect(holds: bool, rule: str) -> None:
+    def expect(holds: object, rule: str) -> None:
         if not holds and f"agreement.{rule}" not in found:
             found.append(f"agreement.{rule}")
 
-    expect(version >= 1 and ("prev" in contents) == (version > 1), "version")
-    parties = agreement.parties
+    contents, parties = agreement.contents, agreement.parties
     regions = [party["region"] for party in parties]
+    pinned = [kid for party in parties for kid in party["federation_keys"]]
+    expect(agreement.version >= 1 and ("prev" in contents) == (agreement.version > 1), "version")
     expect(2 <= len(parties) <= 16, "party-count")
     expect(len(set(regions)) == len(parties) == len({party["entity"] for party in parties}), "party-twice")
     expect(all(party["federation_keys"] for party in parties), "party-without-key")
-    pinned = [kid for party in parties for kid in party["federation_keys"]]
     expect(len(pinned) == len(set(pinned)), "key-twice")
     expect(contents.get("effective_until", contents["effective_from"]) >= contents["effective_from"], "dates")
     expect(1 <= len(contents["services"]) <= 512, "service-count")
     held: set[tuple[str, str, str]] = set()
     for row in contents["services"]:
         expect(identifiers.is_catalogued(row["code"]), "unknown-service")
-        direction = row.get("direction")
-        if direction is None:
-            expect(agreement.reciprocal, "direction-missing")
-            pairs = [(one, other) for one in regions for other in regions if one != other]
-        else:
-            pairs = [(direction["issuer"], direction["recogniser"])]
+        if "direction" in row:
+            pairs = [(row["direction"]["issuer"], row["direction"]["recogniser"])]
             expect(pairs[0][0] != pairs[0][1] and set(pairs[0]) <= set(regions), "direction")
+        else:
+            expect(contents.get("reciprocal", True), "direction-missing")
+            pairs = [(one, other) for one in regions for other in regions if one != other]
         cells = {(row["code"], *pair) for pair in pairs}
         expect(not cells & held, "service-twice")
         held |= cells
-        if "providers" in row:
-            ids = [provider["id"] for provider in row["providers"]]
-            expect(bool(ids) and len(ids) == len(set(ids)), "providers")
-            recognising = {recogniser for _, recogniser in pairs}
-            expect(all(one["region"] in recognising for one in row["providers"]), "provider-region")
+        providers = {one["id"] for one in row.get("providers", [])}
+        expect(len(providers) == len(row.get("providers", [])) and ("providers" not in row or providers), "providers")
+        recognising = {recogniser for _, recogniser in pairs}
+        expect(all(one["region"] in recognising for one in row.get("providers", [])), "provider-region")
         expect(len(row["claims"]) == len(set(row["claims"])), "claim-twice")
         expect(row["retention_days"] >= 1, "retention")
-        names = {one["id"] for one in row["providers"]} if "providers" in row else None
-        for rule in conditions.defects(row.get("conditions", []), names):
-            expect(False, rule)
-    mapped = [(row["issuer"], row["recogniser"]) for row in contents.get("tier_map", [])]
-    sound = all(one != other and {one, other} <= set(regions) for one, other in mapped)
-    expect(
-        sound and len(mapped) == len(set(mapped)) and all(row["map"] for row in contents.get("tier_map", [])),
-        "tier-row",
-    )
+        shallow, sound = conditions.bounded(row.get("conditions", [])), conditions.sound
+        expect(shallow, "condition-depth")
+        expect(not shallow or all(sound(one, providers) for one in row.get("conditions", [])), "condition")
+    tiers = contents.get("tier_map", [])
+    mapped = [(row["issuer"], row["recogniser"]) for row in tiers]
+    expect(all(one != other and {one, other} <= set(regions) for one, other in mapped), "tier-row")
+    expect(len(mapped) == len(set(mapped)) and all(row["map"] for row in tiers), "tier-row")
     expect(0 < agreement.fresh_seconds <= min(agreement.usable_seconds, FRESH), "freshness")
     expect(agreement.usable_seconds <= USABLE, "freshness")
     expect(all(one["region"] in regions for one in contents.get("signatories", [])), "signatory")
@@ -222,60 +153,40 @@ def defects(agreement: Agreement) -> list[str]:
 
 def adopt(document: str, federation: Federation) -> Adopted:
     """Verifies an agreement that every party has signed."""
-    several = jws.read_several(document, TYP)
-    agreement = _proposed(several, federation)
-    signers = _verified_signers(several, agreement, federation)
-    if len(several.signatures) != len(agreement.parties):
-        raise Refused("jws.signature-count")
+    several, agreement, signers = read_proposal(document, federation)
+    require(len(several.signatures) == len(agreement.parties), "jws.signature-count")
     return Adopted(agreement, signers, document)
 
 
-def read_proposal(document: str, federation: Federation) -> tuple[Agreement, dict[str, str]]:
+def read_proposal(document: str, federation: Federation) -> tuple[Several, Agreement, dict[str, str]]:
     """AGR-21: contents hold, and so does every signature already there; parties may be missing."""
     several = jws.read_several(document, TYP)
-    agreement = _proposed(several, federation)
-    return agreement, _verified_signers(several, agreement, federation)
-
-
-def _proposed(several: jws.Several, federation: Federation) -> Agreement:
-    agreement = read_contents(several.octets, several.payload)
+    agreement = Agreement.of(several.octets, several.payload)
     wrong = defects(agreement)
-    if wrong:
-        raise Refused(wrong[0], ", ".join(wrong))
-    if agreement.contents["environment"] != federation.anchor.environment:
-        raise Refused("agreement.environment")
-    for signature in several.signatures:
-        if (signature.header.signed_at or 0) > federation.now + jws.CLOCK_SKEW:
-            raise Refused("agreement.clock-doubt")
-    return agreement
-
-
-def _verified_signers(several: jws.Several, agreement: Agreement, federation: Federation) -> dict[str, str]:
-    counties: dict[str, County] = {}
+    require(not wrong, (wrong or [""])[0], ", ".join(wrong))
+    require(agreement.contents["environment"] == federation.anchor.environment, "agreement.environment")
+    latest = max((one.header.signed_at for one, _ in several.signatures), default=0)
+    require(latest <= federation.now + jws.CLOCK_SKEW, "agreement.clock-doubt")
+    counties = {}
     for party in agreement.parties:
         try:
-            counties[party["entity"]] = federation.county(party["entity"])
+            county = counties[party["entity"]] = federation.county(party["entity"])
         except Refused as error:
             raise Refused("agreement.party-not-active", error.rule) from error
-        if counties[party["entity"]].region != party["region"]:
-            raise Refused("agreement.region")
+        require(county.region == party["region"], "agreement.region")
     signers: dict[str, str] = {}
-    for signature in several.signatures:
+    for signature, _ in several.signatures:
         kid = signature.header.kid
-        pinning = [one for one in agreement.parties if kid in one["federation_keys"]]
-        owner = next((one for one, county in counties.items() if kid in county.federation_keys), None)
-        if not pinning:
-            raise Refused("agreement.key-not-pinned" if owner else "jws.unknown-key")
-        party = pinning[0]
-        key = counties[party["entity"]].federation_keys.get(kid)
-        if key is None:
-            raise Refused("agreement.key-not-in-chain")
-        if not key.verify(signature.header.alg, signature.signature, signature.signed):
-            raise Refused("jws.signature")
-        if party["entity"] in signers:
-            raise Refused("jws.party-signed-twice")
-        signers[party["entity"]] = kid
-    return signers
+        entity = next((one["entity"] for one in agreement.parties if kid in one["federation_keys"]), None)
+        if entity is None:
+            known = any(kid in county.federation_keys for county in counties.values())
+            raise Refused("agreement.key-not-pinned" if known else "jws.unknown-key")
+        keys = counties[entity].federation_keys
+        require(kid in keys, "agreement.key-not-in-chain")
+        signature.verify(KeyRing({"federation": keys}), "federation")
+        require(entity not in signers, "jws.party-signed-twice")
+        signers[entity] = kid
+    return several, agreement, signers
 
 
 # --- withdrawal (4.6) ---
@@ -289,24 +200,21 @@ class Withdrawal:
     effective_from: datetime.date
 
 
-def read_withdrawal(token: str, agreement: Agreement, federation: Federation) -> Withdrawal:
-    """AGR-17 and AGR-18."""
+def read_withdrawal(token: str, agreement: Agreement | None, federation: Federation) -> Withdrawal:
+    """AGR-17 and AGR-18; `agreement` is the one that the withdrawal names, where it is known."""
     one = jws.read(token, WITHDRAWAL)
-    claims = _WITHDRAWAL.read(one.payload, "jws.claims")
+    claims = one.claims("withdrawal")
+    if agreement is None or claims["agreement"] != agreement.reference:
+        raise Refused("withdrawal.other-agreement")
     party = agreement.party(claims["iss"])
     if party is None:
         raise Refused("withdrawal.not-a-party")
-    if claims["agreement"] != agreement.reference:
-        raise Refused("withdrawal.other-agreement")
     county = federation.county(claims["iss"])
     one.verify(KeyRing({"federation": county.federation_keys}), "federation")
-    if not federation.vouched(county, frozenset(party["federation_keys"])):
-        raise Refused("agreement.keys-not-vouched")
-    if claims["iat"] > federation.now + jws.CLOCK_SKEW:
-        raise Refused("withdrawal.clock-doubt")
-    notice = datetime.timedelta(days=agreement.contents.get("notice_days", 30))
-    if claims["effective_from"] - identifiers.day_of(claims["iat"]) < notice:
-        raise Refused("withdrawal.notice-too-short")
+    require(federation.vouched(county, party["federation_keys"]), "agreement.keys-not-vouched")
+    require(claims["iat"] <= federation.now + jws.CLOCK_SKEW, "withdrawal.clock-doubt")
+    given = claims["effective_from"] - identifiers.day_of(claims["iat"])
+    require(given >= agreement.notice, "withdrawal.notice-too-short")
     return Withdrawal(token, claims["iss"], claims["agreement"], claims["effective_from"])
 
 
@@ -320,95 +228,63 @@ class Book:
     adopted: list[Adopted] = field(default_factory=list)
     withdrawals: list[Withdrawal] = field(default_factory=list)
 
+    def named(self, reference: Any) -> Agreement | None:
+        return next((held.agreement for held in self.adopted if held.agreement.reference == reference), None)
+
+    def of_id(self, agreement_id: str) -> list[Agreement]:
+        """Its versions, by number."""
+        found = [held.agreement for held in self.adopted if held.agreement.id == agreement_id]
+        return sorted(found, key=lambda one: one.version)
+
     def ids(self, one: str, other: str) -> list[str]:
         return sorted({held.agreement.id for held in self.adopted if held.agreement.between(one, other)})
 
-    def knows(self, reference: Mapping[str, Any]) -> bool:
-        return any(held.agreement.reference == reference for held in self.adopted)
-
     def void(self, agreement_id: str) -> set[str]:
         """AGR-16: digests of versions that are void."""
-        versions: dict[int, dict[str, Adopted]] = {}
-        for held in self.adopted:
-            if held.agreement.id == agreement_id:
-                versions.setdefault(held.agreement.version, {})[held.agreement.digest] = held
-        void: set[str] = set()
-        before: set[str] = set()
-        for version in sorted(versions):
-            found = versions[version]
-            for digest, held in found.items():
-                rivals = [other for name, other in found.items() if name != digest]
-                if (
-                    any(held.signers.keys() & rival.signers.keys() for rival in rivals)
-                    or version > 1
-                    and before
-                    and held.agreement.contents["prev"] not in before - void
-                ):
-                    void.add(digest)
-            before |= found.keys()
+        versions, void = self.of_id(agreement_id), set()
+        for one in versions:
+            prev = one.contents.get("prev")
+            for other in versions:
+                rivals = one.digest != other.digest and (
+                    one.version == other.version or prev == other.contents.get("prev")
+                )
+                if rivals and any(other.party(party["entity"]) for party in one.parties):
+                    void.add(one.digest)
+        for one in versions:  # a predecessor is judged before its successor
+            before = {other.digest for other in versions if other.version == one.version - 1}
+            if before and one.contents.get("prev") not in before - void:
+                void.add(one.digest)
         return void
 
     def in_force(self, agreement_id: str, one: str, other: str, on: datetime.date) -> Agreement:
         """The version that rules between two parties on a day, or `Refused` with the reason why none does."""
+        ours = [agreement for agreement in self.of_id(agreement_id) if agreement.between(one, other)]
+        require(ours, "agreement.none")
         void = self.void(agreement_id)
-        ours = [held.agreement for held in self.adopted if held.agreement.id == agreement_id]
-        ours = [agreement for agreement in ours if agreement.between(one, other)]
-        if not ours:
-            raise Refused("agreement.none")
         standing = [agreement for agreement in ours if agreement.digest not in void]
-        if not standing:
-            raise Refused("agreement.void")
+        require(standing, "agreement.void")
         begun = [agreement for agreement in standing if agreement.contents["effective_from"] <= on]
-        if not begun:
-            raise Refused("agreement.not-yet")
-        rules = max(begun, key=lambda agreement: agreement.version)
-        for withdrawal in self.withdrawals:
-            if withdrawal.agreement == rules.reference and withdrawal.effective_from <= on:
-                raise Refused("agreement.withdrawn")
-        if "effective_until" in rules.contents and rules.contents["effective_until"] < on:
-            raise Refused("agreement.ended")
+        require(begun, "agreement.not-yet")
+        rules = begun[-1]
+        ends = [gone.effective_from for gone in self.withdrawals if gone.agreement == rules.reference]
+        require(all(on < day for day in ends), "agreement.withdrawn")
+        require(on <= rules.contents.get("effective_until", on), "agreement.ended")
         return rules
 
     def between(self, one: str, other: str, on: datetime.date) -> list[Agreement]:
-        """Every agreement in force between two, by id; `Refused` where there is none."""
-        found, refused = [], Refused("agreement.none")
+        """Every agreement in force between two: first the one that took effect last, then by id; `Refused` where there is none."""
+        found: list[Agreement] = []
+        reasons = [(datetime.date.min, "agreement.none")]
         for agreement_id in self.ids(one, other):
             try:
                 found.append(self.in_force(agreement_id, one, other, on))
             except Refused as error:
-                refused = error
+                begins = max(held.contents["effective_from"] for held in self.of_id(agreement_id))
+                reasons.append((begins, error.rule))
         if not found:
-            raise refused
-        return found
-
-
-# --- coverage (4.7) ---
-
-
-def covering_row(
-    agreement: Agreement, issuer: str, recogniser: str, service: str, provider: str | None
-) -> Mapping[str, Any]:
-    """AGR-19; both sides judge by this. `issuer` and `recogniser` are regions."""
-    rows = [row for row in agreement.contents["services"] if row["code"] == service]
-    if not rows:
-        raise Refused("service.not-listed")
-    wanted = {"issuer": issuer, "recogniser": recogniser}
-    rows = [row for row in rows if row.get("direction", wanted) == wanted]
-    if not rows:
-        raise Refused("service.direction")
-    row = rows[0]
-    if "providers" in row:
-        if provider is None:
-            raise Refused("service.provider-needed")
-        if not any(one["id"] == provider and one["region"] == recogniser for one in row["providers"]):
-            raise Refused("service.provider")
-    return row
-
-
-def payload_octets(contents: Mapping[str, Any]) -> bytes:
-    from .strict import write
-
-    return write(plain(dict(contents)))
+            raise Refused(max(reversed(reasons), key=lambda reason: reason[0])[1])
+        last = max(found, key=lambda held: (held.contents["effective_from"], held.id))
+        return [last, *(held for held in found if held is not last)]
 
 
 def adopted_of(documents: Iterable[str], federation_of: Any) -> list[Adopted]:
@@ -417,7 +293,7 @@ def adopted_of(documents: Iterable[str], federation_of: Any) -> list[Adopted]:
     for document in documents:
         try:
             several = jws.read_several(document, TYP)
-            day = max((one.header.signed_at or 0 for one in several.signatures), default=0)
+            day = max((one.header.signed_at for one, _ in several.signatures), default=0)
             adopted.append(adopt(document, federation_of(day)))
         except Refused:
             continue

@@ -54,6 +54,11 @@ def outcomes() -> dict[str, OutcomeText]:
     }
 
 
+def outcome(code: str) -> OutcomeText:
+    """DEC-7: a code that is not known counts as NODE_NOT_READY."""
+    return outcomes().get(code, outcomes()["NODE_NOT_READY"])
+
+
 @cache
 def problems() -> dict[str, ProblemText]:
     rows = _table("10-errors.md", "problems")
@@ -64,41 +69,9 @@ def problems() -> dict[str, ProblemText]:
 
 
 @cache
-def _services() -> frozenset[str]:
+def services() -> frozenset[str]:
     return frozenset(row[0] for row in _table("12-versions-and-registry.md", "services"))
 
-
-class _Services:
-    def __contains__(self, code: object) -> bool:
-        return code in _services()
-
-
-SERVICES = _Services()
-
-CLAIMS = [
-    "name",
-    "sex",
-    "ethnicity",
-    "birth_date",
-    "id_number",
-    "hukou_address",
-    "residence_address",
-    "issuing_authority",
-    "issue_date",
-    "permit_number",
-    "tier",
-    "basis",
-    "residence_since",
-    "residence_periods",
-    "insured_months",
-    "points_standard_met",
-    "residence_region",
-    "credential_class",
-    "id_type",
-    "previous_ids",
-    "card_valid_until",
-    "elc_id",
-]
 
 ADVISORIES = {
     "ENDORSEMENT_DUE_SOON": bilingual("签注即将到期，请提醒持证人。", "The endorsement ends soon; remind the holder."),

@@ -6,10 +6,10 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import h11
 
@@ -29,7 +29,6 @@ class Answer:
     status: int
     media_type: str
     body: bytes
-    retry_after: int | None
 
 
 class Client:
@@ -42,88 +41,56 @@ class Client:
 
     def fetch(self, url: str, cap: int = STATEMENT_CAP) -> str:
         """A public object, as text."""
-        answer = self._exchange("GET", url, b"", {}, cap, self._public, lambda _: None)
-        if answer.status != 200:
-            raise FetchError(f"status {answer.status}")
-        try:
-            return answer.body.decode("ascii").strip()
-        except UnicodeDecodeError as error:
-            raise FetchError("no text") from error
+        answer = self._exchange("GET", url, b"", "", cap, None)
+        if answer.status != 200 or not answer.body.isascii():
+            raise FetchError(f"status {answer.status}, or no text")
+        return answer.body.decode("ascii").strip()
 
-    def post(self, url: str, body: bytes, media_type: str, pins: frozenset[str]) -> Answer:
+    def post(self, url: str, body: bytes, media_type: str, pins: Iterable[str]) -> Answer:
         """To a peer's federation endpoint (TRN-6)."""
-        headers = {"content-type": media_type}
-        return self._exchange(
-            "POST", url, body, headers, STATEMENT_CAP, self._federation, lambda channel: tls.pinned(channel, pins)
-        )
+        return self._exchange("POST", url, body, media_type, STATEMENT_CAP, pins)
 
     def _exchange(
-        self,
-        method: str,
-        url: str,
-        body: bytes,
-        headers: dict[str, str],
-        cap: int,
-        context: ssl.SSLContext,
-        check: Callable[[ssl.SSLSocket], None],
+        self, method: str, url: str, body: bytes, media_type: str, cap: int, pins: Iterable[str] | None
     ) -> Answer:
-        deadline = time.monotonic() + SECONDS
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.username:
-            raise FetchError("not https")
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        deadline, parts = time.monotonic() + SECONDS, urlsplit(url)
         try:
-            plain = self._connect(parts.hostname, parts.port or 443, deadline)
+            if parts.scheme != "https" or not parts.hostname or parts.username:
+                raise FetchError("not https")
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            headers = [("host", parts.netloc), ("connection", "close"), ("content-length", str(len(body)))]
+            headers += [("content-type", media_type)] if media_type else []
+            request = h11.Request(method=method, target=target, headers=headers)
+            plain = self._connect(parts, deadline)
+            context = self._public if pins is None else self._federation
             with plain, context.wrap_socket(plain, server_hostname=parts.hostname) as channel:
-                check(channel)
-                return self._talk(channel, method, parts.netloc, target, body, headers, cap, deadline)
-        except (OSError, ValueError, h11.RemoteProtocolError) as error:
+                if pins is not None and tls.pin_of_server(channel) not in pins:
+                    raise FetchError("the server's key is not pinned")
+                return self._talk(channel, request, body, cap, deadline)
+        except (OSError, ValueError, h11.ProtocolError) as error:
             raise FetchError(f"{type(error).__name__}: {error}") from error
 
-    def _connect(self, host: str, port: int, deadline: float) -> socket.socket:
+    def _connect(self, parts: SplitResult, deadline: float) -> socket.socket:
         """TRN-13: the address that was checked is the one connected to."""
         failure: Exception = FetchError("no address that is allowed")
-        for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if not any(ipaddress.ip_address(address[0]) in network for network in self._allowed):
-                continue
-            plain = socket.socket(family, kind)
-            plain.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                plain.connect(address)
-                return plain
-            except OSError as error:
-                plain.close()
-                failure = error
-        if isinstance(failure, FetchError):
-            raise failure
-        raise OSError from failure
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+        for address in [one[4][:2] for one in found]:
+            if any(ipaddress.ip_address(address[0]) in network for network in self._allowed):
+                try:
+                    return socket.create_connection(address, _left(deadline))
+                except OSError as error:
+                    failure = error
+        raise failure
 
-    def _talk(
-        self,
-        channel: ssl.SSLSocket,
-        method: str,
-        host: str,
-        target: str,
-        body: bytes,
-        headers: dict[str, str],
-        cap: int,
-        deadline: float,
-    ) -> Answer:
+    def _talk(self, channel: ssl.SSLSocket, request: h11.Request, body: bytes, cap: int, deadline: float) -> Answer:
         http = h11.Connection(h11.CLIENT)
-        sent = [("host", host), ("connection", "close"), ("content-length", str(len(body))), *headers.items()]
-        channel.settimeout(max(0.01, deadline - time.monotonic()))
-        request = h11.Request(method=method, target=target, headers=sent)
-        for part in (request, h11.Data(data=body), h11.EndOfMessage()):
-            channel.sendall(http.send(part) or b"")
-        head: h11.Response | None = None
-        read = bytearray()
+        channel.settimeout(_left(deadline))
+        channel.sendall(b"".join(http.send(part) or b"" for part in (request, h11.Data(body), h11.EndOfMessage())))
+        head, read = None, bytearray()
         while True:
             event = http.next_event()
             if event is h11.NEED_DATA:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                channel.settimeout(left)
+                channel.settimeout(_left(deadline))
                 http.receive_data(channel.recv(65536))
             elif isinstance(event, h11.Response):
                 head = event
@@ -132,9 +99,14 @@ class Client:
                 if len(read) > cap:
                     raise FetchError("over its cap")
             elif isinstance(event, h11.EndOfMessage) and head is not None:
-                fields = {name.decode(): value.decode("latin-1") for name, value in head.headers}
-                retry = fields.get("retry-after", "")
-                media_type = fields.get("content-type", "").split(";")[0].strip().lower()
-                return Answer(head.status_code, media_type, bytes(read), int(retry) if retry.isdigit() else None)
+                media_type = dict(head.headers).get(b"content-type", b"").decode("latin-1")
+                return Answer(head.status_code, media_type.split(";")[0].strip().lower(), bytes(read))
             elif not isinstance(event, h11.InformationalResponse):
                 raise FetchError("cut off")
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -9,43 +9,10 @@ from typing import Any
 
 from . import identifiers
 from .catalogue import bilingual
-from .shape import BASIS, BILINGUAL, UINT32, Check, Shape, boolean, list_of, text
-from .strict import Refused
 
 MET, UNKNOWN, NOT_MET = "met", "unknown", "not_met"
 MAX_DEPTH, MAX_COUNT = 8, 128
 _ORDER = {NOT_MET: 0, UNKNOWN: 1, MET: 2}
-_RULE = Shape({"id": text, "text": BILINGUAL, "url?": text})
-
-
-def _inner(value: Any) -> dict[str, Any]:
-    return read(value)
-
-
-_KINDS: dict[str, Check] = {
-    "tier_in": list_of(identifiers.tier),
-    "basis_in": list_of(BASIS),
-    "min_residence_months": UINT32,
-    "endorsement_current": boolean,
-    "min_insured_months": UINT32,
-    "points_standard_met": boolean,
-    "age_between": Shape({"min": UINT32, "max": UINT32}),
-    "provider_in": list_of(identifiers.provider_id),
-    "local_rule": _RULE,
-    "all": list_of(_inner),
-    "any": list_of(_inner),
-    "not": _inner,
-}
-
-
-def read(value: Any) -> dict[str, Any]:
-    """A condition is an object of one member."""
-    if not isinstance(value, dict) or len(value) != 1:
-        raise Refused("condition")
-    ((kind, operand),) = value.items()
-    if kind not in _KINDS:
-        raise Refused("condition")
-    return {kind: _KINDS[kind](operand)}
 
 
 def parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -56,32 +23,30 @@ def parts(condition: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return operand if kind in ("all", "any") else []
 
 
-def defects(listed: list[Mapping[str, Any]], providers: set[str] | None) -> list[str]:
-    """AGR-10."""
-    if _count(listed) > MAX_COUNT or max((_depth(one) for one in listed), default=0) > MAX_DEPTH:
-        return ["condition-depth"]
-    return ["condition"] if any(_contradicts(one, providers) for one in listed) else []
+def bounded(listed: list[Mapping[str, Any]]) -> bool:
+    """AGR-10: how deep conditions nest, and how many they are."""
+
+    def count(some: list[Mapping[str, Any]]) -> int:
+        return sum(1 + count(parts(one)) for one in some)
+
+    def depth(some: list[Mapping[str, Any]]) -> int:
+        return max((1 + depth(parts(one)) for one in some), default=0)
+
+    return depth(listed) <= MAX_DEPTH and count(listed) <= MAX_COUNT
 
 
-def _count(listed: list[Mapping[str, Any]]) -> int:
-    return sum(1 + _count(parts(one)) for one in listed)
-
-
-def _depth(condition: Mapping[str, Any]) -> int:
-    return 1 + max((_depth(one) for one in parts(condition)), default=0)
-
-
-def _contradicts(condition: Mapping[str, Any], providers: set[str] | None) -> bool:
+def sound(condition: Mapping[str, Any], providers: set[str]) -> bool:
+    """AGR-10: neither empty nor against itself."""
     ((kind, operand),) = condition.items()
     if kind in ("tier_in", "basis_in", "all", "any", "provider_in") and not operand:
-        return True
+        return False
     if kind == "age_between" and operand["max"] < operand["min"]:
-        return True
-    if kind == "provider_in" and not set(operand) <= (providers or set()):
-        return True
+        return False
+    if kind == "provider_in" and not set(operand) <= providers:
+        return False
     if kind == "local_rule" and not (operand["id"].strip() and operand["text"]["zh"].strip()):
-        return True
-    return any(_contradicts(one, providers) for one in parts(condition))
+        return False
+    return all(sound(one, providers) for one in parts(condition))
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import agreement as agreements
-from . import attestation, catalogue, conditions, exchange, identifiers, status
+from . import attestation, catalogue, conditions, identifiers, status
 from .agreement import Agreement, Book
 from .attestation import Attestation
 from .exchange import Answer
 from .sdjwt import Challenge
-from .shape import plain
+from .schema import plain
 from .status import StatusList
 from .strict import Refused
 from .trust import Federation
@@ -32,29 +31,21 @@ _OFFICE = {
     "consent-missing": ("LEGAL_BASIS_MISSING", "consent.missing"),
     "quota": ("RATE_LIMITED", "quota.exceeded"),
 }
-_UNKNOWN = ("trust.not-a-member", "trust.not-listed", "trust.removed", "trust.authority", "attestation.environment")
-_UNSUPPORTED = ("attestation.vct", "jws.typ", "jws.alg")
-_EXPIRED = ("kb.missing", "kb.aud", "kb.nonce", "kb.iat", "kb.cnf")
-_UNREADABLE = ("presentation.not-text", "presentation.size", "sd-jwt.structure")
+# The table of 7.1: to which outcome a refused presentation leads; the first row in which a rule, or its beginning, stands.
+_REFUSED = (
+    ("UNKNOWN_ISSUER", "trust.not-a-member trust.not-listed trust.removed trust.authority attestation.environment"),
+    ("ISSUER_SUSPENDED", "trust.suspended agreement.keys-not-vouched"),
+    ("ISSUER_UNREACHABLE", "jws.unknown-key"),
+    ("NODE_NOT_READY", "trust. attestation.iat-future"),
+    ("UNSUPPORTED_VERSION", "attestation.vct jws.typ jws.alg"),
+    ("PRESENTATION_EXPIRED", "kb.missing kb.aud kb.nonce kb.iat kb.cnf"),
+    ("UNREADABLE", "presentation. symbol. sd-jwt.too-long sd-jwt.structure jws.too-long jws.structure budget"),
+    ("SIGNATURE_INVALID", ""),
+)
 
 
 def outcome_of(rule: str) -> str:
-    """The table of 7.1: to which outcome a refused presentation leads."""
-    if rule in _UNKNOWN:
-        return "UNKNOWN_ISSUER"
-    if rule in ("trust.suspended", "agreement.keys-not-vouched"):
-        return "ISSUER_SUSPENDED"
-    if rule == "jws.unknown-key":
-        return "ISSUER_UNREACHABLE"
-    if rule.startswith("trust.") or rule == "attestation.iat-future":
-        return "NODE_NOT_READY"
-    if rule in _UNSUPPORTED:
-        return "UNSUPPORTED_VERSION"
-    if rule in _EXPIRED:
-        return "PRESENTATION_EXPIRED"
-    if rule in _UNREADABLE or rule.startswith("symbol."):
-        return "UNREADABLE"
-    return "SIGNATURE_INVALID"
+    return next(outcome for outcome, rules in _REFUSED if rule.startswith(tuple(rules.split()) or ""))
 
 
 @dataclass(frozen=True)
@@ -167,29 +158,30 @@ class _Walk:
             self.find("NOT_IN_AGREEMENT" if none else "AGREEMENT_NOT_IN_FORCE", error.rule)
             return
         county = case.federation.county(self.issuer)
-        refused = Refused("service.not-listed")
+        refused = ""
         for found in in_force:
-            party = found.party(self.issuer)
-            if party is None or not case.federation.vouched(county, frozenset(party["federation_keys"])):
+            if not case.federation.vouched(county, (found.party(self.issuer) or {})["federation_keys"]):
                 self.find("ISSUER_SUSPENDED", "agreement.keys-not-vouched")
                 return
             try:
-                self.row = agreements.covering_row(
-                    found, self.issuer_region, self.own_region, case.service, case.provider
-                )
+                self.row = found.covering_row(self.issuer_region, self.own_region, case.service, case.provider)
                 self.agreement = found
                 return
             except Refused as error:
-                refused = error
-        self.find("SERVICE_NOT_COVERED", refused.rule)
+                refused = refused or error.rule
+        self.find("SERVICE_NOT_COVERED", refused)
 
     # --- status and dates (14 to 23) ---
 
     def standing(self) -> None:
-        if self.attestation is None:
-            self._looked_up()
-        else:
+        if self.attestation is not None:
             self._presented(self.attestation)
+        elif self.case.answer is not None:
+            self._answered(self.case.answer)
+        elif self._may_ask():
+            raise _Ask(NEED_LOOK_UP)
+        else:
+            self.find("ISSUER_UNREACHABLE", "lookup.failed" if self.case.lookup_failed else "lookup.off-line")
 
     def _may_ask(self) -> bool:
         """Whether the issuer can be asked about the person: on line, not yet asked, and a name and a number are known."""
@@ -205,14 +197,6 @@ class _Walk:
         if self.age <= self.agreement.fresh_seconds:
             return "fresh"
         return "amber" if self.age <= self.agreement.usable_seconds else "too-old"
-
-    def _looked_up(self) -> None:
-        if self.case.answer is not None:
-            self._answered(self.case.answer)
-        elif self._may_ask():
-            raise _Ask(NEED_LOOK_UP)
-        else:
-            self.find("ISSUER_UNREACHABLE", "lookup.failed" if self.case.lookup_failed else "lookup.off-line")
 
     def _presented(self, shown: Attestation) -> None:
         case = self.case
@@ -422,17 +406,3 @@ class _Walk:
 def decide(case: Case) -> Decided:
     """DEC-8: the same inputs give the same decision."""
     return _Walk(case).walk()
-
-
-def outcome_class(outcome: str) -> str:
-    """DEC-7: a code that is not known counts as NODE_NOT_READY."""
-    known = catalogue.outcomes()
-    return known.get(outcome, known["NODE_NOT_READY"]).outcome_class
-
-
-def exchange_answer(request: str, response: str, federation: Federation) -> Answer | None:
-    """VER-14: an answer that is refused is none at all."""
-    try:
-        return exchange.read_answer(request, response, federation)
-    except Refused:
-        return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from . import strict
+from . import identifiers, schema, strict
 from .keys import KeyRing, SigningKey
-from .shape import Shape, list_of, text
-from .strict import Refused, b64url, unb64url
+from .strict import b64url, require, unb64url
 
 MAX_COMPACT = 256 * 1024
 MAX_STATUS_LIST = 8 * 1024 * 1024
+MAX_SIGNATURES = 16
 CLOCK_SKEW = 60
 
 
@@ -19,13 +19,12 @@ CLOCK_SKEW = 60
 class Header:
     alg: str
     kid: str
-    typ: str
-    signed_at: int | None = None
+    signed_at: int
 
 
 @dataclass(frozen=True)
 class Unverified:
-    """A compact object that was read and not verified. Nothing in it counts, save to find the signer."""
+    """A signed object that was read and not verified. Nothing in it counts, save to find the signer."""
 
     header: Header
     payload: Any
@@ -34,61 +33,57 @@ class Unverified:
 
     def verify(self, ring: KeyRing, purpose: str) -> dict[str, Any]:
         key = ring.key(purpose, self.header.kid)
-        if not key.verify(self.header.alg, self.signature, self.signed):
-            raise Refused("jws.signature")
-        if not isinstance(self.payload, dict):
-            raise Refused("jws.claims")
-        return self.payload
+        require(key.verify(self.header.alg, self.signature, self.signed), "jws.signature")
+        require(isinstance(self.payload, dict), "jws.claims")
+        payload: dict[str, Any] = self.payload
+        return payload
+
+    def claims(self, name: str) -> dict[str, Any]:
+        """The payload as its schema has it."""
+        return schema.read(name, self.payload)
 
 
-def read_header(part: str, typ: str, more: tuple[str, ...] = ()) -> Header:
-    """JWS-1 to JWS-4, in this order; `more` are the members that JWS-20 adds."""
+def _read_header(part: str, typ: str, several: bool = False) -> Header:
+    """JWS-1 to JWS-4, in this order; one of several signatures has `signed_at` as well (JWS-20)."""
     header = strict.parse(unb64url(part))
-    if not isinstance(header, dict):
-        raise Refused("jws.claims")
-    for name in ("alg", "kid", "typ"):
-        if name in header and not isinstance(header[name], str):
-            raise Refused("jws.claims")
-    if header.get("alg") not in ("EdDSA", "Ed25519"):
-        raise Refused("jws.alg")
-    if header.keys() - {"alg", "kid", "typ", *more}:
-        raise Refused("jws.header-member")
-    if header.get("typ") != typ:
-        raise Refused("jws.typ")
-    if "kid" not in header:
-        raise Refused("jws.kid")
-    signed_at = None
-    for name in more:
-        if type(header.get(name)) is not int or not 0 <= header[name] <= 253402300799:
-            raise Refused("jws.claims")
-        signed_at = header[name]
-    return Header(header["alg"], header["kid"], header["typ"], signed_at)
+    require(isinstance(header, dict), "jws.claims")
+    require(all(isinstance(header.get(name, ""), str) for name in ("alg", "kid", "typ")), "jws.claims")
+    require(header.get("alg") in ("EdDSA", "Ed25519"), "jws.alg")
+    require(not header.keys() - {"alg", "kid", "typ"} - ({"signed_at"} if several else set()), "jws.header-member")
+    require(header.get("typ") == typ, "jws.typ")
+    require("kid" in header, "jws.kid")
+    signed_at = header.get("signed_at") if several else 0
+    require(type(signed_at) is int and 0 <= signed_at <= identifiers.LAST_SECOND, "jws.claims")
+    return Header(header["alg"], header["kid"], signed_at)
+
+
+def _signature(part: str) -> bytes:
+    signature = unb64url(part, "jws.signature-form")
+    require(len(signature) == 64, "jws.signature-form")
+    return signature
 
 
 def split(token: str) -> tuple[str, str, bytes]:
     """Header part, payload part and signature of a compact object (JWS-10)."""
     parts = token.split(".")
-    if len(parts) != 3:
-        raise Refused("jws.structure")
-    signature = unb64url(parts[2], "jws.signature-form")
-    if len(signature) != 64:
-        raise Refused("jws.signature-form")
-    return parts[0], parts[1], signature
+    require(len(parts) == 3, "jws.structure")
+    return parts[0], parts[1], _signature(parts[2])
 
 
 def read(token: str, typ: str, limit: int = MAX_COMPACT) -> Unverified:
     """Reads a compact object of an expected type, without any key."""
-    if len(token) > limit:
-        raise Refused("jws.too-long")
+    require(len(token) <= limit, "jws.too-long")
     head, body, signature = split(token)
-    header = read_header(head, typ)
-    payload = strict.parse(unb64url(body))
-    return Unverified(header, payload, f"{head}.{body}".encode("ascii"), signature)
+    header = _read_header(head, typ)
+    return Unverified(header, strict.parse(unb64url(body)), f"{head}.{body}".encode("ascii"), signature)
 
 
 def peek(token: str) -> dict[str, Any]:
-    """The payload of an object that this node has verified before, or only wants to name."""
-    payload = strict.parse(unb64url(token.split("~")[0].split(".")[1]))
+    """The payload of an object that this node has verified before, or only wants to name; {} where nothing can be read."""
+    try:
+        payload = strict.parse(unb64url(token.split("~")[0].split(".")[1]))
+    except (strict.Refused, IndexError):
+        return {}
     return payload if isinstance(payload, dict) else {}
 
 
@@ -100,43 +95,30 @@ def sign(key: SigningKey, typ: str, payload: dict[str, Any]) -> str:
 
 # --- 2.6 several signatures ---
 
-_GENERAL = Shape({"payload": text, "signatures": list_of(Shape({"protected": text, "signature": text}))})
-MAX_SIGNATURES = 16
-
-
-@dataclass(frozen=True)
-class Signature:
-    header: Header
-    signed: bytes
-    signature: bytes
-    received: dict[str, str]
-
 
 @dataclass(frozen=True)
 class Several:
-    """A JWS in general serialization, read and not verified; `octets` are the payload's."""
+    """A JWS in general serialization, read and not verified; `octets` are the payload's. Each signature is there as read and
+    as received."""
 
     octets: bytes
     payload: Any
-    signatures: list[Signature]
+    signatures: list[tuple[Unverified, dict[str, str]]]
 
 
 def read_several(document: str, typ: str) -> Several:
-    if len(document) > MAX_COMPACT:
-        raise Refused("jws.too-long")
-    general = _GENERAL.read(strict.parse(document.encode("utf-8", "surrogatepass")), "jws.claims")
-    if len(general["signatures"]) > MAX_SIGNATURES:
-        raise Refused("jws.structure")
+    require(len(document) <= MAX_COMPACT, "jws.too-long")
+    general = schema.read("agreement-signed", strict.parse(document.encode("utf-8", "surrogatepass")))
+    require(len(general["signatures"]) <= MAX_SIGNATURES, "jws.structure")
     octets = unb64url(general["payload"])
-    signatures = []
+    read = []
     for one in general["signatures"]:
-        header = read_header(one["protected"], typ, more=("signed_at",))
-        signature = unb64url(one["signature"], "jws.signature-form")
-        if len(signature) != 64:
-            raise Refused("jws.signature-form")
+        header = _read_header(one["protected"], typ, several=True)
         signed = f"{one['protected']}.{general['payload']}".encode("ascii")
-        signatures.append(Signature(header, signed, signature, one))
-    return Several(octets, strict.parse(octets), signatures)
+        read.append((header, signed, _signature(one["signature"]), one))
+    payload = strict.parse(octets)
+    signatures = [(Unverified(header, payload, signed, signature), one) for header, signed, signature, one in read]
+    return Several(octets, payload, signatures)
 
 
 def sign_part(key: SigningKey, typ: str, octets: bytes, signed_at: int) -> dict[str, str]:

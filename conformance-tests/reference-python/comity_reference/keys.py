@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from . import ed25519, strict
-from .strict import Refused, b64url, unb64url
+from .strict import Refused, b64url, require, unb64url
 
 PURPOSES = ("federation", "attestation", "status", "exchange", "receipt", "log", "witness", "encryption")
 _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
@@ -35,57 +40,47 @@ class PublicKey:
     def verify(self, alg: str, signature: bytes, message: bytes) -> bool:
         if self.crv == "Ed25519":
             return alg in ("EdDSA", "Ed25519") and ed25519.verify(self.x, signature, message)
-        return self.crv == "P-256" and alg == "ES256" and self._verify_es256(signature, message)
-
-    def _verify_es256(self, signature: bytes, message: bytes) -> bool:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric import ec, utils
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        if len(signature) != 64:
+        if self.crv != "P-256" or alg != "ES256" or len(signature) != 64:
             return False
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + self.x + self.y)
         try:
-            key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+            _p256(self.x, self.y).verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
         except (InvalidSignature, ValueError):
             return False
         return True
 
 
+def _p256(x: bytes, y: bytes) -> ec.EllipticCurvePublicKey:
+    return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
+
+
 def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",)) -> PublicKey:
     """A public JWK. Unknown members are ignored (the standard owns it), private ones refused."""
-    if not isinstance(value, dict):
-        raise Refused("key.malformed")
-    if _PRIVATE & value.keys():
-        raise Refused("key.private")
+    require(isinstance(value, dict), "key.malformed")
+    require(not _PRIVATE & value.keys(), "key.private")
     kty, crv = value.get("kty"), value.get("crv")
-    if crv not in curves or kty != ("EC" if crv == "P-256" else "OKP"):
-        raise Refused("key.malformed")
+    require(crv in curves and kty == ("EC" if crv == "P-256" else "OKP"), "key.malformed")
     coordinates = []
     for name in ("x", "y") if kty == "EC" else ("x",):
-        if not isinstance(value.get(name), str):
-            raise Refused("key.malformed")
+        require(isinstance(value.get(name), str), "key.malformed")
         coordinates.append(unb64url(value[name], "key.malformed"))
-        if len(coordinates[-1]) != 32:
-            raise Refused("key.malformed")
+        require(len(coordinates[-1]) == 32, "key.malformed")
     kid = thumbprint(value)
-    if value.get("kid") is not None and value["kid"] != kid:
-        raise Refused("key.kid")
+    require(value.get("kid") in (None, kid), "key.kid")
     if crv == "Ed25519":
         ed25519.check_public(coordinates[0])
     elif crv == "P-256":
-        _check_p256(coordinates[0], coordinates[1])
+        try:
+            _p256(*coordinates)
+        except ValueError:
+            raise Refused("key.not-on-curve") from None
     return PublicKey(kid, crv, *coordinates)
 
 
-def _check_p256(x: bytes, y: bytes) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    try:
-        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
-    except ValueError:
-        raise Refused("key.not-on-curve") from None
+def read_keys(jwks: Iterable[Any], purpose: str = "federation") -> dict[str, PublicKey]:
+    """The keys of a set, by `kid`."""
+    curves = ("X25519",) if purpose == "encryption" else ("Ed25519",)
+    return {key.kid: key for key in [read_jwk(jwk, curves) for jwk in jwks]}
 
 
 @dataclass(frozen=True)
@@ -95,13 +90,8 @@ class KeyRing:
     by_purpose: Mapping[str, Mapping[str, PublicKey]]
 
     @classmethod
-    def of(cls, sets: Mapping[str, list[Any]]) -> KeyRing:
-        rings: dict[str, dict[str, PublicKey]] = {}
-        for purpose, jwks in sets.items():
-            curves = ("X25519",) if purpose == "encryption" else ("Ed25519",)
-            read = [read_jwk(jwk, curves) for jwk in jwks]
-            rings[purpose] = {key.kid: key for key in read}
-        return cls(rings)
+    def of(cls, sets: Mapping[str, Iterable[Any]]) -> KeyRing:
+        return cls({purpose: read_keys(jwks, purpose) for purpose, jwks in sets.items()})
 
     def of_purpose(self, purpose: str) -> Mapping[str, PublicKey]:
         return self.by_purpose.get(purpose, {})
@@ -110,18 +100,13 @@ class KeyRing:
         """JWS-4 and JWS-5."""
         if kid in self.of_purpose(purpose):
             return self.of_purpose(purpose)[kid]
-        if any(kid in ring for ring in self.by_purpose.values()):
-            raise Refused("key.purpose")
-        raise Refused("jws.unknown-key")
+        raise Refused("key.purpose" if any(kid in ring for ring in self.by_purpose.values()) else "jws.unknown-key")
 
 
 class SigningKey:
     """A private Ed25519 key of this node."""
 
     def __init__(self, seed: bytes) -> None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        self.seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         x = self._private.public_key().public_bytes_raw()
         self.public = PublicKey(thumbprint({"kty": "OKP", "crv": "Ed25519", "x": b64url(x)}), "Ed25519", x)

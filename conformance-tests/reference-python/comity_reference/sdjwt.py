@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import jws, strict
-from .keys import KeyRing, PublicKey, SigningKey, read_jwk
-from .shape import Shape, integer, text
-from .strict import Refused, b64url, unb64url
+from .keys import KeyRing, SigningKey, read_jwk
+from .strict import Refused, b64url, require, unb64url
 
 TYP = "dc+sd-jwt"
 KEY_BINDING = "kb+jwt"
 OPEN_CLAIMS = frozenset(
     "iss sub aud iat nbf exp jti vct vct#integrity cnf status region environment source_as_of log _sd_alg".split()
 )
-_BINDING = Shape({"iat": integer(0), "aud": text, "nonce": text, "sd_hash": text}, closed=False)
 
 
 @dataclass(frozen=True)
@@ -37,16 +35,14 @@ class Presentation:
 
     issuer_token: str
     disclosures: list[str]
-    binding: str | None
+    binding: str
     bound: str
 
     @classmethod
     def split(cls, presented: str) -> Presentation:
-        if "~" not in presented or presented.startswith("~"):
-            raise Refused("sd-jwt.structure")
+        require("~" in presented and not presented.startswith("~"), "sd-jwt.structure")
         token, *disclosures, last = presented.split("~")
-        bound = presented[: len(presented) - len(last)]
-        return cls(token, disclosures, last or None, bound)
+        return cls(token, disclosures, last, presented[: len(presented) - len(last)])
 
 
 @dataclass(frozen=True)
@@ -63,35 +59,26 @@ def open_presented(presented: str, ring: KeyRing, challenge: Challenge | None) -
     """Signature, disclosures and key binding, in this order."""
     parts = Presentation.split(presented)
     payload = jws.read(parts.issuer_token, TYP).verify(ring, "attestation")
-    disclosed = disclose(payload, parts.disclosures)
-    check_binding(disclosed.claims, parts, challenge)
+    disclosed = _disclose(payload, parts.disclosures)
+    _check_binding(disclosed.claims.get("cnf"), parts, challenge)
     return disclosed
 
 
-def disclose(payload: Mapping[str, Any], disclosures: Iterable[str]) -> Disclosed:
+def _disclose(payload: Mapping[str, Any], disclosures: Iterable[str]) -> Disclosed:
     """Puts the disclosures where their digests stand."""
     given: dict[str, list[Any]] = {}
     for part in disclosures:
         try:
-            name = digest(part)
-            value = strict.parse(unb64url(part)) if part else None
+            name, value = digest(part), strict.parse(unb64url(part))
         except (Refused, UnicodeEncodeError):
             raise Refused("sd-jwt.disclosure") from None
-        if not part:
-            raise Refused("sd-jwt.disclosure")
-        if not isinstance(value, list) or len(value) not in (2, 3) or not isinstance(value[0], str):
-            raise Refused("sd-jwt.arity")
-        if name in given:
-            raise Refused("sd-jwt.repeated-digest")
+        require(isinstance(value, list) and len(value) in (2, 3) and isinstance(value[0], str), "sd-jwt.arity")
+        require(name not in given, "sd-jwt.repeated-digest")
         given[name] = value
-    if payload.get("_sd_alg") != "sha-256":
-        raise Refused("sd-jwt.sd-alg")
+    require(payload.get("_sd_alg") == "sha-256", "sd-jwt.sd-alg")
     walk = _Walk(given)
     claims = walk.members({name: item for name, item in payload.items() if name != "_sd_alg"}, "")
-    if len(walk.seen) != len(set(walk.seen)):
-        raise Refused("sd-jwt.repeated-digest")
-    if walk.used != given.keys():
-        raise Refused("sd-jwt.unreferenced")
+    require(given.keys() <= walk.met, "sd-jwt.unreferenced")
     return Disclosed(claims, walk.pointers)
 
 
@@ -100,8 +87,7 @@ class _Walk:
 
     def __init__(self, given: Mapping[str, list[Any]]) -> None:
         self.given = given
-        self.seen: list[str] = []
-        self.used: set[str] = set()
+        self.met: set[str] = set()
         self.pointers: list[str] = []
 
     def value(self, item: Any, at: str) -> Any:
@@ -110,57 +96,45 @@ class _Walk:
         return self.elements(item, at) if isinstance(item, list) else item
 
     def members(self, item: Mapping[str, Any], at: str) -> dict[str, Any]:
-        if "..." in item:
-            raise Refused("sd-jwt.reserved-name")
+        require("..." not in item, "sd-jwt.reserved-name")
         read = {name: self.value(inner, _pointer(at, name)) for name, inner in item.items() if name != "_sd"}
         digests = item.get("_sd", [])
-        if not isinstance(digests, list) or not all(isinstance(one, str) for one in digests):
-            raise Refused("sd-jwt.digest")
+        require(isinstance(digests, list), "sd-jwt.digest")
         for one in digests:
-            found = self._met(one)
+            found = self._disclosure(one, 3)
             if found is None:
                 continue
-            if len(found) != 3 or not isinstance(found[1], str):
-                raise Refused("sd-jwt.arity")
             name = found[1]
-            if name in ("_sd", "..."):
-                raise Refused("sd-jwt.reserved-name")
-            pointer = _pointer(at, name)
-            if pointer.split("/")[1] in OPEN_CLAIMS:
-                raise Refused("sd-jwt.hidden-claim")
-            if name in read:
-                raise Refused("sd-jwt.collision")
-            self.pointers.append(pointer)
-            read[name] = self.value(found[2], pointer)
+            require(isinstance(name, str), "sd-jwt.arity")
+            require(name not in ("_sd", "..."), "sd-jwt.reserved-name")
+            disclosed = self._disclosed(found[2], _pointer(at, name))
+            require(name not in read, "sd-jwt.collision")
+            read[name] = disclosed
         return read
 
     def elements(self, items: list[Any], at: str) -> list[Any]:
         read: list[Any] = []
         for item in items:
-            if not (isinstance(item, dict) and item.keys() == {"..."}):
-                read.append(self.value(item, f"{at}/{len(read)}"))
-                continue
-            if not isinstance(item["..."], str):
-                raise Refused("sd-jwt.digest")
-            found = self._met(item["..."])
-            if found is None:
-                continue
-            if len(found) != 2:
-                raise Refused("sd-jwt.arity")
             pointer = f"{at}/{len(read)}"
-            if pointer.split("/")[1] in OPEN_CLAIMS:
-                raise Refused("sd-jwt.hidden-claim")
-            self.pointers.append(pointer)
-            read.append(self.value(found[1], pointer))
+            if not (isinstance(item, dict) and item.keys() == {"..."}):
+                read.append(self.value(item, pointer))
+            elif (found := self._disclosure(item["..."], 2)) is not None:
+                read.append(self._disclosed(found[1], pointer))
         return read
 
-    def _met(self, one: str) -> list[Any] | None:
-        if one in self.seen:
-            raise Refused("sd-jwt.repeated-digest")
-        self.seen.append(one)
-        if one in self.given:
-            self.used.add(one)
-        return self.given.get(one)
+    def _disclosure(self, one: Any, length: int) -> list[Any] | None:
+        """What a digest stands for, where it was disclosed."""
+        require(isinstance(one, str), "sd-jwt.digest")
+        require(one not in self.met, "sd-jwt.repeated-digest")
+        self.met.add(one)
+        found = self.given.get(one)
+        require(found is None or len(found) == length, "sd-jwt.arity")
+        return found
+
+    def _disclosed(self, value: Any, pointer: str) -> Any:
+        require(pointer.split("/")[1] not in OPEN_CLAIMS, "sd-jwt.hidden-claim")
+        self.pointers.append(pointer)
+        return self.value(value, pointer)
 
 
 def _pointer(at: str, name: str) -> str:
@@ -170,56 +144,33 @@ def _pointer(at: str, name: str) -> str:
 # --- key binding ---
 
 
-def check_binding(claims: Mapping[str, Any], parts: Presentation, challenge: Challenge | None) -> None:
+def _check_binding(cnf: Any, parts: Presentation, challenge: Challenge | None) -> None:
     """ATT-13 to ATT-15. A binding that nobody asked for must be genuine all the same."""
-    key = _confirmation_key(claims)
-    if parts.binding is None:
-        if challenge is not None:
-            raise Refused("kb.missing")
+    require(cnf is None or (isinstance(cnf, dict) and "jwk" in cnf), "kb.cnf")
+    key = read_jwk(cnf["jwk"], ("Ed25519", "P-256")) if cnf else None
+    require(parts.binding or challenge is None, "kb.missing")
+    if not parts.binding:
         return
     if key is None:
         raise Refused("kb.cnf")
-    payload = _verified_binding(parts.binding, key)
-    if payload["sd_hash"] != digest(parts.bound):
-        raise Refused("kb.sd-hash")
-    if challenge is None:
-        return
-    if payload["aud"] != challenge.aud:
-        raise Refused("kb.aud")
-    if payload["nonce"] != challenge.nonce:
-        raise Refused("kb.nonce")
-    latest = challenge.now + jws.CLOCK_SKEW
-    earliest = challenge.now - challenge.max_age - jws.CLOCK_SKEW
-    if not earliest <= payload["iat"] <= latest:
-        raise Refused("kb.iat")
-
-
-def _confirmation_key(claims: Mapping[str, Any]) -> PublicKey | None:
-    if claims.get("cnf") is None:
-        return None
-    confirmation = claims["cnf"]
-    if not isinstance(confirmation, dict) or "jwk" not in confirmation:
-        raise Refused("kb.cnf")
-    return read_jwk(confirmation["jwk"], ("Ed25519", "P-256"))
-
-
-def _verified_binding(binding: str, key: PublicKey) -> dict[str, Any]:
     try:
-        head, body, signature = jws.split(binding)
-        header = strict.parse(unb64url(head))
-        payload = strict.parse(unb64url(body))
-        if not isinstance(header, dict) or header.keys() - {"alg", "typ", "kid"}:
-            raise Refused("kb.malformed")
-        if header.get("typ") != KEY_BINDING:
-            raise Refused("kb.typ")
-        payload = _BINDING.read(payload, "kb.malformed")
+        head, body, signature = jws.split(parts.binding)
+        header, payload = (strict.parse(unb64url(part)) for part in (head, body))
+        require(isinstance(header, dict) and not header.keys() - {"alg", "typ", "kid"}, "kb.malformed")
+        require(header.get("typ") == KEY_BINDING, "kb.typ")
+        require(isinstance(payload, dict), "kb.malformed")
+        require(all(isinstance(payload.get(name), str) for name in ("aud", "nonce", "sd_hash")), "kb.malformed")
+        require(type(payload.get("iat")) is int and payload["iat"] >= 0, "kb.malformed")
     except Refused as error:
         raise Refused(error.rule if error.rule == "kb.typ" else "kb.malformed") from error
-    if header.get("kid", key.kid) != key.kid:
-        raise Refused("kb.signature")
-    if not key.verify(str(header.get("alg")), signature, f"{head}.{body}".encode("ascii")):
-        raise Refused("kb.signature")
-    return payload
+    require(header.get("kid", key.kid) == key.kid, "kb.signature")
+    require(key.verify(str(header.get("alg")), signature, f"{head}.{body}".encode("ascii")), "kb.signature")
+    require(payload["sd_hash"] == digest(parts.bound), "kb.sd-hash")
+    if challenge is not None:
+        require(payload["aud"] == challenge.aud, "kb.aud")
+        require(payload["nonce"] == challenge.nonce, "kb.nonce")
+        age = challenge.now - payload["iat"]
+        require(-jws.CLOCK_SKEW <= age <= challenge.max_age + jws.CLOCK_SKEW, "kb.iat")
 
 
 # --- issuing ---

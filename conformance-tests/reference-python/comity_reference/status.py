@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from . import identifiers, jws
+from . import jws, schema
 from .keys import KeyRing, SigningKey
-from .shape import Shape, integer, mapping, text
-from .strict import Refused, b64url, unb64url
+from .strict import Refused, b64url, require, unb64url
 from .trust import Federation
 
 TYP = "statuslist+jwt"
 ENTRIES = 131_072
-OCTETS = ENTRIES // 4
 TTL = 900
 LIFE = 72 * 3600
 VALID, CANCELLED, SUSPENDED, SUPERSEDED = range(4)
-_INFLATED_CAP = 1024 * 1024
-
-_STANDARD = Shape({"sub": text, "iat": identifiers.seconds, "status_list": mapping}, closed=False)
-_OURS = Shape(
-    {
-        "iss?": identifiers.entity_id,
-        "exp?": identifiers.seconds,
-        "ttl?": integer(),
-        "source_as_of?": identifiers.seconds,
-    },
-    closed=False,
-)
-_LIST = Shape({"bits": integer(0, 255), "lst": text}, closed=False)
+_INFLATED_CAP = 4 * 1024 * 1024
+_STANDARD, _OURS = ("sub", "iat", "status_list"), ("iss", "exp", "ttl", "source_as_of")
 
 
 @dataclass(frozen=True)
@@ -58,85 +43,66 @@ class StatusList:
 
     def value(self, index: int) -> int:
         """STA-8."""
-        if not 0 <= index < self.count:
-            raise Refused("status-list.index")
+        require(0 <= index < self.count, "status-list.index")
         return self.entries[index // 4] >> (index % 4 * 2) & 3
 
     def permanent(self) -> dict[int, int]:
         """Entries that are for good (STA-12)."""
-        found = {}
-        for at, octet in enumerate(self.entries):
-            if octet:
-                for slot in range(4):
-                    value = octet >> slot * 2 & 3
-                    if value in (CANCELLED, SUPERSEDED):
-                        found[at * 4 + slot] = value
-        return found
+        taken = (at * 4 + slot for at, octet in enumerate(self.entries) if octet for slot in range(4))
+        return {index: self.value(index) for index in taken if self.value(index) in (CANCELLED, SUPERSEDED)}
 
 
 def verify(token: str, ring: KeyRing) -> StatusList:
     """STA-4 and STA-7: the signature first, then the contents."""
-    payload = jws.read(token, TYP, jws.MAX_STATUS_LIST).verify(ring, "status")
-    claims = _STANDARD.read(payload, "jws.claims") | _OURS.read(payload, "jws.claims")
-    if len(claims) < len(_STANDARD.members) + len(_OURS.members):
-        raise Refused("status-list.claims")
-    compressed = _LIST.read(claims["status_list"], "jws.claims")
-    if compressed["bits"] != 2:
-        raise Refused("status-list.bits")
-    if claims["exp"] <= claims["iat"] or claims["ttl"] <= 0:
-        raise Refused("status-list.times")
-    entries = inflate(unb64url(compressed["lst"], "status-list.base64url"))
-    return StatusList(
-        token, claims["iss"], claims["sub"], claims["iat"], claims["exp"], claims["source_as_of"], entries
-    )
+    return read(token, jws.read(token, TYP, jws.MAX_STATUS_LIST).verify(ring, "status"))
 
 
-def inflate(compressed: bytes) -> bytes:
+def read(token: str, payload: Mapping[str, object]) -> StatusList:
+    """The contents of a list whose signature holds."""
+    there = [name for name in _OURS if payload.get(name) is not None]
+    claims = schema.read("status-list", payload, only=(*_STANDARD, *there))
+    require(len(there) == len(_OURS), "status-list.claims")
+    compressed = claims["status_list"]
+    require(compressed["bits"] == 2, "status-list.bits")
+    require(claims["exp"] > claims["iat"] and claims["ttl"] > 0, "status-list.times")
+    entries = _inflate(unb64url(compressed["lst"], "status-list.base64url"))
+    times = (claims["iat"], claims["exp"], claims["source_as_of"])
+    return StatusList(token, claims["iss"], claims["sub"], *times, entries)
+
+
+def _inflate(compressed: bytes) -> bytes:
     """zlib (RFC 1950), capped while inflating."""
     stream = zlib.decompressobj()
     try:
-        inflated = stream.decompress(compressed, _INFLATED_CAP)
+        inflated = stream.decompress(compressed, _INFLATED_CAP + 1)
     except zlib.error:
         raise Refused("status-list.compression") from None
-    if stream.unconsumed_tail:
-        raise Refused("budget")
-    if not stream.eof:
-        raise Refused("status-list.truncated")
-    if stream.unused_data:
-        raise Refused("status-list.trailing-data")
-    if not inflated:
-        raise Refused("status-list.empty")
+    require(len(inflated) <= _INFLATED_CAP, "budget")
+    require(stream.eof, "status-list.truncated")
+    require(not stream.unused_data, "status-list.trailing-data")
+    require(inflated, "status-list.empty")
     return inflated
 
 
 def accept(token: str, federation: Federation, held: StatusList | None, received_at: int) -> StatusList:
     """A list as it arrives from an active county, against the one held before (STA-4 to STA-6, STA-9, STA-10)."""
-    unverified = jws.read(token, TYP, jws.MAX_STATUS_LIST)
-    _STANDARD.read(unverified.payload, "jws.claims")
-    iss = _OURS.read(unverified.payload, "jws.claims").get("iss")
-    if iss is None:
-        raise Refused("status-list.claims")
+    payload = jws.read(token, TYP, jws.MAX_STATUS_LIST).payload
     try:
-        county = federation.county(iss)
-    except Refused:
+        county = federation.county(schema.read("status-list", payload, only=("iss",))["iss"])
+    except Refused as error:
+        if error.rule == "jws.claims":
+            raise
         raise Refused("status.issuer-not-active") from None
     found = verify(token, county.ring)
-    if found.iat > received_at + jws.CLOCK_SKEW:
-        raise Refused("status.clock-doubt")
-    if found.exp <= received_at:
-        raise Refused("status.expired")
-    if found.exp - found.iat > LIFE:
-        raise Refused("status.lifetime")
-    if found.source_as_of > found.iat + jws.CLOCK_SKEW:
-        raise Refused("status.times")
-    if not county.lies_here(found.sub):
-        raise Refused("status.address")
-    if found.count != ENTRIES:
-        raise Refused("status.entries")
-    if held is not None and found.iat < held.iat:
-        raise Refused("status.older")
-    if held is not None and found.iat == held.iat and found.token != held.token:
-        raise Refused("status.fork")
+    require(found.iat <= received_at + jws.CLOCK_SKEW, "status.clock-doubt")
+    require(found.exp > received_at, "status.expired")
+    require(found.exp - found.iat <= LIFE, "status.lifetime")
+    require(found.source_as_of <= found.iat + jws.CLOCK_SKEW, "status.times")
+    require(county.lies_here(found.sub), "status.address")
+    require(found.count == ENTRIES, "status.entries")
+    if held is not None:
+        require(found.iat >= held.iat, "status.older")
+        require(found.iat > held.iat or found.token == held.token, "status.fork")
     return found
 
 
@@ -150,41 +116,27 @@ class Reading:
 def read_entry(found: StatusList | None, tombstones: Mapping[int, int], index: int, now: int) -> Reading:
     """What is known of one entry; a tombstone outlives its list and outranks what says less (STA-10, STA-12)."""
     grave = tombstones.get(index)
-    listed: int | None = None
-    refused = Refused("status.no-list")
-    if found is not None:
-        if found.exp <= now:
-            refused = Refused("status.ended")
-        else:
-            try:
-                listed = found.value(index)
-            except Refused as error:
-                refused = error
-    if grave == CANCELLED or (grave == SUPERSEDED and listed != CANCELLED):
-        if listed == grave and found is not None:
-            return Reading(grave, found.as_of, False)
-        return Reading(grave, None, True)
-    if listed is None or found is None:
+    refused, listed = Refused("status.no-list"), None
+    try:
+        if found is not None:
+            require(found.exp > now, "status.ended")
+            listed = Reading(found.value(index), found.as_of, False)
+    except Refused as error:
+        refused = error
+    if grave is not None and (grave == CANCELLED or listed is None or listed.value != CANCELLED):
+        return listed if listed and listed.value == grave else Reading(grave, None, True)
+    if listed is None:
         raise refused
-    return Reading(listed, found.as_of, False)
-
-
-def payload_digest(found: StatusList) -> bytes:
-    """What evidence of a list is over (9.1)."""
-    return hashlib.sha256(unb64url(found.token.split(".")[1])).digest()
+    return listed
 
 
 # --- issuing ---
 
 
-def sign(key: SigningKey, iss: str, sub: str, entries: bytes, iat: int, source_as_of: int) -> str:
-    payload: dict[str, Any] = {
-        "iss": iss,
-        "sub": sub,
-        "iat": iat,
-        "exp": iat + LIFE,
-        "ttl": TTL,
-        "source_as_of": source_as_of,
-        "status_list": {"bits": 2, "lst": b64url(zlib.compress(entries, 9))},
-    }
-    return jws.sign(key, TYP, payload)
+def sign(key: SigningKey, iss: str, sub: str, values: Mapping[int, int], iat: int, source_as_of: int) -> str:
+    entries = bytearray(ENTRIES // 4)
+    for index, value in values.items():
+        entries[index // 4] |= value << index % 4 * 2
+    times = {"iat": iat, "exp": iat + LIFE, "ttl": TTL, "source_as_of": source_as_of}
+    compressed = {"bits": 2, "lst": b64url(zlib.compress(entries, 9))}
+    return jws.sign(key, TYP, {"iss": iss, "sub": sub, **times, "status_list": compressed})

@@ -1,4 +1,4 @@
-"""What a node keeps (floors, tombstones, replay memory, agreements, its own register), in SQLite.
+"""What a node keeps (statements, tombstones, replay memory, agreements, its own register), in SQLite.
 
 One writer at a time; what is written is durable when a call returns (VER-9, STA-9, TRU-20, REC-2). A reference keeps its
 register unencrypted, which a node in service must not (PRV-4).
@@ -19,16 +19,15 @@ from .strict import b64url, unb64url
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS statement (iss TEXT, sub TEXT, iat INTEGER, token TEXT, PRIMARY KEY (iss, sub));
+CREATE TABLE IF NOT EXISTS stated (iss TEXT, sub TEXT, rank INTEGER, token TEXT, PRIMARY KEY (iss, sub));
 CREATE TABLE IF NOT EXISTS evidence (token TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS floor (iss TEXT, sub TEXT, iat INTEGER, PRIMARY KEY (iss, sub));
 CREATE TABLE IF NOT EXISTS agreement (digest TEXT PRIMARY KEY, id TEXT, version INTEGER, state TEXT, document TEXT,
   signers TEXT);
 CREATE TABLE IF NOT EXISTS withdrawal (token TEXT PRIMARY KEY, seen_at INTEGER);
-CREATE TABLE IF NOT EXISTS held_list (uri TEXT PRIMARY KEY, iat INTEGER, token TEXT);
+CREATE TABLE IF NOT EXISTS held_list (uri TEXT PRIMARY KEY, token TEXT);
 CREATE TABLE IF NOT EXISTS tombstone (uri TEXT, idx INTEGER, value INTEGER, PRIMARY KEY (uri, idx));
 CREATE TABLE IF NOT EXISTS permit (number TEXT PRIMARY KEY, id_number TEXT, body TEXT);
-CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, permit TEXT, value INTEGER, exp INTEGER);
+CREATE TABLE IF NOT EXISTS entry (idx INTEGER PRIMARY KEY, permit TEXT, value INTEGER);
 CREATE TABLE IF NOT EXISTS replay (iss TEXT, jti TEXT, digest TEXT, answer TEXT, until INTEGER, PRIMARY KEY (iss, jti));
 CREATE TABLE IF NOT EXISTS record (n INTEGER PRIMARY KEY, link TEXT, line TEXT);
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .strict import Refused
+from .strict import require
 
 MAX_DIGITS = 7089
 # White_Space of Unicode; `str.split` would drop the separators 1C to 1F as well.
@@ -20,19 +20,14 @@ def encode(token: str) -> str:
 def decode(typed: str) -> str:
     """SYM-2; nothing is repaired."""
     digits = _WHITE_SPACE.sub("", typed).translate(_FULL_WIDTH)
-    if not re.fullmatch(r"[0-9]*", digits):
-        raise Refused("symbol.not-digits")
-    if not 0 < len(digits) <= MAX_DIGITS:
-        raise Refused("symbol.length")
-    if len(digits) % 2:
-        raise Refused("symbol.incomplete")
+    require(re.fullmatch(r"[0-9]*", digits), "symbol.not-digits")
+    require(0 < len(digits) <= MAX_DIGITS, "symbol.length")
+    require(len(digits) % 2 == 0, "symbol.incomplete")
     pairs = [int(digits[at : at + 2]) for at in range(0, len(digits), 2)]
-    if max(pairs) > 81:
-        raise Refused("symbol.out-of-range")
+    require(max(pairs) <= 81, "symbol.out-of-range")
     return "".join(chr(pair + 45) for pair in pairs)
 
 
 def is_digits(typed: str) -> bool:
     """Whether a scanned text is a code rather than a token: it begins with a digit, in either width."""
-    stripped = typed.strip()
-    return bool(stripped) and stripped[0] in "0123456789０１２３４５６７８９"
+    return re.match(r"\s*[0-9０-９]", typed) is not None

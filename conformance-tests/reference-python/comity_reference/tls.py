@@ -1,13 +1,14 @@
 """TLS (chapter 11.2): pinned keys on the federation listener, the WebPKI on the public one.
 
 The standard library's `ssl` cannot accept a client certificate that no CA vouches for, and who a county is follows from
-its key alone (TRN-2). So the federation listener is OpenSSL by way of pyOpenSSL, with a callback that looks at the
-certificate's dates and use and at nothing else; everything else is `ssl`. A client compares the pin after the handshake
-and before it sends a single octet.
+its key alone (TRN-2). So the listeners are OpenSSL by way of pyOpenSSL, with a callback that looks at a client certificate's
+key, dates and use and at nothing else; clients are `ssl`. A client compares the pin after the handshake and before it
+sends a single octet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import socket
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -37,8 +39,8 @@ def pin_of(certificate: x509.Certificate) -> str:
     return b64url(hashlib.sha256(spki).digest())
 
 
-def pin_of_der(certificate: bytes) -> str:
-    return pin_of(x509.load_der_x509_certificate(certificate))
+def pin_of_server(channel: ssl.SSLSocket) -> str:
+    return pin_of(x509.load_der_x509_certificate(channel.getpeercert(binary_form=True) or b""))
 
 
 @dataclass(frozen=True)
@@ -71,44 +73,28 @@ class Identity:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
             .sign(key, hashes.SHA256())
         )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return cls(private, certificate.public_bytes(serialization.Encoding.PEM))
-
-    def load_into(self, context: ssl.SSLContext) -> None:
-        """`ssl` reads keys from files only."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "identity.pem")
-            path.touch(0o600)
-            path.write_bytes(self.key + self.certificate)
-            context.load_cert_chain(path)
+        pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        private = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+        return cls(private, certificate.public_bytes(pem))
 
 
-# --- servers ---
+# --- listeners ---
 
 
-def public_context(identity: Identity) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.num_tickets = 0
-    identity.load_into(context)
-    return context
-
-
-def federation_context(identity: Identity, admits: Callable[[str], bool]) -> SSL.Context:
-    """TRN-1 to TRN-3; `admits` says whether a pin is one of an active county's."""
+def listener(identity: Identity, admits: Callable[[str], bool] | None = None) -> SSL.Context:
+    """TRN-1 to TRN-3; `admits` says whether a pin is one of an active county's. Without it, anybody may come (TRN-15)."""
 
     def holds(_: SSL.Connection, given: crypto.X509, __: int, depth: int, ___: int) -> bool:
         return depth > 0 or _client_certificate_holds(given.to_cryptography(), admits)  # issuers do not count
 
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_3_VERSION)
+    context.set_min_proto_version(SSL.TLS1_3_VERSION if admits else SSL.TLS1_2_VERSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)
     context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, identity.key))
     context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, identity.certificate))
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, holds)
+    if admits:
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, holds)
     return context
 
 
@@ -117,121 +103,70 @@ def _client_certificate_holds(certificate: x509.Certificate, admits: Callable[[s
         now = datetime.datetime.now(datetime.timezone.utc)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             return False
-        if not admits(pin_of(certificate)):
-            return False
         use = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        return ExtendedKeyUsageOID.CLIENT_AUTH in use
+        return ExtendedKeyUsageOID.CLIENT_AUTH in use and admits(pin_of(certificate))
     except x509.ExtensionNotFound:
-        return True
+        return admits(pin_of(certificate))
     except ValueError:
         return False
 
 
 class Channel:
-    """Octets over TLS with a deadline for each wait; the same for both kinds of server."""
+    """A connection that was accepted. OpenSSL works on memory, so that every wait is one on the plain socket, with a deadline."""
 
-    def __init__(self, plain: socket.socket) -> None:
-        self.plain = plain
-        self.pin: str | None = None
+    def __init__(self, plain: socket.socket, context: SSL.Context) -> None:
+        self._plain, self._tls = plain, SSL.Connection(context, None)
+        self._tls.set_accept_state()
+        self._until(self._tls.do_handshake, time.monotonic() + HANDSHAKE_SECONDS)
+        certificate = self._tls.get_peer_certificate()
+        self.pin = pin_of(certificate.to_cryptography()) if certificate else None
 
     def receive(self, size: int, deadline: float) -> bytes:
-        raise NotImplementedError
+        """b"" once the caller has nothing more to say."""
+        try:
+            return self._until(lambda: self._tls.recv(size), deadline)
+        except ConnectionError:
+            return b""
 
     def send(self, data: bytes, deadline: float) -> None:
-        raise NotImplementedError
+        for at in range(0, len(data), 16384):
+            self._until(lambda part=data[at : at + 16384]: self._tls.sendall(part), deadline)
 
     def close(self) -> None:
-        self.plain.close()
+        with contextlib.suppress(SSL.Error, OSError):
+            self._tls.shutdown()
+            self._flush(time.monotonic() + 1)
+        self._plain.close()
+
+    def _until(self, act: Callable[[], Any], deadline: float) -> Any:
+        """Feeds OpenSSL what comes until an act is done, and sends what it has to say."""
+        while True:
+            try:
+                done = act()
+                self._flush(deadline)
+                return done
+            except SSL.WantReadError:
+                self._flush(deadline)
+                self._wait(deadline)
+                data = self._plain.recv(16384)
+                if not data:
+                    raise ConnectionError("closed") from None
+                self._tls.bio_write(data)
+            except SSL.Error as error:
+                self._flush(deadline)  # the alert
+                raise ConnectionError(str(error)) from error
+
+    def _flush(self, deadline: float) -> None:
+        with contextlib.suppress(SSL.WantReadError):
+            while data := self._tls.bio_read(65536):
+                self._wait(deadline)
+                self._plain.sendall(data)
 
     def _wait(self, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self.plain.settimeout(left)
-
-
-class PublicChannel(Channel):
-    def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
-        plain.settimeout(HANDSHAKE_SECONDS)
-        super().__init__(context.wrap_socket(plain, server_side=True))
-
-    def receive(self, size: int, deadline: float) -> bytes:
-        self._wait(deadline)
-        return self.plain.recv(size)
-
-    def send(self, data: bytes, deadline: float) -> None:
-        self._wait(deadline)
-        self.plain.sendall(data)
-
-
-class FederationChannel(Channel):
-    """pyOpenSSL over memory, so that every wait is a wait on the plain socket with its own deadline."""
-
-    def __init__(self, plain: socket.socket, context: SSL.Context) -> None:
-        super().__init__(plain)
-        self._tls = SSL.Connection(context, None)
-        self._tls.set_accept_state()
-        deadline = time.monotonic() + HANDSHAKE_SECONDS
-        while True:
-            try:
-                self._tls.do_handshake()
-                break
-            except SSL.WantReadError:
-                self._flush(deadline)
-                self._feed(deadline)
-            except SSL.Error as error:
-                self._flush(deadline)
-                raise ConnectionError("handshake") from error
-        self._flush(deadline)
-        certificate = self._tls.get_peer_certificate()
-        if certificate is None:
-            raise ConnectionError("no certificate")
-        self.pin = pin_of(certificate.to_cryptography())
-
-    def _feed(self, deadline: float) -> None:
-        self._wait(deadline)
-        data = self.plain.recv(16384)
-        if not data:
-            raise ConnectionError("closed")
-        self._tls.bio_write(data)
-
-    def _flush(self, deadline: float) -> None:
-        while True:
-            try:
-                data = self._tls.bio_read(65536)
-            except SSL.WantReadError:
-                return
-            self._wait(deadline)
-            self.plain.sendall(data)
-
-    def receive(self, size: int, deadline: float) -> bytes:
-        while True:
-            try:
-                return self._tls.recv(size)
-            except SSL.WantReadError:
-                self._flush(deadline)
-                try:
-                    self._feed(deadline)
-                except ConnectionError:
-                    return b""
-            except (SSL.ZeroReturnError, SSL.Error):
-                return b""
-
-    def send(self, data: bytes, deadline: float) -> None:
-        for at in range(0, len(data), 16384):
-            try:
-                self._tls.sendall(data[at : at + 16384])
-            except SSL.Error as error:
-                raise ConnectionError("sending") from error
-            self._flush(deadline)
-
-    def close(self) -> None:
-        try:
-            self._tls.shutdown()
-            self._flush(time.monotonic() + 1)
-        except (SSL.Error, OSError):
-            pass
-        super().close()
+        self._plain.settimeout(left)
 
 
 # --- clients ---
@@ -246,17 +181,14 @@ def public_client(roots: Path) -> ssl.SSLContext:
 
 
 def federation_client(identity: Identity) -> ssl.SSLContext:
-    """TRN-1, TRN-6: the server's key is compared by `pinned`, certificates mean nothing."""
+    """TRN-1, TRN-6: certificates mean nothing, the client compares the server's key."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    identity.load_into(context)
+    with tempfile.TemporaryDirectory() as folder:  # `ssl` reads keys from files only
+        path = Path(folder, "identity.pem")
+        path.touch(0o600)
+        path.write_bytes(identity.key + identity.certificate)
+        context.load_cert_chain(path)
     return context
-
-
-def pinned(channel: ssl.SSLSocket, pins: frozenset[str]) -> None:
-    certificate = channel.getpeercert(binary_form=True)
-    if certificate is None or pin_of_der(certificate) not in pins:
-        channel.close()
-        raise ConnectionError("the server's key is not pinned")

@@ -11,14 +11,15 @@ from typing import Any
 from . import agreement as agreements
 from . import identifiers, jws, strict
 from .agreement import Adopted, Agreement, Book, Withdrawal
-from .exchange import Problem
+from .exchange import Problem, demand
 from .keys import SigningKey
-from .shape import plain
+from .schema import plain
 from .store import Store
-from .strict import Refused, b64url
+from .strict import Refused, b64url, require
 from .trust import Federation
 
 _FINAL = ("trust.not-a-member", "trust.not-listed", "trust.removed", "trust.authority")
+_SIGNATURES = ("jws.signature", "jws.unknown-key", "jws.party-signed-twice")
 
 
 class Treaties:
@@ -37,33 +38,29 @@ class Treaties:
                 query = "SELECT document, signers, digest FROM agreement WHERE state = 'adopted' ORDER BY id, version"
                 for document, signers, digest in self._store.rows(query):
                     several = jws.read_several(document, agreements.TYP)
-                    contents = agreements.read_contents(several.octets, several.payload)
+                    contents = Agreement.of(several.octets, several.payload)
                     if contents.digest == digest:
                         book.adopted.append(Adopted(contents, json.loads(signers), document))
                 for token, seen_at in self._store.rows("SELECT token, seen_at FROM withdrawal"):
                     payload = jws.peek(token)
-                    day = self._ends(book, payload, seen_at)
+                    day = self._ends(book.named(payload["agreement"]), payload, seen_at)
                     book.withdrawals.append(Withdrawal(token, payload["iss"], payload["agreement"], day))
                 self._book = book
             return self._book
 
     @staticmethod
-    def _ends(book: Book, payload: Mapping[str, Any], seen_at: int) -> datetime.date:
+    def _ends(held: Agreement | None, payload: Mapping[str, Any], seen_at: int) -> datetime.date:
         """AGR-22: whoever dates a withdrawal back gains nothing, the notice counts from the day on which it came."""
-        stated = identifiers.date(payload["effective_from"])
-        came = identifiers.day_of(seen_at - jws.CLOCK_SKEW)
-        held = next((one.agreement for one in book.adopted if one.agreement.reference == payload["agreement"]), None)
-        if held is None or came <= identifiers.day_of(payload["iat"]):
-            return stated
-        return max(stated, came + datetime.timedelta(days=held.contents.get("notice_days", 30)))
+        stated, came = identifiers.date(payload["effective_from"]), identifiers.day_of(seen_at - jws.CLOCK_SKEW)
+        late = held is not None and came > identifiers.day_of(payload["iat"])
+        return max(stated, came + held.notice) if held and late else stated
 
     def listed(self) -> list[dict[str, Any]]:
-        void = {digest for held in self.book().adopted for digest in self.book().void(held.agreement.id)}
-        withdrawn = {one.agreement["digest"] for one in self.book().withdrawals}
-        listed = []
-        for digest, name, version, state in self._store.rows(
-            "SELECT digest, id, version, state FROM agreement ORDER BY id, version, digest"
-        ):
+        book = self.book()
+        void = {digest for held in book.adopted for digest in book.void(held.agreement.id)}
+        withdrawn = {one.agreement["digest"] for one in book.withdrawals}
+        query, listed = "SELECT digest, id, version, state FROM agreement ORDER BY id, version, digest", []
+        for digest, name, version, state in self._store.rows(query):
             state = "void" if digest in void else "withdrawn" if digest in withdrawn else state
             listed.append({"id": name, "version": version, "digest": digest, "state": state})
         return listed
@@ -72,16 +69,11 @@ class Treaties:
         """What `/agreements` says (11.6): an index, and withdrawals as signed."""
         index = []
         for held in self.book().adopted:
-            contents = plain(dict(held.agreement.contents))
-            names = ("title", "effective_from", "effective_until")
-            line = {name: contents[name] for name in names if name in contents} | held.agreement.reference
-            line["parties"] = [
-                {name: one[name] for name in ("entity", "region", "name")} for one in contents["parties"]
-            ]
-            line["path"] = f"/agreements/{held.agreement.id}/{held.agreement.version}"
-            index.append(line)
-        tokens = [row[0] for row in self._store.rows("SELECT token FROM withdrawal")]
-        return {"agreements": index, "withdrawals": tokens}
+            contents, path = plain(dict(held.agreement.contents)), f"/agreements/{held.agreement.id}/{held.agreement.version}"
+            known = {name: contents[name] for name in ("title", "effective_from", "effective_until") if name in contents}
+            parties = [{name: one[name] for name in ("entity", "region", "name")} for one in contents["parties"]]
+            index.append({**known, **held.agreement.reference, "parties": parties, "path": path})
+        return {"agreements": index, "withdrawals": [one.token for one in self.book().withdrawals]}
 
     def signed(self, agreement_id: str, version: str | None) -> str | None:
         """One adopted version as it was signed, or the newest."""
@@ -94,28 +86,21 @@ class Treaties:
     def receive(self, document: str, federation: Federation) -> bool:
         """AGR-21. Signatures of one text are collected, whoever brings them; true once it is adopted or nothing was new."""
         try:
-            agreement, signers = agreements.read_proposal(document, federation)
+            several, agreement, signers = agreements.read_proposal(document, federation)
         except Refused as error:
-            malformed = error.rule.startswith("jws.") and error.rule not in (
-                "jws.signature",
-                "jws.unknown-key",
-                "jws.party-signed-twice",
-            )
+            malformed = error.rule.startswith("jws.") and error.rule not in _SIGNATURES
             slug = "malformed-request" if malformed else "proposal-refused"
             if error.rule == "agreement.party-not-active" and error.detail not in _FINAL:
                 slug = "not-ready"
             raise Problem(slug, error.detail, rule=error.rule) from error
-        if agreement.party(self._me) is None:
-            raise Problem("proposal-refused", "not a party")
-        if not signers:
-            raise Problem("proposal-refused", "nobody has signed")
-        several = jws.read_several(document, agreements.TYP)
-        received = {one.header.kid: one.received for one in several.signatures}
+        demand(agreement.party(self._me), "proposal-refused", "not a party")
+        demand(signers, "proposal-refused", "nobody has signed")
         query = "SELECT 1 FROM agreement WHERE id = ? AND version = ? AND digest <> ?"
         rival = self._store.row(query, agreement.id, agreement.version, agreement.digest)
         if rival and len(signers) < len(agreement.parties):
             raise Problem("proposal-refused", "another text of this version is here", rule="agreement.other-text")
         before = self._store.row("SELECT document FROM agreement WHERE digest = ?", agreement.digest)
+        received = {one.header.kid: part for one, part in several.signatures}
         merged = self._merge(agreement, several.octets, received, federation)
         if rival:
             raise Problem("proposal-refused", "two texts of one version are void", rule="agreement.void")
@@ -127,48 +112,37 @@ class Treaties:
     ) -> dict[str, Any]:
         with self._lock, self._store.transaction():
             held = self._store.row("SELECT document, state FROM agreement WHERE digest = ?", agreement.digest)
+            document: dict[str, Any] = json.loads(held[0]) if held else {}
             if held and held[1] == "adopted":
-                return json.loads(held[0])
+                return document
             signatures = dict(received)
             if held:
                 before = jws.read_several(held[0], agreements.TYP)
-                signatures |= {one.header.kid: one.received for one in before.signatures}
+                signatures |= {one.header.kid: part for one, part in before.signatures}
             document = {"payload": b64url(octets), "signatures": list(signatures.values())}
             text = strict.write(document).decode("ascii")
-            state, signers = "proposed", agreements.read_proposal(text, federation)[1]
-            if len(signers) == len(agreement.parties):
-                signers = dict(agreements.adopt(text, federation).signers)
-                state = "adopted"
-                self._book = None
-            self._store.run(
-                "INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?)",
-                agreement.digest,
-                agreement.id,
-                agreement.version,
-                state,
-                text,
-                json.dumps(signers),
-            )
+            _, _, signers = agreements.read_proposal(text, federation)
+            state = "adopted" if len(signers) == len(agreement.parties) else "proposed"
+            values = (agreement.digest, agreement.id, agreement.version, state, text, json.dumps(signers))
+            self._store.run("INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?)", *values)
+            self._book = None
             return document
 
     def sign(self, reference: Mapping[str, Any], federation: Federation) -> tuple[Agreement, dict[str, Any]]:
         found = self._store.row("SELECT document, state FROM agreement WHERE digest = ?", reference["digest"])
         if not found:
             raise Refused("agreement.unknown")
-        agreement, signers = agreements.read_proposal(found[0], federation)
-        if agreement.reference != dict(reference) or found[1] != "proposed" or self._me in signers:
-            raise Refused("agreement.does-not-wait")
-        octets = jws.read_several(found[0], agreements.TYP).octets
-        return agreement, self._signed(agreement, octets, federation)
+        several, agreement, signers = agreements.read_proposal(found[0], federation)
+        waits = agreement.reference == dict(reference) and found[1] == "proposed" and self._me not in signers
+        require(waits, "agreement.does-not-wait")
+        return agreement, self._signed(agreement, several.octets, federation)
 
     def propose(self, text: Mapping[str, Any], federation: Federation) -> tuple[Agreement, dict[str, Any]]:
-        octets = strict.write(plain(dict(text)))
-        agreement = agreements.read_contents(octets, strict.parse(octets))
+        octets = strict.write(text)
+        agreement = Agreement.of(octets, strict.parse(octets))
         wrong = agreements.defects(agreement)
-        if wrong:
-            raise Refused(wrong[0], ", ".join(wrong))
-        if agreement.party(self._me) is None:
-            raise Refused("agreement.not-a-party")
+        require(not wrong, (wrong or [""])[0], ", ".join(wrong))
+        require(agreement.party(self._me), "agreement.not-a-party")
         return agreement, self._signed(agreement, octets, federation)
 
     def _signed(self, agreement: Agreement, octets: bytes, federation: Federation) -> dict[str, Any]:
@@ -184,31 +158,24 @@ class Treaties:
     # --- withdrawal (4.6) ---
 
     def withdraw(self, agreement_id: str, day: str, federation: Federation) -> tuple[Agreement, str]:
-        effective = identifiers.date(day)
-        held = [one.agreement for one in self.book().adopted if one.agreement.id == agreement_id]
-        if not held:
-            raise Refused("agreement.unknown")
-        newest = max(held, key=lambda one: one.version)
+        versions = self.book().of_id(agreement_id)
+        require(versions, "agreement.unknown")
         payload = {
             "iss": self._me,
             "iat": federation.now,
-            "agreement": newest.reference,
-            "effective_from": effective.isoformat(),
+            "agreement": versions[-1].reference,
+            "effective_from": identifiers.date(day).isoformat(),
             "reason": {"zh": "本县决定退出", "en": "This county withdraws"},
         }
         token = jws.sign(self._key, agreements.WITHDRAWAL, payload)
         self.accept_withdrawal(token, federation)
-        return newest, token
+        return versions[-1], token
 
     def own_withdrawals(self) -> list[str]:
         return [one.token for one in self.book().withdrawals if one.iss == self._me]
 
     def accept_withdrawal(self, token: str, federation: Federation) -> None:
-        named = jws.peek(token).get("agreement")
-        held = next((one.agreement for one in self.book().adopted if one.agreement.reference == named), None)
-        if held is None:
-            raise Refused("withdrawal.other-agreement")
-        agreements.read_withdrawal(token, held, federation)
+        agreements.read_withdrawal(token, self.book().named(jws.peek(token).get("agreement")), federation)
         with self._lock:
             self._store.run("INSERT OR IGNORE INTO withdrawal VALUES (?, ?)", token, federation.now)
             self._book = None
