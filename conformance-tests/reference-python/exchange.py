@@ -94,7 +94,8 @@ class Authority:
 
     def add_county(self, own: dict[str, Any]) -> None:
         """What the county applied with, said again by its superior."""
-        self._add(own["sub"], own["jwks"], 9, {"region": own["metadata"]["comity_node"]["region"]}, metadata=own["metadata"])
+        line = {"region": own["metadata"]["comity_node"]["region"]}
+        self._add(own["sub"], own["jwks"], 9, line, metadata=own["metadata"])
 
 
 class Target:

@@ -25,7 +25,7 @@ REGION = "361123"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--comity-conformance", type=Path, required=True, help="the suite's program")
-    parser.add_argument("--comity-target", type=Path, help="target program of the node to meet; without it, nobody is met")
+    parser.add_argument("--comity-target", type=Path, help="program of the node to meet; without it, nobody is met")
     parser.add_argument("--comity", type=Path, help="the node that --comity-target runs")
     parser.add_argument("--venv", type=Path, default=Path(tempfile.gettempdir()) / "comity-reference-venv")
     parser.add_argument("--only", choices=("offline", "networked", "exchange"), action="append")
@@ -43,7 +43,8 @@ def environment(where: Path) -> str:
             print("reference: UNAVAILABLE, the packages could not be installed", file=sys.stderr)
             sys.exit(2)
         stamp.write_text(wanted, encoding="ascii")
-    os.environ["PYTHONPYCACHEPREFIX"] = str(where / "compiled")  # nothing is written beside the sources
+    os.environ["PYTHONPYCACHEPREFIX"] = str(where / "compiled")  # once, since the suite starts the adapter 700 times
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return str(python)
 
 

@@ -31,7 +31,8 @@ _OFFICE = {
     "consent-missing": ("LEGAL_BASIS_MISSING", "consent.missing"),
     "quota": ("RATE_LIMITED", "quota.exceeded"),
 }
-# The table of 7.1: to which outcome a refused presentation leads; the first row in which a rule, or its beginning, stands.
+# The table of 7.1: to which outcome a refused presentation leads; the first row in which a rule stands, or its beginning
+# with a point.
 _REFUSED = (
     ("UNKNOWN_ISSUER", "trust.not-a-member trust.not-listed trust.removed trust.authority attestation.environment"),
     ("ISSUER_SUSPENDED", "trust.suspended agreement.keys-not-vouched"),
@@ -40,12 +41,12 @@ _REFUSED = (
     ("UNSUPPORTED_VERSION", "attestation.vct jws.typ jws.alg"),
     ("PRESENTATION_EXPIRED", "kb.missing kb.aud kb.nonce kb.iat kb.cnf"),
     ("UNREADABLE", "presentation. symbol. sd-jwt.too-long sd-jwt.structure jws.too-long jws.structure budget"),
-    ("SIGNATURE_INVALID", ""),
 )
 
 
 def outcome_of(rule: str) -> str:
-    return next(outcome for outcome, rules in _REFUSED if rule.startswith(tuple(rules.split()) or ""))
+    names = {rule, rule.split(".")[0] + "."}
+    return next((outcome for outcome, rules in _REFUSED if names & set(rules.split())), "SIGNATURE_INVALID")
 
 
 @dataclass(frozen=True)
@@ -343,7 +344,10 @@ class _Walk:
         self.missing[:0] = conditions.missing_of(self.row, facts)
         if (self.tier or {}).get("local") is None and (self.tier or "tier" in self.row["claims"]):
             self.missing.append(conditions.missing("tier_mapping", conditions.UNKNOWN, self.row["owner"]))
-        self.find("RECOGNISED_CONDITIONAL" if self.missing else "RECOGNISED", "")
+        if self.missing:
+            self.find("RECOGNISED_CONDITIONAL", "conditions.missing")
+        else:
+            self.find("RECOGNISED", "all-met")
 
     # --- the result ---
 
@@ -394,7 +398,7 @@ class _Walk:
             "endorsed_until": self.endorsed_until,
             "date": self.date,
             "status_age_seconds": self.age,
-            "cause": cause or None,
+            "cause": cause,
             "missing": self.missing if catalogue.outcomes()[outcome].number >= 24 else [],
             "advisories": [{"code": code, "text": catalogue.ADVISORIES[code]} for code in sorted(self.advisories)],
             "text": texts.text,

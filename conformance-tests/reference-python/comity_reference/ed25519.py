@@ -1,13 +1,10 @@
 """Ed25519, strictly (RFC 8032; JWS-7 and JWS-8).
 
 Signatures are made and checked by the library `cryptography` (OpenSSL): it refuses an S that is not canonical and
-compares R octet by octet without cofactor. What it does not refuse, points of small order or with torsion, is refused here. A
-key's point is checked once, when the key is read.
+compares R octet by octet without cofactor. What it does not refuse, points of small order or with torsion, is refused here.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,7 +52,6 @@ def _decode(encoded: bytes) -> Point:
     return x, y, 1, x * y % P
 
 
-@lru_cache(maxsize=4096)
 def check_public(encoded: bytes) -> None:
     """JWS-8: the canonical encoding of a point of the prime-order subgroup, and not the identity."""
     point = _decode(encoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -20,9 +21,8 @@ _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """RFC 7638, SHA-256."""
-    names = ("crv", "kty", "x", "y") if jwk["kty"] == "EC" else ("crv", "kty", "x")
-    return b64url(hashlib.sha256(strict.write({name: jwk[name] for name in names})).digest())
+    """RFC 7638, SHA-256; the members are those of the RFC, in its order."""
+    return b64url(hashlib.sha256(strict.write(jwk)).digest())
 
 
 @dataclass(frozen=True)
@@ -58,23 +58,28 @@ def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",)) -> PublicKey:
     """A public JWK. Unknown members are ignored (the standard owns it), private ones refused."""
     require(isinstance(value, dict), "key.malformed")
     require(not _PRIVATE & value.keys(), "key.private")
-    kty, crv = value.get("kty"), value.get("crv")
+    kty, crv, x, y = (value.get(name) for name in ("kty", "crv", "x", "y"))
     require(crv in curves and kty == ("EC" if crv == "P-256" else "OKP"), "key.malformed")
-    coordinates = []
-    for name in ("x", "y") if kty == "EC" else ("x",):
-        require(isinstance(value.get(name), str), "key.malformed")
-        coordinates.append(unb64url(value[name], "key.malformed"))
-        require(len(coordinates[-1]) == 32, "key.malformed")
-    kid = thumbprint(value)
-    require(value.get("kid") in (None, kid), "key.kid")
-    if crv == "Ed25519":
-        ed25519.check_public(coordinates[0])
-    elif crv == "P-256":
-        try:
-            _p256(*coordinates)
-        except ValueError:
-            raise Refused("key.not-on-curve") from None
-    return PublicKey(kid, crv, *coordinates)
+    require(isinstance(x, str) and (kty == "OKP" or isinstance(y, str)), "key.malformed")
+    key = _read_point(crv, x, y if kty == "EC" else None)
+    require(value.get("kid") in (None, key.kid), "key.kid")
+    return key
+
+
+@lru_cache(maxsize=4096)
+def _read_point(crv: str, *encoded: str | None) -> PublicKey:
+    """JWS-8. A key is met many times, its point is checked once."""
+    x, y = (unb64url(one, "key.malformed") if one else b"" for one in encoded)
+    require(len(x) == 32 and len(y) == (32 if crv == "P-256" else 0), "key.malformed")
+    jwk = {"crv": crv, "kty": "EC" if y else "OKP", "x": encoded[0]} | ({"y": encoded[1]} if y else {})
+    try:
+        if crv == "P-256":
+            _p256(x, y)
+        elif crv == "Ed25519":
+            ed25519.check_public(x)
+    except ValueError:
+        raise Refused("key.not-on-curve") from None
+    return PublicKey(thumbprint(jwk), crv, x, y)
 
 
 def read_keys(jwks: Iterable[Any], purpose: str = "federation") -> dict[str, PublicKey]:
@@ -109,7 +114,7 @@ class SigningKey:
     def __init__(self, seed: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         x = self._private.public_key().public_bytes_raw()
-        self.public = PublicKey(thumbprint({"kty": "OKP", "crv": "Ed25519", "x": b64url(x)}), "Ed25519", x)
+        self.public = PublicKey(thumbprint({"crv": "Ed25519", "kty": "OKP", "x": b64url(x)}), "Ed25519", x)
 
     def sign(self, message: bytes) -> bytes:
         return self._private.sign(message)

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from .client import Client, FetchError
 from .exchange import Problem, demand
 from .keys import SigningKey
 from .office import Office
-from .resolver import WELL_KNOWN, Trust
+from .resolver import AT_A_TIME, WELL_KNOWN, Trust
 from .server import Call, Reply, Server
 from .store import Store
 from .strict import Refused, b64url, require, unb64url
@@ -173,8 +174,8 @@ class Node:
             raise Problem("malformed-request") from None
         peer = picture.by_pin(call.pin)
         if peer is None:  # since the handshake; a member with another key, or no member
-            known = call.path.endswith("proposals") or jws.peek(text).get("iss") in {one.entity for one in picture.active()}
-            raise Problem("pin-mismatch" if known else "not-a-member")
+            known = jws.peek(text).get("iss") in [one.entity for one in picture.active()]
+            raise Problem("pin-mismatch" if known or call.path.endswith("proposals") else "not-a-member")
         return handle(text, peer, picture)
 
     def _verification(self, text: str, peer: trust.County, picture: trust.Federation) -> Reply:
@@ -302,9 +303,10 @@ class Node:
     def refresh(self, entity: str | None) -> None:
         self.trust.refresh(now, entity)
         self.trust.learn([self.configuration()], now())  # its own word it need not fetch
-        for peer in self.treaties.peers():
-            for uri in self._lists_of(peer) if entity in (None, peer) else ():
-                self.office.fetch_list(uri, now())
+        peers = [peer for peer in self.treaties.peers() if entity in (None, peer)]
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            lists = [uri for found in pool.map(self._lists_of, peers) for uri in found]
+            list(pool.map(lambda uri: self.office.fetch_list(uri, now()), lists))
 
     def _lists_of(self, peer: str) -> list[str]:
         """6.4: all lists of a county, so that nobody learns whose permit is about to be checked."""

@@ -6,6 +6,7 @@ import copy
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from . import jws
@@ -14,6 +15,7 @@ from .store import Store
 from .trust import CLOCK_BEHIND, MEMBER_LIST, Anchor, Federation, Stated
 
 WELL_KNOWN = "/.well-known/openid-federation"
+AT_A_TIME = 8  # addresses; one that does not answer holds up seven others at most
 _Tokens = dict[tuple[str, str], tuple[int, str]]  # by issuer and subject: rank and token
 
 
@@ -82,19 +84,22 @@ class Trust:
     # --- fetching ---
 
     def refresh(self, now: Callable[[], int], entity: str | None = None) -> None:
-        """TRU-24: anchor, provinces, counties; with `entity`, that county and the authorities alone. No address is asked twice (TRU-25)."""
+        """TRU-24: anchor, provinces, counties; with `entity`, that county and the authorities alone. No address is asked
+        twice (TRU-25)."""
         asked: set[str] = set()
 
+        def fetched(url: str) -> str:
+            try:
+                return self._client.fetch(url)
+            except FetchError as error:  # what was held before holds until its own exp
+                print(f"not fetched: {url}: {error}", file=sys.stderr)
+                return ""
+
         def learn_from(urls: Iterable[str]) -> None:
-            found = []
-            for url in dict.fromkeys(urls):
-                if url not in asked:
-                    asked.add(url)
-                    try:
-                        found.append(self._client.fetch(url))
-                    except FetchError as error:  # what was held before holds until its own exp
-                        print(f"not fetched: {url}: {error}", file=sys.stderr)
-            self.learn(found, now())
+            fresh = [url for url in dict.fromkeys(urls) if url not in asked]
+            asked.update(fresh)
+            with ThreadPoolExecutor(AT_A_TIME) as pool:
+                self.learn(pool.map(fetched, fresh), now())
 
         def authority(name: str) -> None:
             """What an authority publishes, at the addresses that its own configuration states."""
@@ -105,9 +110,9 @@ class Trust:
                 learn_from([endpoints["comity_member_list_endpoint"]])
             listed = self.picture(now()).lists().get(name)
             if listed and "federation_fetch_endpoint" in endpoints:
-                members = [one for one, line in listed.members.items() if "region_prefix" in line or entity in (None, one)]
-                fetch = endpoints["federation_fetch_endpoint"]
-                learn_from(f"{fetch}?sub={quote(one, safe='')}" for one in members)
+                lines, fetch = listed.members.items(), endpoints["federation_fetch_endpoint"]
+                named = [one for one, line in lines if "region_prefix" in line or entity in (None, one)]
+                learn_from(f"{fetch}?sub={quote(one, safe='')}" for one in named)
 
         authority(self._anchor.entity)
         for province in sorted(self.picture(now()).provinces):

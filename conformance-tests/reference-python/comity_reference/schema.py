@@ -1,7 +1,7 @@
-"""The members of objects (JWS-14, JWS-16), read from the schemas in spec/schemas, which are part of the text.
+"""The members of objects (JWS-14, JWS-16), read by the schemas in spec/schemas, which are part of the text.
 
-A schema becomes a reader: it takes a JSON value and gives it back as read, or raises `Refused`. What is absent or null where
-that may be is left out. Names that chapter 1 defines are read by `identifiers`, which knows more than a pattern says; a
+A JSON value is given back as read, or refused. What is absent, or null where that may be, is left out, and so is what an
+open object does not know. Names that chapter 1 defines are read by `identifiers`, which knows more than a pattern says; a
 date comes out as a date.
 """
 
@@ -17,28 +17,32 @@ from typing import Any
 from . import identifiers
 from .strict import Refused, require
 
-Reader = Callable[[Any], Any]
 _FOLDER = Path(__file__).resolve().parents[3] / "spec" / "schemas"
 _TYPES = {"string": str, "boolean": bool, "integer": int, "array": list, "object": dict, "null": type(None)}
 _WRONG = "shape"
-_NAMED: dict[str, Reader] = {
+_NAMED: dict[str, Callable[[Any], Any]] = {
     "EntityId": identifiers.entity_id,
     "CitizenNumber": identifiers.citizen_number,
     "LocalDate": identifiers.date,
     "TraceNumber": identifiers.trace_number,
     "Jwk": lambda value: value,  # keys.read_jwk says what is wrong with it
 }
+Schema = dict[str, Any]
 
 
 def read(name: str, value: Any, rule: str = "jws.claims", only: Iterable[str] = ()) -> dict[str, Any]:
     """An object as the schema `name` has it; with `only`, some members of it, all of them required."""
+    schema = _schema(name)
+    if only:
+        known = {one: schema["properties"][one] for one in only}
+        schema = {"type": "object", "properties": known, "required": known.keys(), "$defs": schema.get("$defs", {})}
     try:
-        return _reader(name, tuple(only))(value)
+        read: dict[str, Any] = _read(value, schema, schema.get("$defs", {}))
+        return read
     except Refused as error:
         raise Refused(rule, str(error)) from error
 
 
-@cache
 def members(name: str) -> tuple[str, ...]:
     return tuple(_schema(name)["properties"])
 
@@ -53,117 +57,54 @@ def plain(value: Any) -> Any:
 
 
 @cache
-def _schema(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+def _schema(name: str) -> Schema:
+    schema: Schema = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return schema
 
 
-@cache
-def _reader(name: str, only: tuple[str, ...]) -> Reader:
-    schema = _schema(name)
-    defined = _Definitions(schema.get("$defs", {}))
-    if only:
-        schema = {"type": "object", "properties": {one: schema["properties"][one] for one in only}, "required": only}
-    return defined.reader(schema)
-
-
-class _Definitions:
-    """Turns schemas into readers; `$defs` once each, and when first needed, since a condition contains conditions."""
-
-    def __init__(self, schemas: dict[str, Any]) -> None:
-        self._schemas = schemas
-        self._readers: dict[str, Reader] = dict(_NAMED)
-
-    def reader(self, schema: dict[str, Any]) -> Reader:
-        if "$ref" in schema:
-            return self._named(schema["$ref"].removeprefix("#/$defs/"))
-        if "oneOf" in schema or "anyOf" in schema:
-            return self._alternatives(schema.get("oneOf") or schema["anyOf"])
-        types = schema.get("type", [])
-        types = [types] if isinstance(types, str) else types
-        inner: dict[str, Reader] = {
-            "string": self._string(schema),
-            "integer": self._integer(schema),
-            "array": self._array(schema),
-            "object": self._object(schema),
-        }
-
-        def checked(value: Any) -> Any:
-            found = next((one for one in types if type(value) is _TYPES[one]), None)
-            require(found or not types, _WRONG)
-            return inner[found](value) if found in inner else value
-
-        return checked
-
-    def _named(self, name: str) -> Reader:
-        def later(value: Any) -> Any:
-            if name not in self._readers:
-                self._readers[name] = self.reader(self._schemas[name])
-            return self._readers[name](value)
-
-        return later
-
-    def _alternatives(self, schemas: list[dict[str, Any]]) -> Reader:
-        if all("const" in one for one in schemas):
-            return self.reader({"type": "string", "enum": [one["const"] for one in schemas]})
-        readers = [self.reader(one) for one in schemas]
-
-        def first(value: Any) -> Any:
-            refused = Refused(_WRONG)
-            for reader in readers:
-                try:
-                    return reader(value)
-                except Refused as error:
-                    refused = error
-            raise refused
-
-        return first
-
-    def _string(self, schema: dict[str, Any]) -> Reader:
-        allowed = [schema["const"]] if "const" in schema else schema.get("enum")
-        pattern = re.compile(schema.get("pattern", "").removesuffix("$") + (r"\Z" if "pattern" in schema else ""))
-
-        def text(value: str) -> str:
-            require((allowed is None or value in allowed) and pattern.search(value), _WRONG)
-            return value
-
-        return text
-
-    def _integer(self, schema: dict[str, Any]) -> Reader:
-        form = schema.get("format", "int64")
-        low, high = (0, 2 ** int(form[4:])) if form.startswith("uint") else (-(2**63), 2**63)
-
-        def integer(value: int) -> int:
-            require(low <= value < high, _WRONG)
+def _read(value: Any, schema: Schema, defined: Schema) -> Any:
+    """The keywords that the schemas use; every pattern in them is of the whole text."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return _NAMED[name](value) if name in _NAMED else _read(value, defined[name], defined)
+    if "oneOf" in schema or "anyOf" in schema:
+        return _first(value, schema.get("oneOf") or schema["anyOf"], defined)
+    types = schema.get("type", list(_TYPES))
+    require(any(type(value) is _TYPES[one] for one in ([types] if isinstance(types, str) else types)), _WRONG)
+    require(value in schema.get("enum", [schema.get("const", value)]), _WRONG)
+    match value:
+        case str():
+            require("pattern" not in schema or re.fullmatch(schema["pattern"], value), _WRONG)
+        case list() if "items" in schema:
+            return [_read(item, schema["items"], defined) for item in value]
+        case dict():
+            return _members(value, schema, defined)
+        case int():
+            width = schema.get("format", "int64")
+            require(value < 2 ** int(width.strip("uint") if width[0] == "u" else "63"), _WRONG)
             require(schema.get("minimum", value) <= value <= schema.get("maximum", value), _WRONG)
-            return value
+    return value
 
-        return integer
 
-    def _array(self, schema: dict[str, Any]) -> Reader:
-        item = self.reader(schema.get("items", {})) if "items" in schema else None
-        return lambda value: [item(one) for one in value] if item else value
+def _first(value: Any, schemas: list[Schema], defined: Schema) -> Any:
+    refused = Refused(_WRONG)
+    for schema in schemas:
+        try:
+            return _read(value, schema, defined)
+        except Refused as error:
+            refused = error
+    raise refused
 
-    def _object(self, schema: dict[str, Any]) -> Reader:
-        known = {name: self.reader(one) for name, one in schema.get("properties", {}).items()}
-        required = frozenset(schema.get("required", ()))
-        named = [(re.compile(form), self.reader(one)) for form, one in schema.get("patternProperties", {}).items()]
-        more = schema.get("additionalProperties", not known or None)
-        other = self.reader(more) if isinstance(more, dict) else None
 
-        def of_unknown(name: str) -> Reader | None:
-            """Keeps what may have any name, leaves out what an open object does not know."""
-            found = next((reader for form, reader in named if form.search(name) and not name.endswith("\n")), other)
-            require(found or more is not False, _WRONG, "unknown member")
-            return found or ((lambda value: value) if more else None)
-
-        def members(value: dict[str, Any]) -> dict[str, Any]:
-            require(required <= value.keys(), _WRONG, "a member is missing")
-            read = {}
-            for name, item in value.items():
-                reader = known.get(name) or of_unknown(name)
-                if reader is not None and (got := reader(item)) is not None:
-                    read[name] = got
-            return read
-
-        return members
+def _members(value: dict[str, Any], schema: Schema, defined: Schema) -> dict[str, Any]:
+    known, named = schema.get("properties", {}), schema.get("patternProperties", {})
+    others = schema.get("additionalProperties", None if known else True)
+    require(set(schema.get("required", ())) <= value.keys(), _WRONG, "a member is missing")
+    read = {}
+    for name, item in value.items():
+        inner = known.get(name, next((named[form] for form in named if re.fullmatch(form, name)), others))
+        require(inner is not False, _WRONG, "unknown member")
+        got = item if inner is True else None if inner is None else _read(item, inner, defined)
+        if got is not None:
+            read[name] = got
+    return read

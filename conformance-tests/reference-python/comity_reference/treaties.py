@@ -69,10 +69,11 @@ class Treaties:
         """What `/agreements` says (11.6): an index, and withdrawals as signed."""
         index = []
         for held in self.book().adopted:
-            contents, path = plain(dict(held.agreement.contents)), f"/agreements/{held.agreement.id}/{held.agreement.version}"
-            known = {name: contents[name] for name in ("title", "effective_from", "effective_until") if name in contents}
+            contents, reference = plain(dict(held.agreement.contents)), held.agreement.reference
+            told = {name: contents.get(name) for name in ("title", "effective_from", "effective_until")}
             parties = [{name: one[name] for name in ("entity", "region", "name")} for one in contents["parties"]]
-            index.append({**known, **held.agreement.reference, "parties": parties, "path": path})
+            more = {"parties": parties, "path": f"/agreements/{reference['id']}/{reference['version']}"}
+            index.append({name: value for name, value in told.items() if value} | reference | more)
         return {"agreements": index, "withdrawals": [one.token for one in self.book().withdrawals]}
 
     def signed(self, agreement_id: str, version: str | None) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from . import identifiers, jws
+from . import identifiers, jws, schema
 from .keys import PURPOSES, KeyRing, PublicKey, read_keys
 from .strict import Refused, require
 
@@ -38,12 +38,13 @@ class Anchor:
     @classmethod
     def read(cls, value: Any) -> Anchor:
         try:
-            entity, jwks, environment = identifiers.entity_id(value["entity"]), value["jwks"]["keys"], value["environment"]
-            require(len(value) == 3 and environment in ("SANDBOX", "PRODUCTION") and isinstance(jwks, list), "shape")
+            entity, jwks = identifiers.entity_id(value["entity"]), value["jwks"]["keys"]
+            require(len(value) == 3 and isinstance(jwks, list), "shape")
+            require(value["environment"] in ("SANDBOX", "PRODUCTION"), "shape")
         except (Refused, KeyError, TypeError) as error:
             raise Refused("json.shape") from error
         require(jwks, "anchor.no-keys")
-        return cls(entity, read_keys(jwks), environment)
+        return cls(entity, read_keys(jwks), value["environment"])
 
 
 @dataclass(frozen=True)
@@ -209,15 +210,14 @@ class Federation:
     # --- statements and lists ---
 
     def _offered(self, tokens: Iterable[str], typ: str) -> list[_Offered]:
-        read, sub = [], MEMBER_LIST if typ == MEMBER_LIST else ""
+        read, of_list = [], typ == MEMBER_LIST
         for token in tokens:
             try:
                 payload = _read(token, typ).payload
-                require(isinstance(payload, dict), "jws.claims")
-                iss = identifiers.entity_id(payload.get("iss"))
-                read.append(_Offered(token, typ, iss, sub or identifiers.entity_id(payload.get("sub"))))
+                named = schema.read("entity-statement", payload, only=("iss",) if of_list else ("iss", "sub"))
+                read.append(_Offered(token, typ, named["iss"], MEMBER_LIST if of_list else named["sub"]))
             except Refused as error:
-                self.refusals.append(("", sub, error.rule))
+                self.refusals.append(("", MEMBER_LIST if of_list else "", error.rule))
         return read
 
     def _settle(self, offered: Iterable[_Offered]) -> None:
@@ -391,11 +391,10 @@ class Federation:
         require(own["region"].startswith(prefix), "trust.region-outside-prefix")
         require(own["endpoints"]["public"] == configuration.sub, "trust.public-endpoint")
         require(own["environment"] == self.anchor.environment, "trust.environment")
-        stated, listed = (KeyRing.of({name: jwks["keys"] for name, jwks in one["keys"].items()}) for one in (theirs, own))
-        both = {
-            purpose: {kid: key for kid, key in keys.items() if kid in stated.of_purpose(purpose)}
-            for purpose, keys in listed.by_purpose.items()
-        }
+        both = {}
+        for purpose, jwks in own["keys"].items():
+            stated = read_keys(theirs["keys"].get(purpose, {"keys": []})["keys"], purpose)
+            both[purpose] = {kid: key for kid, key in read_keys(jwks["keys"], purpose).items() if kid in stated}
         return County(
             entity=configuration.sub,
             region=own["region"],
