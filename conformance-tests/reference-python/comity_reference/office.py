@@ -154,7 +154,7 @@ class Office:
             issuer, claims = decided.attestation.issuer, decided.attestation.claims
             number = next(name for name in ("id_number", "permit_number") if name in claims)
             subject = {"number": {number: claims[number]}, "name": claims["name"]}
-        assert issuer is not None and decided.agreement is not None and decided.row is not None
+        assert issuer is not None and decided.agreement is not None
         payload = {
             "iss": self._me,
             "aud": issuer,

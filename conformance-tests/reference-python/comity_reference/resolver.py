@@ -69,12 +69,16 @@ class Trust:
                     offered[about] = (rank, token)
             if not offered:
                 return
+            active = {county.entity: county.superior for county in self.picture(now).active()}
             built = self._build({**held, **offered}, now, held)
             with self._store.transaction() as database:
                 for (iss, sub), (rank, token) in offered.items():
                     accepted = built.stated.get((iss, sub))
                     if accepted is None or accepted.token != token:
                         continue
+                    superior = built.stated.get((active.get(sub, ""), sub))
+                    if iss == sub and superior and accepted.kid not in superior.keys:
+                        continue  # TRU-23: it moves by its own key, or once its superior has let it go
                     if iss == sub and (iss, sub) in held:
                         database.execute("INSERT OR IGNORE INTO evidence VALUES (?)", (held[iss, sub][1],))
                     database.execute("INSERT OR REPLACE INTO stated VALUES (?, ?, ?, ?)", (iss, sub, rank, token))

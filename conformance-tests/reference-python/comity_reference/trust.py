@@ -97,6 +97,7 @@ class County:
     """An active county, as its superior and itself state it."""
 
     entity: str
+    superior: str
     region: str
     federation_endpoint: str
     ring: KeyRing
@@ -167,6 +168,7 @@ class Federation:
         self.stated: dict[tuple[str, str], Stated] = {}
         self.provinces: dict[str, Stated] = {}
         self._evidence: dict[str, list[Stated]] = {}
+        self._configurations: dict[str, list[Stated]] = {}
         self._floors = floors or {}
         offered = self._offered(statements, STATEMENT)
         self._settle(one for one in offered if one.iss == anchor.entity)
@@ -234,6 +236,8 @@ class Federation:
                 check_contents(stated)
                 self._check_times(stated)
                 accepted.setdefault((one.iss, one.sub), []).append(stated)
+                if one.iss == one.sub:
+                    self._configurations.setdefault(one.sub, []).append(stated)
             except Refused as error:
                 refused.append((one.iss, one.sub, error.rule))
         for about, several in accepted.items():
@@ -247,16 +251,18 @@ class Federation:
         self.refusals += refused
 
     def _issuer_keys(self, one: _Offered) -> Keys:
-        """TRU-1: the federation keys that the level above states for the issuer."""
+        """TRU-1: the federation keys that the level above states for the issuer; of a configuration, one superior's."""
         if one.iss == self.anchor.entity:
             return self.anchor.keys
         if one.iss != one.sub:
             return self.provinces[one.iss].keys if one.iss in self.provinces else {}
-        keys: dict[str, PublicKey] = {}
-        for (other, about), stated in self.stated.items():
-            if about == one.sub != other:
-                keys |= stated.keys
-        return keys
+        read, superiors = _read(one.token, one.typ), self._superiors(one.sub)
+        hints = read.payload.get("authority_hints")
+        named = [stated for stated in superiors if isinstance(hints, list) and stated.iss in hints]
+        return next((stated.keys for stated in named or superiors if read.header.kid in stated.keys), {})
+
+    def _superiors(self, sub: str) -> list[Stated]:
+        return [stated for (iss, about), stated in self.stated.items() if about == sub != iss]
 
     def _keep_evidence(self, one: _Offered) -> None:
         """TRU-29: a configuration whose own keys contain the one that signed it; its age is no matter."""
@@ -328,7 +334,7 @@ class Federation:
         return standings
 
     def _county(self, entity: str) -> County:
-        by = {iss: one for (iss, sub), one in self.stated.items() if sub == entity != iss}
+        by = {one.iss: one for one in self._superiors(entity)}
         configuration = self.stated.get((entity, entity))
         hints = configuration.hints if configuration else list(by)
         named = [iss for iss in by if iss in hints]
@@ -339,6 +345,10 @@ class Federation:
         require(named, "trust.authority-hints")
         vouching = [iss for iss in named if by[iss].exp > self.now]
         require(len(vouching) <= 1, "trust.two-superiors")
+        for other in self._configurations[entity]:
+            for rival in [by[iss] for iss in other.hints if iss in by and by[iss].exp > self.now]:
+                moved = other.kid not in rival.keys or configuration.kid in rival.keys
+                require(moved, "trust.two-superiors")
         statement = by[(vouching or named)[0]]
         links = [statement, configuration, *self._links(statement.iss)]
         require(all(link.exp > self.now for link in links), "trust.chain-expired")
@@ -397,6 +407,7 @@ class Federation:
             both[purpose] = {kid: key for kid, key in read_keys(jwks["keys"], purpose).items() if kid in stated}
         return County(
             entity=configuration.sub,
+            superior=statement.iss,
             region=own["region"],
             federation_endpoint=own["endpoints"]["federation"],
             ring=KeyRing(both),
