@@ -253,7 +253,7 @@ def of_bundle(asked: Question) -> Answer:
     except Refused as error:
         raise Refused("json.syntax" if error.rule == "json.json" else error.rule) from error
     require(read["version"] == 1, "bundle.version")
-    empty = {name: [] for name in ("statements", "member_lists", "agreements", "withdrawals", "status_lists")}
+    empty: Answer = {name: [] for name in ("statements", "member_lists", "agreements", "withdrawals", "status_lists")}
     handed = {"anchor": asked.federations[asked["federation"]]["anchor"], **empty, **read}
     federation = picture(handed, asked["now"])
     refused, book = [rule for _, _, rule in federation.refusals], agreement.Book()

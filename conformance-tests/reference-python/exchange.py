@@ -53,7 +53,7 @@ class Authority:
 
     def __init__(self, superior: str | None) -> None:
         self.key = SigningKey(secrets.token_bytes(32))
-        self._hints = {"authority_hints": [superior]} if superior else {}
+        self._hints: dict[str, Any] = {"authority_hints": [superior]} if superior else {}
         self._statements: dict[str, str] = {}
         self._members: list[dict[str, Any]] = []
         identity = tls.Identity.new("localhost")
@@ -147,38 +147,32 @@ class Target:
         self._log.close()
 
 
+COLUMNS = (
+    "permit_number name sex ethnicity birth_date id_number hukou_address residence_address issuing_authority issue_date "
+    "tier basis residence_since endorsed_until"
+).split()
+
+
 def residents(region: str) -> list[dict[str, str]]:
     """Synthetic people, born before 1900."""
     issued = identifiers.day_of(int(time.time())) - datetime.timedelta(days=100)
-    until = identifiers.full_year(issued) - datetime.timedelta(days=1)
+    since, until = issued - datetime.timedelta(days=400), identifiers.full_year(issued) - datetime.timedelta(days=1)
     made = []
     for serial, name in enumerate(("示例甲", "示例乙", "阿依古丽·示例"), start=1):
-        digits = f"{region}1880010{serial}00{2 * serial}"  # an even number is a woman's
-        number = f"{region}2025{serial:08}"
-        made.append(
-            {
-                "permit_number": number + identifiers.check_character(number),
-                "name": name,
-                "sex": "FEMALE",
-                "ethnicity": "汉",
-                "birth_date": f"1880-01-0{serial}",
-                "id_number": digits + identifiers.check_character(digits),
-                "hukou_address": "示例省示例县示例路1号",
-                "residence_address": "示例县示例路2号",
-                "issuing_authority": "示例县公安局",
-                "issue_date": issued.isoformat(),
-                "tier": "ORDINARY",
-                "basis": "EMPLOYMENT",
-                "residence_since": (issued - datetime.timedelta(days=400)).isoformat(),
-                "endorsed_until": until.isoformat(),
-            }
+        digits, number = f"{region}1880010{serial}00{2 * serial}", f"{region}2025{serial:08}"  # even: a woman's
+        permit, person = (one + identifiers.check_character(one) for one in (number, digits))
+        line = (
+            f"{permit},{name},FEMALE,汉,1880-01-0{serial},{person},示例省示例县示例路1号,示例县示例路2号,示例县公安局,"
         )
+        line += f"{issued},ORDINARY,EMPLOYMENT,{since},{until}"
+        made.append(dict(zip(COLUMNS, line.split(","), strict=True)))
     return made
 
 
 def write_residents(path: Path, region: str) -> None:
     people = residents(region)
-    data = "".join(",".join(line) + "\n" for line in [people[0], *(one.values() for one in people)]).encode("utf-8")
+    lines = [",".join(COLUMNS), *(",".join(one.values()) for one in people)]
+    data = ("\n".join(lines) + "\n").encode("utf-8")
     path.write_bytes(data)
     as_of = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     manifest = {"comity_register": 1, "kind": "full", "sequence": 1, "rows": len(people)}

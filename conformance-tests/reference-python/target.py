@@ -74,51 +74,39 @@ def county(folder: Path) -> Callable[[Line], Line]:
     from comity_reference.strict import Refused
 
     node: Node | None = None
-
-    def act(line: Line) -> Line | None:
-        nonlocal node
-        match line["do"]:
-            case "start":
-                node = Node(folder, _settings(line))
-                node.start()
-                return {"application": node.configuration()}
-            case "restart":
-                node = Node(folder)
-                return node.start()
-        if node is None:
-            raise Refused("not-started")
-        match line["do"]:
-            case "refresh":
-                return node.refresh(line.get("entity"))
-            case "agreements":
-                return {"agreements": node.treaties.listed()}
-            case "sign":
-                return node.sign(line["agreement"])
-            case "propose":
-                return node.propose(line["text"])
-            case "withdraw":
-                return node.withdraw(line["agreement"], line["from"])
-            case "event":
-                return node.register.apply([line], now())
-            case "events":
-                return node.register.apply(line["events"], now())
-            case "attestation":
-                return {"token": node.register.attestation(line["permit_number"], line["form"], now())}
-            case "recognise":
-                shown = (line["text"], line["service"], line.get("provider"), line.get("holder_name"))
-                return node.office.recognise(now, *shown)
-            case "look_up":
-                asked = (line["issuer_region"], line["number"], line["name"], line["service"], line.get("provider"))
-                return node.office.look_up(now, *asked)
-            case "confirm":
-                return node.office.confirm(now(), line["case"], line["holder"])
-        raise NotImplementedError(line["do"])
+    acts: dict[str, Callable[[Node, Line], Any]] = {
+        "start": lambda node, line: {"application": node.configuration()},
+        "restart": lambda node, line: {},
+        "refresh": lambda node, line: node.refresh(line.get("entity")),
+        "agreements": lambda node, line: {"agreements": node.treaties.listed()},
+        "sign": lambda node, line: node.sign(line["agreement"]),
+        "propose": lambda node, line: node.propose(line["text"]),
+        "withdraw": lambda node, line: node.withdraw(line["agreement"], line["from"]),
+        "event": lambda node, line: node.register.apply([line], now()),
+        "events": lambda node, line: node.register.apply(line["events"], now()),
+        "attestation": lambda node, line: {
+            "token": node.register.attestation(line["permit_number"], line["form"], now())
+        },
+        "recognise": lambda node, line: node.office.recognise(
+            now, line["text"], line["service"], line.get("provider"), line.get("holder_name")
+        ),
+        "look_up": lambda node, line: node.office.look_up(
+            now, line["issuer_region"], line["number"], line["name"], line["service"], line.get("provider")
+        ),
+        "confirm": lambda node, line: node.office.confirm(now(), line["case"], line["holder"]),
+    }
 
     def do(line: Line) -> Line:
+        nonlocal node
+        if line["do"] not in acts:
+            return {"unsupported": f"no act {line['do']}"}
         try:
-            return {"ok": act(line) or {}}
-        except NotImplementedError as error:
-            return {"unsupported": f"no act {error}"}
+            if line["do"] in ("start", "restart"):
+                node = Node(folder, _settings(line) if line["do"] == "start" else None)
+                node.start()
+            if node is None:
+                raise Refused("not-started")
+            return {"ok": acts[line["do"]](node, line) or {}}
         except Problem as problem:
             return {"refused": {"text": problem.detail, "problem": f"urn:comity:problem:{problem.slug}"}}
         except Refused as refused:

@@ -74,7 +74,7 @@ class Client:
         """TRN-13: the address that was checked is the one connected to."""
         failure: Exception = FetchError("no address that is allowed")
         found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-        for address in [one[4][:2] for one in found]:
+        for address in [(str(one[4][0]), int(one[4][1])) for one in found]:
             if any(ipaddress.ip_address(address[0]) in network for network in self._allowed):
                 try:
                     return socket.create_connection(address, _left(deadline))

@@ -238,16 +238,17 @@ class _Walk:
             if value == status.CANCELLED:
                 raise _Found("REVOKED", "status.cancelled")
             return age
-        as_of = reading.as_of if reading else held.as_of if held else None
-        age = self._age_class(as_of)
         if shown.nbf > case.now + CLOCK_SKEW:
             self.date = identifiers.day_of(shown.nbf)
             raise _Found("NOT_YET_VALID", "permit.not-yet-valid")
+        age = self._age_class(reading.as_of) if reading else ""
         if value == status.CANCELLED:
             raise _Found("REVOKED", "status.cancelled")
         if value == status.SUPERSEDED:
             self._ask_look_up()
             raise _Found("SUPERSEDED", "status.superseded")
+        if held and refused == "status.ended":
+            self._age_class(held.as_of)  # so much is known of it
         card = shown.claims.get("card_valid_until", case.today)
         passed = case.now > shown.exp or card < case.today  # DEC-19
         if passed:

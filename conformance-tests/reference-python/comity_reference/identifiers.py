@@ -27,14 +27,6 @@ def _form(name: str, pattern: str) -> Callable[[Any], str]:
     return read
 
 
-region = _form("region", r"[1-9][0-9]{5}")
-region_prefix = _form("region-prefix", r"[1-9][0-9](?:[0-9]{2}){0,2}")
-permit_number = _form("permit-number", r"[A-Z0-9-]{1,32}")
-agreement_id = _form("agreement-id", r"[A-Z0-9-]{3,64}")
-service_code = _form("service-code", r"[A-Z0-9-]{3,32}")
-provider_id = _form("provider-id", r"[A-Za-z0-9.-]{1,64}")
-officer_id = _form("officer-id", r"[a-z0-9-]{3,32}")
-tier = _form("tier", r"[A-Z0-9_]{1,32}")
 _origin = _form("entity-id", r"https://(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(:[1-9][0-9]{0,4})?")
 _citizen = _form("citizen-number", r"[1-9][0-9]{16}[0-9Xx]")
 _trace = _form("trace-number", rf"[0-9]{{6}}-[1-9][0-9]{{5}}-[{_CROCKFORD}]{{8}}")
@@ -197,20 +189,22 @@ def endorse(
     return Endorsement(until, anniversary, None)
 
 
+permit_number = _form("permit-number", r"[A-Z0-9-]{1,32}")
+_FORMS = {
+    "region": r"[1-9][0-9]{5}",
+    "region-prefix": r"[1-9][0-9](?:[0-9]{2}){0,2}",
+    "agreement-id": r"[A-Z0-9-]{3,64}",
+    "service-code": r"[A-Z0-9-]{3,32}",
+    "provider-id": r"[A-Za-z0-9.-]{1,64}",
+    "officer-id": r"[a-z0-9-]{3,32}",
+    "tier": r"[A-Z0-9_]{1,32}",
+}
 KINDS: dict[str, Callable[[Any], Any]] = {
-    "region": region,
-    "region-prefix": region_prefix,
+    **{name: _form(name, pattern) for name, pattern in _FORMS.items()},
+    "permit-number": permit_number,
     "entity-id": entity_id,
     "citizen-number": citizen_number,
-    "permit-number": permit_number,
-    "agreement-id": agreement_id,
-    "service-code": service_code,
-    "provider-id": provider_id,
-    "officer-id": officer_id,
-    "tier": tier,
-    "digest": digest,
-    "thumbprint": digest,
-    "pin": digest,
+    **{name: digest for name in ("digest", "thumbprint", "pin")},
     "jti": jti,
     "trace-number": trace_number,
     "time": seconds,

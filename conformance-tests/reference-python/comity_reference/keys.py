@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -82,8 +82,9 @@ def _read_point(crv: str, *encoded: str | None) -> PublicKey:
     return PublicKey(thumbprint(jwk), crv, x, y)
 
 
-def read_keys(jwks: Iterable[Any], purpose: str = "federation") -> dict[str, PublicKey]:
+def read_keys(jwks: Collection[Any], purpose: str = "federation") -> dict[str, PublicKey]:
     """The keys of a set, by `kid`."""
+    require(len(jwks) <= 64, "key.too-many")
     curves = ("X25519",) if purpose == "encryption" else ("Ed25519",)
     return {key.kid: key for key in [read_jwk(jwk, curves) for jwk in jwks]}
 
@@ -95,7 +96,7 @@ class KeyRing:
     by_purpose: Mapping[str, Mapping[str, PublicKey]]
 
     @classmethod
-    def of(cls, sets: Mapping[str, Iterable[Any]]) -> KeyRing:
+    def of(cls, sets: Mapping[str, Collection[Any]]) -> KeyRing:
         return cls({purpose: read_keys(jwks, purpose) for purpose, jwks in sets.items()})
 
     def of_purpose(self, purpose: str) -> Mapping[str, PublicKey]:

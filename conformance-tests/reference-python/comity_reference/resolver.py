@@ -62,11 +62,14 @@ class Trust:
             offered: _Tokens = {}
             for token in fetched:
                 payload = jws.peek(token)
-                rank = payload.get("seq", payload.get("iat"))
-                about = (payload.get("iss"), payload.get("sub", MEMBER_LIST))
-                known = all(isinstance(one, str) for one in about) and isinstance(rank, int)
-                if known and rank > held.get(about, (-1, ""))[0]:
-                    offered[about] = (rank, token)
+                iss, sub, rank = (
+                    payload.get("iss"),
+                    payload.get("sub", MEMBER_LIST),
+                    payload.get("seq", payload.get("iat")),
+                )
+                if isinstance(iss, str) and isinstance(sub, str) and isinstance(rank, int):
+                    if rank > held.get((iss, sub), (-1, ""))[0]:
+                        offered[iss, sub] = (rank, token)
             if not offered:
                 return
             active = {county.entity: county.superior for county in self.picture(now).active()}

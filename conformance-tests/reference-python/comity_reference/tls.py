@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def listener(identity: Identity, admits: Callable[[str], bool] | None = None) ->
     """TRN-1 to TRN-3; `admits` says whether a pin is one of an active county's. Without it, anybody may come (TRN-15)."""
 
     def holds(_: SSL.Connection, given: crypto.X509, __: int, depth: int, ___: int) -> bool:
-        return depth > 0 or _client_certificate_holds(given.to_cryptography(), admits)  # issuers do not count
+        return depth > 0 or _holds(given.to_cryptography(), admits or (lambda _: False))  # issuers do not count
 
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION if admits else SSL.TLS1_2_VERSION)
@@ -98,7 +99,7 @@ def listener(identity: Identity, admits: Callable[[str], bool] | None = None) ->
     return context
 
 
-def _client_certificate_holds(certificate: x509.Certificate, admits: Callable[[str], bool]) -> bool:
+def _holds(certificate: x509.Certificate, admits: Callable[[str], bool]) -> bool:
     try:
         now = datetime.datetime.now(datetime.timezone.utc)
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
@@ -124,13 +125,13 @@ class Channel:
     def receive(self, size: int, deadline: float) -> bytes:
         """b"" once the caller has nothing more to say."""
         try:
-            return self._until(lambda: self._tls.recv(size), deadline)
+            return bytes(self._until(partial(self._tls.recv, size), deadline))
         except ConnectionError:
             return b""
 
     def send(self, data: bytes, deadline: float) -> None:
         for at in range(0, len(data), 16384):
-            self._until(lambda part=data[at : at + 16384]: self._tls.sendall(part), deadline)
+            self._until(partial(self._tls.sendall, data[at : at + 16384]), deadline)
 
     def close(self) -> None:
         with contextlib.suppress(SSL.Error, OSError):

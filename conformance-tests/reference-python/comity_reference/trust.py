@@ -6,6 +6,7 @@ refused is left out and remembered, so that a missing link can be explained by t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -109,8 +110,8 @@ class County:
     def lies_here(self, url: str) -> bool:
         """Whether an address lies under this county's public base URL (ATT-9, STA-6, VER-17)."""
         path = url.removeprefix(self.entity + "/")
-        plain = all(character.isascii() and (character.isalnum() or character in "-._~/") for character in path)
-        return path != url and plain and not {"", ".", ".."} & set(path.split("/"))
+        plain = path != url and re.fullmatch(r"[A-Za-z0-9._~/-]+", path)
+        return bool(plain) and not {"", ".", ".."} & set(path.split("/"))
 
 
 @dataclass(frozen=True)
