@@ -88,8 +88,9 @@ def of_trust(asked: Question) -> Answer:
     floors = {(one["iss"], one["sub"]): one["iat"] for one in asked.get("floors", [])}
     handed = picture(asked["federation"], asked["now"], floors=floors, newest_iat=asked.get("newest_iat"))
     county = handed.county(asked["entity"])
-    keys = len(county.ring.of_purpose("attestation"))
-    told = {"region": county.region, "valid_until": county.valid_until, "attestation_keys": keys}
+    told = {"region": county.region, "valid_until": county.valid_until}
+    told["attestation_keys"] = len(county.ring.of_purpose("attestation"))
+    told["client_pins"] = sum(handed.by_pin(pin) is not None for pin in county.pins)
     return {"standing": "trust.active", **told}
 
 

@@ -70,11 +70,14 @@ class Office:
     def fetch_list(self, uri: str, now: int) -> None:
         """Fetches one list; whatever goes wrong, what was held before stays (TRU-23, STA-9)."""
         try:
-            token = self._client.fetch(uri, LIST_CAP)
-            found = status.accept(token, self._trust.picture(now), self._held_list(uri), now)
+            token, picture = self._client.fetch(uri, LIST_CAP), self._trust.picture(now)
+            found = status.accept(token, picture, self._held_list(uri), now)
+            county = picture.county(found.iss)
         except (FetchError, Refused):
             return
-        if found.sub != uri:
+        pinned = [held.agreement.party(found.iss) for held in self._treaties.book().adopted]
+        spoken_for = any(picture.vouched(county, party["federation_keys"]) for party in pinned if party)
+        if found.sub != uri or not spoken_for:  # STA-12: who speaks in its name by another's key cancels nothing
             return
         with self._store.transaction() as database:
             database.execute("INSERT OR REPLACE INTO held_list VALUES (?, ?)", (uri, token))

@@ -194,8 +194,9 @@ class Federation:
         return [standing for standing in standings if isinstance(standing, County)]
 
     def by_pin(self, pin: str | None) -> County | None:
-        """TRN-2: the one active county to which a TLS key belongs."""
-        return next((county for county in self.active() if pin in county.pins), None)
+        """TRN-2, TRU-14: the active county to which a TLS key belongs, where it is one alone."""
+        named = [county for county in self.active() if pin in county.pins]
+        return named[0] if len(named) == 1 else None
 
     def vouched(self, county: County, pinned: Iterable[str]) -> bool:
         """AGR-12: a pinned key signed the configuration, or vouched, rotation by rotation, for the key that did."""
@@ -327,11 +328,8 @@ class Federation:
                 standings[entity] = error
         active = [one for one in standings.values() if isinstance(one, County)]
         for county in active:
-            others = [one for one in active if one is not county]
-            if any(one.region == county.region for one in others):
+            if any(one.region == county.region for one in active if one is not county):
                 standings[county.entity] = Refused("trust.duplicate-region")
-            elif any(one.pins & county.pins for one in others):
-                standings[county.entity] = Refused("trust.duplicate-pin")
         return standings
 
     def _county(self, entity: str) -> County:
