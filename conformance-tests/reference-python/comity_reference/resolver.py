@@ -62,11 +62,8 @@ class Trust:
             offered: _Tokens = {}
             for token in fetched:
                 payload = jws.peek(token)
-                iss, sub, rank = (
-                    payload.get("iss"),
-                    payload.get("sub", MEMBER_LIST),
-                    payload.get("seq", payload.get("iat")),
-                )
+                iss, sub = payload.get("iss"), payload.get("sub", MEMBER_LIST)
+                rank = payload.get("seq", payload.get("iat"))
                 if isinstance(iss, str) and isinstance(sub, str) and isinstance(rank, int):
                     if rank > held.get((iss, sub), (-1, ""))[0]:
                         offered[iss, sub] = (rank, token)
@@ -106,7 +103,8 @@ class Trust:
             fresh = [url for url in dict.fromkeys(urls) if url not in asked]
             asked.update(fresh)
             with ThreadPoolExecutor(AT_A_TIME) as pool:
-                self.learn(pool.map(fetched, fresh), now())
+                found = list(pool.map(fetched, fresh))
+            self.learn(found, now())
 
         def authority(name: str) -> None:
             """What an authority publishes, at the addresses that its own configuration states."""
