@@ -38,7 +38,6 @@ const PROGRAMS: &[&str] = &[
     "node/examples/",
     "conformance-tests/",
     "xtask/",
-    "fuzz/",
 ];
 
 /// Where time-outs live.

@@ -1,13 +1,16 @@
 //! Gate `edges`: every arrow between the crates points down (ARCHITECTURE.md, rules 1 and 2).
 //!
 //! Direct edges inside the workspace are judged for every kind of dependency: a test that links what the code may not
-//! know is how a layer begins to leak. Foreign crates are judged through the whole graph of ordinary dependencies.
+//! know is how a layer begins to leak. Foreign crates are judged through the whole graph of ordinary dependencies. A
+//! dependency that no code names is refused as well ([`super::unused`]).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::source::sources;
+use super::unused::{Declared, unused};
 use super::{Finding, Report};
 use crate::Outcome;
 use crate::process;
@@ -78,6 +81,7 @@ const RULES: &[Rule] = &[
 pub(super) fn check(tree: &Tree) -> Outcome<Report> {
     let metadata = metadata(tree)?;
     let mut findings = judge(&metadata, RULES);
+    findings.extend(unused(&declared(&Graph::new(&metadata)), &sources(tree)));
     for finding in &mut findings {
         // Point at the line of the manifest that names the crate, when there is one.
         let named = finding.what.split('`').nth(1).unwrap_or_default();
@@ -93,6 +97,21 @@ pub(super) fn check(tree: &Tree) -> Outcome<Report> {
         seen: format!("{members} crates here, {} others", all.saturating_sub(members)),
         findings,
     })
+}
+
+/// What every crate here declares, as its code would name it.
+fn declared<'a>(graph: &'a Graph<'_>) -> Vec<Declared<'a>> {
+    let members = graph.members.values();
+    members
+        .flat_map(|member| {
+            member.uses.iter().map(|(kind, package)| Declared {
+                directory: &member.directory,
+                kind,
+                name: package.replace('-', "_"),
+                package,
+            })
+        })
+        .collect()
 }
 
 fn metadata(tree: &Tree) -> Outcome<Value> {

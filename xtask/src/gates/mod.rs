@@ -11,6 +11,7 @@ mod requirements;
 mod schemas;
 mod sizes;
 mod source;
+mod unused;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,7 @@ struct Gate {
 const GATES: &[Gate] = &[
     Gate {
         name: "edges",
-        holds: "crates import downwards only, dev-dependencies included",
+        holds: "crates import downwards only, dev-dependencies included, and declare nothing that they do not use",
         mend: "move the code to the crate that may know both, or take the dependency as a port",
         check: edges::check,
     },
