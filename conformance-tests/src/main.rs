@@ -24,16 +24,10 @@ mod report;
 mod requirements;
 mod result;
 mod run;
-#[allow(
-    dead_code,
-    reason = "what cases of every theme need stands before all of them are written"
-)]
 mod scene;
-#[allow(dead_code, reason = "the contract stands before every case that speaks it")]
 mod target;
 mod vectors;
 mod verdict;
-#[allow(dead_code, reason = "the world stands before every case that needs it")]
 mod world;
 
 use std::io::Write as _;

@@ -28,7 +28,6 @@ use crate::world::server::Site;
 
 pub(crate) use self::agreements::ON_ITS_WAY;
 pub(crate) use self::desk::{grease, line_of};
-#[allow(unused_imports, reason = "cases name it")]
 pub(crate) use self::look_up::Question;
 pub(crate) use self::presented::Shown;
 pub(crate) use self::register::place;
@@ -89,7 +88,6 @@ pub(crate) struct Scene {
     mark: usize,
     transcript: Vec<String>,
     people: Vec<Person>,
-    expects_strays: bool,
     /// The target's register.
     residents: Vec<Person>,
     next_resident: usize,
@@ -122,7 +120,6 @@ impl Scene {
             mark: 0,
             transcript: Vec::new(),
             people: Vec::new(),
-            expects_strays: false,
             next_resident: 0,
             next_lapsed: 0,
             // Counties of the target's own province, of the other one, and of the spare: handed out from these places on.
@@ -140,7 +137,6 @@ impl Scene {
         self.transcript.clear();
         self.program.transcript.clear();
         self.people.clear();
-        self.expects_strays = false;
         self.turn += 1;
     }
 
@@ -149,8 +145,9 @@ impl Scene {
         self.world.honest();
         self.flush();
         let came = self.world.log.since(self.mark);
-        let strays = came.iter().filter(|one| !one.expected && !self.expects_strays);
-        let strays = strays
+        let strays = came
+            .iter()
+            .filter(|one| !one.expected)
             .map(|one| format!("{} {}{}", one.method, one.entity, one.path))
             .collect();
         let mut transcript = std::mem::take(&mut self.transcript);
@@ -169,11 +166,6 @@ impl Scene {
     /// Where the log of the world stood when the case began.
     pub(crate) const fn mark(&self) -> usize {
         self.mark
-    }
-
-    /// The case lets the target ask for what is not there, and judges that itself.
-    pub(crate) const fn expect_strays(&mut self) {
-        self.expects_strays = true;
     }
 
     /// Writes into the transcript.

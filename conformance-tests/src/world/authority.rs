@@ -78,11 +78,6 @@ impl Authority {
         self.lock().members.insert(entity.to_owned(), member);
     }
 
-    /// What is stated of a member.
-    pub(crate) fn member(&self, entity: &str) -> Option<Member> {
-        self.lock().members.get(entity).cloned()
-    }
-
     /// Changes a member and publishes.
     pub(crate) fn change(&self, entity: &str, change: impl FnOnce(&mut Member)) {
         if let Some(member) = self.lock().members.get_mut(entity) {
@@ -137,21 +132,6 @@ impl Authority {
         state.iat += 1;
         state.seq += 1;
         self.list_of(&state)
-    }
-
-    /// Serves these bytes as the statement on a member until the next publication.
-    pub(crate) fn serve_statement(&self, entity: &str, jws: String) {
-        self.lock().statements.insert(entity.to_owned(), jws);
-    }
-
-    /// Serves these bytes as the member list until the next publication.
-    pub(crate) fn serve_list(&self, jws: String) {
-        self.lock().list = jws;
-    }
-
-    /// The statement on a member as it is served.
-    pub(crate) fn served_statement(&self, entity: &str) -> Option<String> {
-        self.lock().statements.get(entity).cloned()
     }
 
     /// The member list as it is served.

@@ -137,16 +137,6 @@ impl Caller {
     pub(crate) async fn get(&self, path: &str) -> Result<Answered, Unanswered> {
         self.send(get(path)).await
     }
-
-    /// `POST`.
-    pub(crate) async fn post(
-        &self,
-        path: &str,
-        content_type: &str,
-        body: impl Into<Bytes>,
-    ) -> Result<Answered, Unanswered> {
-        self.send(post(path, content_type, body)).await
-    }
 }
 
 /// A request for a path.

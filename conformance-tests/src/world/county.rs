@@ -156,11 +156,6 @@ impl County {
         self.lock().configuration = jws;
     }
 
-    /// Its configuration as it is served.
-    pub(crate) fn served_configuration(&self) -> String {
-        self.lock().configuration.clone()
-    }
-
     /// An entry in a list that nobody has seen yet. The list is served, all valid, until [`Self::serve_list`] replaces it.
     pub(crate) fn fresh_slot(&self) -> Slot {
         let number = {
