@@ -56,7 +56,9 @@
         else if (typed.length === 18 && last(typed) !== typed[17]) said = number.dataset.check;
       }
       note.textContent = said;
-      number.toggleAttribute("aria-invalid", said !== "");
+      // The attribute's value counts: an empty one says "false" (WAI-ARIA 1.2).
+      if (said === "") number.removeAttribute("aria-invalid");
+      else number.setAttribute("aria-invalid", "true");
     };
     number.addEventListener("input", () => check(false));
     number.addEventListener("blur", () => check(true));

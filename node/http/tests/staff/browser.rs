@@ -295,9 +295,12 @@ async fn a_number_is_checked_while_it_is_typed() {
             .unwrap()
             .contains("末位校验不符")
     );
+    let invalid = "return document.getElementById('number').getAttribute('aria-invalid')";
+    assert_eq!(browser.script(invalid).await, "true");
     browser.looks("number-zh").await;
     browser.type_keys("\u{e003}7").await;
     assert_eq!(browser.script(note).await, "");
+    assert_eq!(browser.script(invalid).await, Value::Null);
     browser.type_keys("\t张示例\t").await;
     browser.script("document.getElementById('service').value = 'BPS-1'; document.querySelector('button.primary').focus()").await;
     browser.type_keys(ENTER).await;
