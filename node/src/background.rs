@@ -8,7 +8,6 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use comity_node_core::Node;
 use comity_node_core::attestations::issue_missing::issue_missing;
 use comity_node_core::attestations::status_publication::publish;
 use comity_node_core::audit::sign_head::sign_head;
@@ -19,6 +18,7 @@ use comity_node_core::federation::refresh::{self, RefreshReport, Scope};
 use comity_node_core::federation::refresh_status::{self, ListReport, Lists};
 use comity_node_core::node::View;
 use comity_node_core::ports::store::{StoreError, Write};
+use comity_node_core::{Node, chain};
 use comity_node_http::ops::{Readiness, Unready};
 use comity_node_http::public::PublicState;
 use comity_node_http::tls::{PinOwner, PinRegistry, PinTable};
@@ -369,18 +369,6 @@ impl<T> Held<T> {
         let last = held.replace(Arc::clone(present));
         !last.is_some_and(|last| Arc::ptr_eq(&last, present))
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

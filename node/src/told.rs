@@ -20,7 +20,7 @@ pub(crate) fn told(kind: ProblemType, detail: &str) -> String {
 
 /// The same for an error and what lies behind it.
 pub(crate) fn told_of(kind: ProblemType, error: &dyn Error) -> String {
-    told(kind, &crate::background::chain(error))
+    told(kind, &comity_node_core::chain(error))
 }
 
 #[cfg(test)]

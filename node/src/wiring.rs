@@ -10,7 +10,7 @@ use comity_node_core::federation::own_configuration::Publishing;
 use comity_node_core::ports::signer::Signers;
 use comity_node_core::ports::store::Store;
 use comity_node_core::ports::{Clock, Rng};
-use comity_node_core::{Identity, Node, Policy, View};
+use comity_node_core::{Identity, Node, Policy, View, chain};
 use comity_node_http::lanes::Lanes;
 use comity_node_http::limits::{InFlight, QuotaRate};
 use comity_node_http::peer_client::{
@@ -30,14 +30,17 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::background::chain;
 use crate::certificates::Certificates;
 use crate::config::{Config, without_password};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
 
 /// Region in the trace numbers of an authority, which has none of its own: the country.
-pub(crate) const AUTHORITY_REGION: &str = "100000";
+pub(crate) fn country() -> Region {
+    "100000"
+        .parse()
+        .expect("six digits, the first not 0, are a region code")
+}
 
 /// Why the node did not start. Each says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -94,10 +97,7 @@ pub(crate) fn handshake_clock() -> HandshakeClock {
 }
 
 /// Trace numbers of a region.
-pub(crate) fn trace_numbers(region: &str) -> TraceNumbers {
-    let region: Region = region
-        .parse()
-        .unwrap_or_else(|_| AUTHORITY_REGION.parse().expect("six digits are a region code"));
+pub(crate) fn trace_numbers(region: Region) -> TraceNumbers {
     TraceNumbers::random(
         |buffer| SystemRng.fill(buffer),
         move |random| TraceNumber::new(LocalDate::of(SystemClock.now()), region, random),
@@ -304,7 +304,7 @@ fn read_roots(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, StartEr
     Ok(roots)
 }
 
-/// The limits of a listener's routes. `places` are shared by all routers that draw on one store.
+/// The limits of a listener's routes. `places` are shared by the routers that others reach.
 pub(crate) fn lanes(listener: &'static str, places: &InFlight) -> Lanes {
     let ordinary = QuotaRate {
         per_second: 2_000.0,

@@ -215,6 +215,16 @@ pub struct Freshness {
     pub usable_seconds: i64,
 }
 
+impl Agreement {
+    /// Whether a row of this agreement holds for one region's permits at another's windows: a row with a direction that way alone, a
+    /// row without one both ways, but in an agreement that is not reciprocal no way at all (AGR-7).
+    pub fn holds(&self, row: &Service, issuer: Region, recogniser: Region) -> bool {
+        row.direction.map_or(self.reciprocal, |way| {
+            way.issuer == issuer && way.recogniser == recogniser
+        })
+    }
+}
+
 impl Default for Freshness {
     fn default() -> Self {
         Self {

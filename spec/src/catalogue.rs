@@ -33,13 +33,6 @@ pub fn is_local(code: &ServiceCode) -> bool {
 }
 
 impl Service {
-    /// The code as an identifier.
-    pub fn service_code(&self) -> ServiceCode {
-        self.code
-            .parse()
-            .expect("every code of the table is a service code: a test parses them all")
-    }
-
     /// The wider service this one is a part of.
     pub fn parent(&self) -> Option<&'static Service> {
         self.parent.and_then(lookup_str)

@@ -108,11 +108,6 @@ impl Outcome {
     pub fn exit_code(self) -> u8 {
         self.class().exit_code()
     }
-
-    /// Whether it takes a named person to say so: a machine never finds these by itself.
-    pub const fn needs_named_person(self) -> bool {
-        matches!(self, Self::ReviewRequired | Self::HolderMismatch)
-    }
 }
 
 impl std::str::FromStr for Outcome {

@@ -5,9 +5,9 @@
 //! ([`RecordedAgreement`]) and holds through later rotations. This module refuses contents that could be read in two ways; it
 //! does not evaluate conditions and does not store anything.
 
-use comity_spec::agreement::{Agreement, AgreementRef, Party, Service, SignedAgreement};
+use comity_spec::agreement::{Agreement, AgreementRef, Party, SignedAgreement};
 use comity_spec::attestation::Tier;
-use comity_spec::ids::{Digest, EntityId, Region, ServiceCode, Thumbprint};
+use comity_spec::ids::{Digest, EntityId, Region, Thumbprint};
 use comity_spec::jose::{KeyPurpose, Typ};
 use comity_spec::mutant;
 use comity_spec::time::UnixSeconds;
@@ -183,23 +183,6 @@ impl VerifiedAgreement {
             .find(|party| party.entity == *entity)
     }
 
-    /// The row for a service of a recogniser to holders of an issuer's permits. The code must be the row's, byte for byte: a
-    /// wider or narrower service is another row.
-    #[must_use]
-    pub fn service_for(&self, issuer: Region, recogniser: Region, code: &ServiceCode) -> Option<&Service> {
-        self.agreement.services.iter().find(|row| {
-            row.code == *code && contents::pairs(&self.agreement, row).contains(&(issuer, recogniser))
-        })
-    }
-
-    /// Every row of one direction.
-    pub fn services(&self, issuer: Region, recogniser: Region) -> impl Iterator<Item = &Service> {
-        self.agreement
-            .services
-            .iter()
-            .filter(move |row| contents::pairs(&self.agreement, row).contains(&(issuer, recogniser)))
-    }
-
     /// The local tier as whose holder somebody of the issuer's tier is treated. `None`: not mapped, which makes the result
     /// conditional.
     #[must_use]
@@ -239,34 +222,6 @@ impl VerifiedAgreement {
             counting.contains(thumbprint)
         })
     }
-
-    /// The keys that this version pins and its predecessor did not: what an officer must be shown before signing.
-    #[must_use]
-    pub fn keys_new_since(&self, previous: &Self) -> Vec<(&EntityId, Thumbprint)> {
-        let known = |entity: &EntityId, key: &Thumbprint| {
-            previous
-                .party(entity)
-                .is_some_and(|party| party.federation_keys.contains(key))
-        };
-        self.agreement
-            .parties
-            .iter()
-            .flat_map(|party| party.federation_keys.iter().map(move |key| (&party.entity, *key)))
-            .filter(|(entity, key)| !known(entity, key))
-            .collect()
-    }
-}
-
-/// Whether an institution takes part in a row: all do, unless the row names some.
-#[must_use]
-pub fn takes_part(
-    row: &Service,
-    provider: Option<&comity_spec::ids::ProviderId>,
-    recogniser: Region,
-) -> bool {
-    row.providers.as_ref().is_none_or(|named| {
-        provider.is_some_and(|id| named.iter().any(|p| p.id == *id && p.region == recogniser))
-    })
 }
 
 fn to_bytes(signed: &SignedAgreement) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Conditions of an agreement, judged in three values: met, not met, unknown (chapter 8.5).
 //!
-//! Conditions are data of a closed set, not code: [`evaluate`] is total, has no loops but those over the agreement's own lists,
+//! Conditions are data of a closed set, not code: judging one is total, has no loops but those over the agreement's own lists,
 //! and reads nothing but [`Facts`]. Logic is Kleene's strong one, so that learning a fact that was unknown never turns *met* into
 //! *not met* or back. [`missing`] gives every condition that is not met or not known at once, with what is asked, where it
 //! stands and who answers for it: Decree 663 art. 9 asks for one full notice (一次性告知). Nothing here decides an outcome.
@@ -84,12 +84,6 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Whether a condition holds. Deeper than [`MAX_CONDITION_DEPTH`] it is unknown; adoption refuses such agreements.
-#[must_use]
-pub fn evaluate(condition: &Condition, facts: &Facts<'_>) -> Truth {
-    evaluate_at(condition, facts, 1)
-}
-
 /// Every condition of a service that is not met or not known, flattened, in the agreement's order.
 #[must_use]
 pub fn missing(service: &Service, facts: &Facts<'_>) -> Vec<MissingCondition> {
@@ -103,22 +97,7 @@ pub fn missing(service: &Service, facts: &Facts<'_>) -> Vec<MissingCondition> {
     list
 }
 
-/// Whether a condition nests deeper than agreements may, for adoption to refuse.
-#[must_use]
-pub fn too_deep(condition: &Condition) -> bool {
-    fn deeper(condition: &Condition, depth: usize) -> bool {
-        depth > MAX_CONDITION_DEPTH
-            || match condition {
-                Condition::All(parts) | Condition::Any(parts) => {
-                    parts.iter().any(|part| deeper(part, depth + 1))
-                }
-                Condition::Not(part) => deeper(part, depth + 1),
-                _ => false,
-            }
-    }
-    deeper(condition, 1)
-}
-
+/// Whether a condition holds. Deeper than [`MAX_CONDITION_DEPTH`] it is unknown; adoption refuses such agreements.
 fn evaluate_at(condition: &Condition, facts: &Facts<'_>, depth: usize) -> Truth {
     if depth > MAX_CONDITION_DEPTH {
         return Truth::Unknown;

@@ -184,12 +184,6 @@ impl SdJwt {
         Ok(self.jwt.claims()?)
     }
 
-    /// Whether a key binding was presented. Whether one is needed is the recogniser's policy, never the token's.
-    #[must_use]
-    pub const fn has_key_binding(&self) -> bool {
-        self.key_binding.is_some()
-    }
-
     /// The object as received.
     #[must_use]
     pub fn received(&self) -> &[u8] {
@@ -286,17 +280,6 @@ impl Opened {
         let signer = sd_jwt.jwt.authenticate(&sd_jwt.received, keys, purpose, budget)?;
         sd_jwt.finish(claims, signer, binding, budget)
     }
-}
-
-/// Thumbprint of the holder's key in `cnf`, for callers that compare it with something else.
-///
-/// # Errors
-/// [`SdJwtError::HolderKey`] when `cnf` has no key that is read here.
-pub fn holder_thumbprint(claims: &Map<String, Value>) -> Result<Option<Thumbprint>, SdJwtError> {
-    claims
-        .get("cnf")
-        .map(|cnf| binding::holder_key(cnf).map(|key| *key.thumbprint()))
-        .transpose()
 }
 
 impl From<JwsError> for SdJwtError {

@@ -138,18 +138,6 @@ impl StatusList {
         Self::from_lst(bits, &lst, budget)
     }
 
-    /// A list from packed entries, least significant bits first.
-    ///
-    /// # Errors
-    /// [`StatusListError::Bits`] or [`StatusListError::Empty`].
-    pub fn from_packed(bits: u8, packed: Vec<u8>) -> Result<Self, StatusListError> {
-        match bits {
-            1 | 2 | 4 | 8 if packed.is_empty() => Err(StatusListError::Empty),
-            1 | 2 | 4 | 8 => Ok(Self { bits, packed }),
-            other => Err(StatusListError::Bits(other.into())),
-        }
-    }
-
     /// Bits of an entry: 1, 2, 4 or 8.
     #[must_use]
     pub const fn bits(&self) -> u8 {

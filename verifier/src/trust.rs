@@ -207,12 +207,6 @@ impl Trust {
         self.county(self.regions.get(&region)?)
     }
 
-    /// The county to which a client's TLS key belongs, and to no other, as it was when the picture was built.
-    #[must_use]
-    pub fn county_by_pin(&self, pin: &SpkiPin) -> Option<&County> {
-        self.county(self.pins.get(pin)?)
-    }
-
     /// Every active county, in no order.
     pub fn counties(&self) -> impl Iterator<Item = &County> {
         self.regions.values().filter_map(|entity| self.county(entity))

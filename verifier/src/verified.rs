@@ -73,10 +73,6 @@ impl<T> Verified<T> {
     }
 
     /// Reads the value further within this crate, keeping the proof.
-    #[allow(
-        dead_code,
-        reason = "used by the layers that read typed claims out of verified generic ones"
-    )]
     pub(crate) fn try_map<U, E>(self, read: impl FnOnce(T) -> Result<U, E>) -> Result<Verified<U>, E> {
         let Self {
             value,

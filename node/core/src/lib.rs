@@ -15,6 +15,7 @@
 
 pub mod attestations;
 pub mod audit;
+mod chain;
 pub mod exchange;
 pub mod federation;
 pub mod live;
@@ -25,6 +26,7 @@ pub mod recognition;
 pub mod signing;
 pub mod staff;
 
+pub use chain::chain;
 pub use node::{Identity, Node, Policy, View};
 
 #[cfg(any(test, feature = "testing"))]

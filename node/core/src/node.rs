@@ -71,6 +71,20 @@ impl View {
             status: Arc::default(),
         }
     }
+
+    /// The county of a region and its name: from the federation or, where its chain is not at hand, from the newest agreement that has
+    /// it as a party.
+    #[must_use]
+    pub fn county_of(&self, region: Region) -> Option<(&EntityId, &Bilingual)> {
+        let county = self.trust.county_by_region(region);
+        county.map(|county| (&county.entity, &county.name)).or_else(|| {
+            let agreements = self.agreements.all().iter().rev();
+            agreements
+                .flat_map(|one| &one.agreement().parties)
+                .find(|party| party.region == region)
+                .map(|party| (&party.entity, &party.name))
+        })
+    }
 }
 
 /// A county node. Shared by every listener and background task; use cases take `&Node`.

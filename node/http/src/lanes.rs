@@ -17,7 +17,8 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Limits counted under `listener` when they refuse. `places` are shared by all routers that draw on one store.
+    /// Limits counted under `listener` when they refuse. `places` are shared by the routers of one
+    /// node that others reach, so that together they cannot ask more of its store.
     #[must_use]
     pub fn new(listener: &'static str, ordinary: QuotaRate, revocation: QuotaRate, places: InFlight) -> Self {
         Self {

@@ -160,7 +160,7 @@ impl<K: Eq + Hash> Buckets<K> {
     }
 }
 
-/// The places for requests being answered, shared by the routers that draw on the same store.
+/// The places for requests being answered, shared by the routers of one node that others reach.
 #[derive(Debug, Clone)]
 pub struct InFlight {
     ordinary: Arc<Semaphore>,

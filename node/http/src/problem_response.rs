@@ -221,7 +221,7 @@ impl AnswerForm {
 
 fn in_form(mut answer: Response, trace: TraceNumber) -> Response {
     if let Some(Fault(cause)) = answer.extensions_mut().remove::<Fault>() {
-        log_chain(cause.as_ref());
+        tracing::error!(chain = comity_node_core::chain(cause.as_ref()), "request failed");
     }
     let problem = match answer.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
@@ -250,17 +250,6 @@ fn is_bare_error(answer: &Response) -> bool {
             .headers()
             .get(header::CONTENT_TYPE)
             .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"))
-}
-
-fn log_chain(fault: &(dyn StdError + 'static)) {
-    let mut chain = fault.to_string();
-    let mut next = fault.source();
-    while let Some(cause) = next {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    tracing::error!(chain, "request failed");
 }
 
 /// `Retry-After` in whole seconds (RFC 9110 §10.2.3), rounded up, at least one.

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::Path;
 
 use comity_node_core::attestations::IssueError;
+use comity_node_core::chain;
 use comity_node_core::federation::agreements::{
     DiscardError, ProposeError, ReceiveError, SignError, WithdrawError,
 };
@@ -21,7 +22,6 @@ use comity_node_core::staff::passwords::PasswordError;
 use comity_spec::problem::ProblemType;
 use comity_spec::text::Text;
 
-use crate::background::chain;
 use crate::commands::CommandError;
 
 /// A refusal inside a command, in words for people.
@@ -280,7 +280,7 @@ impl From<ChangeOfficerError> for Refused {
 
 #[cfg(test)]
 mod tests {
-    use comity_node_core::ports::store::Conflict;
+    use comity_node_core::ports::store::{Conflict, Row};
 
     use super::*;
 
@@ -303,7 +303,7 @@ mod tests {
                 table: "permits",
                 reason: "the key does not fit".to_owned(),
             },
-            StoreError::Conflict(Conflict::Version("permit")),
+            StoreError::Conflict(Conflict::Version(Row::Permit)),
         ] {
             let inner = error.to_string();
             let text = told(error);

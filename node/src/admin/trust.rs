@@ -130,7 +130,7 @@ fn rendered(report: &bundle::ImportReport) -> String {
     }
     let agreements = &report.agreements;
     let not = agreements.iter().filter_map(|one| one.as_ref().err());
-    let not: Vec<String> = not.map(|error| crate::background::chain(error)).collect();
+    let not: Vec<String> = not.map(|error| comity_node_core::chain(error)).collect();
     let new = agreements
         .iter()
         .flatten()
@@ -139,7 +139,7 @@ fn rendered(report: &bundle::ImportReport) -> String {
     count("协议", "agreements", agreements.len(), new, not);
     let withdrawals = &report.withdrawals;
     let not = withdrawals.iter().filter_map(|one| one.as_ref().err());
-    let not: Vec<String> = not.map(|error| crate::background::chain(error)).collect();
+    let not: Vec<String> = not.map(|error| comity_node_core::chain(error)).collect();
     let new = withdrawals.iter().flatten().filter(|new| **new).count();
     count("退出声明", "withdrawals", withdrawals.len(), new, not);
     let lists = &report.status_lists;

@@ -1,6 +1,7 @@
 //! States and events as the command line shows them: Chinese first, then English. Reasons and evidence come from the closed lists of
 //! the permit office; a code that those no longer name is shown as it is. For machines the `data` of a reply stays in codes.
 
+use comity_node_core::chain;
 use comity_node_core::federation::agreements::ProposalTaken;
 use comity_node_core::federation::intake::Taken;
 use comity_node_core::federation::refresh::ObjectResult;
@@ -11,8 +12,6 @@ use comity_node_core::ports::officers::Role;
 use comity_node_core::ports::permits::PermitEvent;
 use comity_spec::exchange::PermitStatus;
 use comity_spec::text::Text;
-
-use crate::background::chain;
 
 /// A permit's state.
 pub(super) const fn permit_status(status: PermitStatus) -> &'static str {

@@ -58,7 +58,7 @@ pub(crate) async fn serve(dirs: &[PathBuf]) -> Result<Outcome, CommandError> {
             limits: ConnectionLimits::default(),
             slots: slots.clone(),
             lane: Lane::Ordinary,
-            trace_numbers: wiring::trace_numbers(wiring::AUTHORITY_REGION),
+            trace_numbers: wiring::trace_numbers(wiring::country()),
         };
         let listener = sockets
             .take(serve.address)

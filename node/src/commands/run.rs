@@ -15,6 +15,7 @@ use comity_node_http::public;
 use comity_node_http::staff::{self, Channel};
 use comity_node_http::tls::{federation_server_config, public_server_config};
 use comity_node_store::Stopped;
+use comity_spec::ids::Region;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -33,7 +34,8 @@ use crate::{admin, logging, wiring};
 const CONNECTIONS: usize = 8_192;
 /// Of these, kept for the revocation path and the operator.
 const RESERVED_CONNECTIONS: usize = 256;
-/// Requests at once on all routers that draw on the store.
+/// Requests at once on the public and the federation router together. The staff router is not among them: what others ask must not take a
+/// clerk's place, and its callers are the county's own, bounded by their connections and, at sign-in, by the memory for passwords.
 const REQUESTS: usize = 1_024;
 /// Of these, kept for the revocation path.
 const RESERVED_REQUESTS: usize = 64;
@@ -115,7 +117,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     running.use_view().await;
 
     let fleet = Fleet {
-        region: config.node.region.to_string(),
+        region: config.node.region,
         slots: Slots::new(CONNECTIONS, RESERVED_CONNECTIONS),
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
@@ -192,7 +194,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
 
 /// What all listeners share.
 struct Fleet {
-    region: String,
+    region: Region,
     slots: Slots,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -219,7 +221,7 @@ impl Fleet {
             limits,
             slots: self.slots.clone(),
             lane,
-            trace_numbers: wiring::trace_numbers(&self.region),
+            trace_numbers: wiring::trace_numbers(self.region),
         };
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move {

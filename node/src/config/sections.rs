@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use comity_node_core::Policy;
 use comity_spec::entity::Environment;
 use comity_spec::ids::{EntityId, Region};
 use comity_spec::text::Bilingual;
@@ -160,16 +161,26 @@ pub(crate) struct PolicyConfig {
 
 impl Default for PolicyConfig {
     fn default() -> Self {
+        let Policy {
+            require_key_binding,
+            local_issuing,
+            endorsement,
+            card_validity_months,
+            misses_per_ten_minutes,
+            peer_misses,
+            lookup_timeout_seconds,
+            holder_data_days,
+        } = Policy::default();
         Self {
-            require_key_binding: false,
-            local_issuing: false,
-            misses_per_ten_minutes: 10,
-            peer_misses_per_ten_minutes: 60,
-            peer_misses_per_day: 300,
-            lookup_timeout_seconds: 3,
-            holder_data_days: 30,
-            late_endorse_max_days: None,
-            card_validity_months: None,
+            require_key_binding,
+            local_issuing,
+            misses_per_ten_minutes,
+            peer_misses_per_ten_minutes: peer_misses.per_ten_minutes,
+            peer_misses_per_day: peer_misses.per_day,
+            lookup_timeout_seconds,
+            holder_data_days,
+            late_endorse_max_days: endorsement.late_endorse_max_days,
+            card_validity_months,
         }
     }
 }

@@ -23,8 +23,8 @@ fn every_entry_is_found_by_its_code_and_no_two_share_one() {
     let mut seen = HashSet::new();
     for service in services() {
         assert!(seen.insert(service.code), "{} twice", service.code);
-        assert_eq!(lookup(&service.service_code()), Some(service));
-        assert!(!is_local(&service.service_code()));
+        assert_eq!(lookup(&code(service.code)), Some(service));
+        assert!(!is_local(&code(service.code)));
         for text in [service.name, service.source] {
             assert!(!text.zh.is_empty() && !text.en.is_empty(), "{}", service.code);
         }
@@ -45,7 +45,7 @@ fn parts_belong_to_their_service_and_designated_treatment_to_none() {
         let part = lookup(&code(part)).unwrap();
         assert_eq!(part.parent().unwrap().code, "BPS-2");
         assert!(part.is_part_of(&code("BPS-2")));
-        assert!(part.is_part_of(&part.service_code()));
+        assert!(part.is_part_of(&code(part.code)));
         assert!(!part.is_part_of(&code("BPS-1")));
     }
     assert_eq!(

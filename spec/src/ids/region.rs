@@ -42,12 +42,6 @@ impl Region {
         Region([a, b, b'0', b'0', b'0', b'0'])
     }
 
-    /// The prefecture's code, `PPCC00`; none for a province and for what is numbered directly under one.
-    pub fn prefecture(self) -> Option<Region> {
-        let [a, b, c, d, ..] = self.0;
-        (c != b'0' || d != b'0').then_some(Region([a, b, c, d, b'0', b'0']))
-    }
-
     /// The level that the code's shape names.
     pub fn level(self) -> RegionLevel {
         match &self.0[2..] {

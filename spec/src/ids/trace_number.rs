@@ -2,8 +2,7 @@
 //!
 //! `YYMMDD-region-8chars`, such as `251122-330822-7F3K9QZC`: the day (UTC+8), the region of the node that gave it, and
 //! 40 random bits in Crockford's base 32, which leaves out I, L, O and U so that a number read over the telephone is
-//! written down right. It says nothing about the person. On the wire it has one spelling;
-//! [`TraceNumber::from_typed`] forgives what people type.
+//! written down right. It says nothing about the person. It has one spelling.
 
 use crate::mutant;
 use std::fmt::{self, Write as _};
@@ -56,23 +55,6 @@ impl TraceNumber {
             region,
             random,
         }
-    }
-
-    /// Reads what a person typed: small letters, spaces around, O for 0, I and L for 1.
-    ///
-    /// # Errors
-    /// As for parsing, when it is no trace number even so.
-    pub fn from_typed(text: &str) -> Result<Self, TraceNumberError> {
-        let folded: String = text
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .map(|c| match c.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                c => c,
-            })
-            .collect();
-        folded.parse()
     }
 
     /// The day, with the year read as 2000 to 2099.

@@ -102,16 +102,6 @@ fn one_green_and_exit_codes_by_class() {
     assert_eq!(serde_json::to_string(&OutcomeClass::Grey).unwrap(), r#""GREY""#);
 }
 
-// DEC-5
-#[test]
-fn only_a_named_person_finds_that_details_or_persons_differ() {
-    let named: Vec<_> = Outcome::ALL
-        .into_iter()
-        .filter(|outcome| outcome.needs_named_person())
-        .collect();
-    assert_eq!(named, [Outcome::ReviewRequired, Outcome::HolderMismatch]);
-}
-
 // DEC-6
 #[test]
 fn words_are_complete_short_and_accuse_nobody() {

@@ -188,17 +188,15 @@ pub fn defects(agreement: &Agreement) -> Vec<ContentDefect> {
 }
 
 /// The directions in which a row holds, as pairs of issuing and recognising region.
-pub(super) fn pairs(agreement: &Agreement, row: &Service) -> Vec<(Region, Region)> {
+fn pairs(agreement: &Agreement, row: &Service) -> Vec<(Region, Region)> {
     if let Some(direction) = row.direction {
         return vec![(direction.issuer, direction.recogniser)];
-    }
-    if !agreement.reciprocal {
-        return Vec::new();
     }
     let regions = agreement.parties.iter().map(|party| party.region);
     regions
         .clone()
-        .flat_map(|a| regions.clone().filter(move |b| a != *b).map(move |b| (a, b)))
+        .flat_map(|a| regions.clone().map(move |b| (a, b)))
+        .filter(|(a, b)| a != b && agreement.holds(row, *a, *b))
         .collect()
 }
 

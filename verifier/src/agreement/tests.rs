@@ -7,6 +7,7 @@ use comity_spec::time::{LocalDate, UnixSeconds};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::decide::{AgreementScope, covering_row};
 use crate::testing::{Federation, jwk, key, merge, sign, sign_agreement, thumbprint};
 
 fn now() -> UnixSeconds {
@@ -46,17 +47,44 @@ fn ids() -> (EntityId, EntityId) {
     )
 }
 
+/// The row that covers a service of one county's permits at the other's windows.
+fn covered<'a>(
+    one: &'a VerifiedAgreement,
+    issuer: Region,
+    recogniser: Region,
+    code: &str,
+    provider: Option<&str>,
+) -> Result<&'a comity_spec::agreement::Service, &'static str> {
+    let agreement = one.agreement();
+    let party = |region: Region| {
+        let mut parties = agreement.parties.iter();
+        parties.find(|party| party.region == region).expect("a party")
+    };
+    let scope = AgreementScope {
+        issuer: (&party(issuer).entity, issuer),
+        recogniser: (&party(recogniser).entity, recogniser),
+        environment: agreement.environment,
+    };
+    let provider = provider.map(|id| id.parse().expect("an id"));
+    covering_row(
+        agreement,
+        &scope,
+        &code.parse().expect("a code"),
+        provider.as_ref(),
+    )
+}
+
 #[test]
 fn signed_by_both_it_holds_both_ways() {
     let one = demo().verified_agreement();
     let (a, b) = ("361123".parse().expect("code"), "330822".parse().expect("code"));
-    let code = |text: &str| text.parse().expect("a code");
-    assert!(one.service_for(a, b, &code("BPS-1")).is_some());
-    assert!(one.service_for(b, a, &code("BPS-1")).is_some());
-    assert!(one.service_for(a, a, &code("BPS-1")).is_none());
-    assert!(one.service_for(a, b, &code("BPS-3")).is_none());
-    assert!(
-        one.service_for(a, b, &code("EDU-COMPULSORY")).is_none(),
+    let row = |issuer, recogniser, code| covered(&one, issuer, recogniser, code, None).map(|_| ());
+    assert_eq!(row(a, b, "BPS-1"), Ok(()));
+    assert_eq!(row(b, a, "BPS-1"), Ok(()));
+    assert_eq!(row(a, b, "BPS-3"), Err("service.not-listed"));
+    assert_eq!(
+        row(a, b, "EDU-COMPULSORY"),
+        Err("service.not-listed"),
         "no silent widening"
     );
     let tier = |text: &str| Tier::parse(text).expect("a tier");
@@ -77,15 +105,14 @@ fn a_one_way_row_holds_one_way_and_named_providers_are_the_only_ones() {
     );
     let one = verify(&contents).expect("holds");
     let (a, b) = ("361123".parse().expect("code"), "330822".parse().expect("code"));
-    let code = "BPS-1".parse().expect("a code");
-    let row = one.service_for(a, b, &code).expect("that way");
-    assert!(one.service_for(b, a, &code).is_none());
-    let provider = |text: &str| text.parse().expect("an id");
-    assert!(takes_part(row, Some(&provider("school-1")), b));
-    assert!(!takes_part(row, Some(&provider("school-2")), b));
-    assert!(!takes_part(row, Some(&provider("school-1")), a));
-    assert!(!takes_part(row, None, b));
-    assert!(takes_part(&one.agreement().services[1], None, b));
+    let at = |provider| covered(&one, a, b, "BPS-1", provider).map(|_| ());
+    assert_eq!(at(Some("school-1")), Ok(()));
+    assert_eq!(at(Some("school-2")), Err("service.provider"));
+    assert_eq!(at(None), Err("service.provider-needed"));
+    let back = covered(&one, b, a, "BPS-1", Some("school-1")).map(|_| ());
+    assert_eq!(back, Err("service.direction"));
+    let everybody = one.agreement().services[1].code.to_string();
+    assert!(covered(&one, a, b, &everybody, None).is_ok());
 }
 
 // AGR-4, AGR-5, AGR-6, AGR-7, AGR-8, AGR-9, AGR-10, AGR-11

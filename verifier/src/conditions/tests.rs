@@ -14,6 +14,10 @@ fn date(text: &str) -> LocalDate {
     text.parse().unwrap()
 }
 
+fn evaluate(condition: &Condition, facts: &Facts<'_>) -> Truth {
+    evaluate_at(condition, facts, 1)
+}
+
 fn nothing() -> Facts<'static> {
     Facts {
         tier: None,
@@ -253,10 +257,8 @@ fn too_deep_is_unknown_and_said_so() {
     for _ in 1..MAX_CONDITION_DEPTH {
         condition = Condition::Not(Box::new(condition));
     }
-    assert!(!too_deep(&condition));
     assert_ne!(evaluate(&condition, &nothing()), Truth::Unknown);
     let deeper = Condition::Not(Box::new(condition));
-    assert!(too_deep(&deeper));
     assert_eq!(evaluate(&deeper, &nothing()), Truth::Unknown);
     assert_eq!(missing(&service(vec![deeper]), &nothing()).len(), 1);
 }

@@ -71,10 +71,7 @@ pub fn covering_row<'a>(
     #[cfg(feature = "mutants")]
     let named = |row: &&Service| named(row) || (mutant!("AGR-19") && part_of(service, &row.code));
     for row in agreement.services.iter().filter(named) {
-        // A row without a direction holds both ways, and in an agreement that is not reciprocal no way at all.
-        let holds_here = row.direction.map_or(agreement.reciprocal, |direction| {
-            direction.issuer == scope.issuer.1 && direction.recogniser == scope.recogniser.1
-        });
+        let holds_here = agreement.holds(row, scope.issuer.1, scope.recogniser.1);
         let first = agreement
             .parties
             .first()

@@ -38,7 +38,7 @@ pub struct County {
     /// Federation keys.
     pub federation_keys: KeySet,
     /// TLS keys by which it is known as a server. As a client it is known by those that no other county has
-    /// ([`super::Trust::county_by_pin`]).
+    /// ([`super::Trust::pins`]).
     pub pins: Vec<SpkiPin>,
     /// When the first link of its chain ends: not to be believed from this second on.
     pub valid_until: UnixSeconds,

@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::{Issuer, STATUS_LIST_PATH};
 use crate::ports::Rng;
 use crate::ports::attestations::{Decoy, ListId, NewStatusList, StatusListRow};
-use crate::ports::store::{Conflict, Store, StoreError, Write};
+use crate::ports::store::{Conflict, Row, Store, StoreError, Write};
 
 /// Entries of a list, as an index.
 const LENGTH: u32 = ENTRIES as u32;
@@ -210,7 +210,7 @@ impl Drawn<'_> {
             (Ok(()), None) => {}
             (
                 Err(StoreError::Conflict(
-                    Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
+                    Conflict::Exists(Row::StatusIndex | Row::StatusList) | Conflict::Missing(Row::StatusList),
                 )),
                 opening,
             ) => {

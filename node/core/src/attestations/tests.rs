@@ -23,7 +23,7 @@ use super::{IssueError, SOURCE_AS_OF};
 use crate::ports::attestations::{AttestationReads as _, Form, Issuance, ListId};
 use crate::ports::outbox::Message;
 use crate::ports::permits::{Permit, PermitChange, PermitEvent, PermitReads as _};
-use crate::ports::store::{Conflict, Store as _, StoreError, Write};
+use crate::ports::store::{Conflict, Row, Store as _, StoreError, Write};
 use crate::testing::County;
 
 mod returned;
@@ -270,7 +270,7 @@ async fn a_permit_that_moved_on_is_not_attested_as_it_was() {
         matches!(
             refused,
             Err(IssueError::Store(StoreError::Conflict(Conflict::Version(
-                "permit"
+                Row::Permit
             ))))
         ),
         "{refused:?}"
@@ -503,7 +503,7 @@ async fn after_another_writer_took_an_index_the_lists_are_read_anew_and_nothing_
     assert!(matches!(
         taken,
         Err(IssueError::Store(StoreError::Conflict(Conflict::Exists(
-            "status index"
+            Row::StatusIndex
         ))))
     ));
     let ours = issue_for_permit(&issuer, &permits[2]).await.unwrap().unwrap();

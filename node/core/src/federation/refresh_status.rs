@@ -127,20 +127,6 @@ pub struct Aggregation {
     pub status_lists: Vec<String>,
 }
 
-/// The aggregation document of this county: its published lists.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn own_aggregation(node: &Node) -> Result<Aggregation, StoreError> {
-    let lists = node.store.status_lists().await?.into_iter();
-    Ok(Aggregation {
-        status_lists: lists
-            .filter(|list| list.token.is_some())
-            .map(|list| list.uri)
-            .collect(),
-    })
-}
-
 /// Refreshes status lists, stores them, and swaps the status part of the view.
 ///
 /// # Errors

@@ -13,15 +13,10 @@ use crate::attestations::issue_for_permit::sign_forms;
 use crate::attestations::{IssueError, Issuer};
 use crate::ports::attestations::Issuance;
 use crate::ports::permits::{Permit, PermitChange, PermitId};
-use crate::ports::store::{Conflict, StoreError, Write};
+use crate::ports::store::{Conflict, Row, StoreError, Write};
 
 /// How often a change is tried when another process took the same index or number.
 const ATTEMPTS: u32 = 4;
-
-/// Fee of a first issue, in fen: none (Decree 663, article 21).
-pub const FIRST_ISSUE_FEE_FEN: u32 = 0;
-/// Fee of an endorsement, in fen: none (Decree 663, article 21).
-pub const ENDORSEMENT_FEE_FEN: u32 = 0;
 
 /// What the county adds to the national rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,9 +108,9 @@ impl Bureau<'_> {
         loop {
             match self.attempt(name, &changes, numbering).await {
                 Err(PermitError::Store(StoreError::Conflict(
-                    Conflict::Exists("status index" | "status list") | Conflict::Missing("status list"),
+                    Conflict::Exists(Row::StatusIndex | Row::StatusList) | Conflict::Missing(Row::StatusList),
                 ))) if tries < ATTEMPTS => tries += 1,
-                Err(PermitError::Store(StoreError::Conflict(Conflict::Exists("permit number"))))
+                Err(PermitError::Store(StoreError::Conflict(Conflict::Exists(Row::PermitNumber))))
                     if tries < ATTEMPTS =>
                 {
                     self.counter.doubt().await;

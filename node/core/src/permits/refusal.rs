@@ -224,10 +224,10 @@ impl From<Refusal> for PermitError {
 
 impl From<StoreError> for PermitError {
     fn from(error: StoreError) -> Self {
-        use crate::ports::store::Conflict;
+        use crate::ports::store::{Conflict, Row};
         match error {
-            StoreError::Conflict(Conflict::Version("permit")) => Self::Refused(Refusal::ChangedMeanwhile),
-            StoreError::Conflict(Conflict::Version("pending act")) => Self::Refused(Refusal::NotPending),
+            StoreError::Conflict(Conflict::Version(Row::Permit)) => Self::Refused(Refusal::ChangedMeanwhile),
+            StoreError::Conflict(Conflict::Version(Row::PendingAct)) => Self::Refused(Refusal::NotPending),
             other => Self::Store(other),
         }
     }

@@ -174,19 +174,6 @@ pub struct ImportMark {
     pub applied_at: UnixSeconds,
 }
 
-/// Enough of a permit to see whether a register row changes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PermitSummary {
-    /// Row id.
-    pub id: PermitId,
-    /// Its version.
-    pub version: i64,
-    /// Its number.
-    pub number: PermitNumber,
-    /// Its status.
-    pub status: PermitStatus,
-}
-
 /// Reading permits.
 #[async_trait]
 pub trait PermitReads: Send + Sync {

@@ -5,6 +5,8 @@
 //! A write that finds the world other than its author saw it (a version moved on, a status index taken, an older statement)
 //! fails with [`StoreError::Conflict`] and nothing of its list is done.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use comity_spec::ids::{AgreementId, Digest, OfficerId};
 use comity_spec::time::UnixSeconds;
@@ -149,16 +151,94 @@ pub enum StoreError {
 pub enum Conflict {
     /// A row's version moved on; read it and decide anew.
     #[error("{0} was changed in the meantime")]
-    Version(&'static str),
+    Version(Row),
     /// A key is taken.
     #[error("{0} exists already")]
-    Exists(&'static str),
+    Exists(Row),
     /// Something newer is kept.
     #[error("a newer {0} is kept")]
-    Older(&'static str),
+    Older(Row),
     /// A row that the write refers to is not there.
     #[error("{0} does not exist")]
-    Missing(&'static str),
+    Missing(Row),
+}
+
+/// What a conflict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// An agreement as one version of it stands.
+    Agreement,
+    /// A text of one version.
+    AgreementVersion,
+    /// A stored answer to a look-up.
+    Answer,
+    /// A status index that nobody has.
+    Decoy,
+    /// What one entity states of another.
+    EntityStatement,
+    /// An authority's members.
+    MemberList,
+    /// What waits for a peer.
+    Message,
+    /// An officer.
+    Officer,
+    /// An act that waits for a second person.
+    PendingAct,
+    /// A permit.
+    Permit,
+    /// What happened to a permit.
+    PermitEvent,
+    /// The number of a permit.
+    PermitNumber,
+    /// A text that waits for signatures.
+    Proposal,
+    /// A verification at our window.
+    Recognition,
+    /// A signed head of the record.
+    RecordHead,
+    /// A line of the record.
+    RecordLine,
+    /// An imported register file.
+    RegisterFile,
+    /// An officer's session.
+    Session,
+    /// A place in a status list.
+    StatusIndex,
+    /// A status list, ours or a peer's.
+    StatusList,
+    /// The number of a verification.
+    TraceNumber,
+    /// A party's withdrawal.
+    Withdrawal,
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Agreement => "agreement",
+            Self::AgreementVersion => "agreement version",
+            Self::Answer => "answer",
+            Self::Decoy => "decoy",
+            Self::EntityStatement => "entity statement",
+            Self::MemberList => "member list",
+            Self::Message => "message",
+            Self::Officer => "officer",
+            Self::PendingAct => "pending act",
+            Self::Permit => "permit",
+            Self::PermitEvent => "permit event",
+            Self::PermitNumber => "permit number",
+            Self::Proposal => "proposal",
+            Self::Recognition => "recognition",
+            Self::RecordHead => "record head",
+            Self::RecordLine => "record line",
+            Self::RegisterFile => "register file",
+            Self::Session => "session",
+            Self::StatusIndex => "status index",
+            Self::StatusList => "status list",
+            Self::TraceNumber => "trace number",
+            Self::Withdrawal => "withdrawal",
+        })
+    }
 }
 
 /// Everything a node stores.

@@ -30,7 +30,7 @@ use crate::exchange::ask_peer::{AskedPeer, Question, ask_peer};
 use crate::node::{Node, View};
 use crate::ports::officers::Role;
 use crate::ports::recognitions::{Recognition, ShownHolder};
-use crate::ports::store::{Conflict, StoreError, Write};
+use crate::ports::store::{Conflict, Row, StoreError, Write};
 use crate::ports::trust::Tombstone;
 use crate::staff::idempotency;
 
@@ -258,7 +258,7 @@ impl Case<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(StoreError::Conflict(Conflict::Exists("trace number")).into())
+        Err(StoreError::Conflict(Conflict::Exists(Row::TraceNumber)).into())
     }
 
     fn trace(&self) -> TraceNumber {

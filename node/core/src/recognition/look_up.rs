@@ -86,7 +86,7 @@ pub async fn look_up(node: &Node, command: &LookUp) -> Result<RecognitionView, R
 fn typed(node: &Node, view: &View, command: &LookUp) -> Shown {
     let entity = match &command.issuer {
         IssuerChoice::Entity(entity) => Some(entity.clone()),
-        IssuerChoice::Region(region) => entity_of(view, *region),
+        IssuerChoice::Region(region) => view.county_of(*region).map(|(entity, _)| entity.clone()),
     };
     let Some(entity) = entity else {
         let refusal = Refusal {
@@ -104,24 +104,4 @@ fn typed(node: &Node, view: &View, command: &LookUp) -> Shown {
         },
         other => Shown::Refused(of_standing(&entity, &other), Vec::new()),
     }
-}
-
-/// The county of a region, from the federation or, where its chain is not at hand, from an agreement.
-fn entity_of(view: &View, region: Region) -> Option<EntityId> {
-    let county = view
-        .trust
-        .county_by_region(region)
-        .map(|county| county.entity.clone());
-    county.or_else(|| {
-        let parties = view
-            .agreements
-            .all()
-            .iter()
-            .rev()
-            .flat_map(|one| &one.agreement().parties);
-        parties
-            .into_iter()
-            .find(|party| party.region == region)
-            .map(|party| party.entity.clone())
-    })
 }

@@ -16,7 +16,7 @@ use crate::ports::permits::{ImportMark, Permit, PermitChange, PermitId, StoredEv
 use crate::ports::recognitions::Recognition;
 use crate::ports::record::{RecordBody, RecordHead, RecordLine, link};
 use crate::ports::replay::Answered;
-use crate::ports::store::{Conflict, Write};
+use crate::ports::store::{Conflict, Row, Write};
 use crate::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, Tombstone};
 
 /// The tables. Each is shared until written to, so that copying the whole for a commit costs little.
@@ -67,7 +67,7 @@ impl Tables {
                 let key = (id, version, digest);
                 let waits = |row: &AgreementRow| row.state == AgreementState::Proposed;
                 if !self.agreements.get(&key).is_some_and(waits) {
-                    return Err(Conflict::Missing("proposal"));
+                    return Err(Conflict::Missing(Row::Proposal));
                 }
                 Arc::make_mut(&mut self.agreements).remove(&key);
                 Ok(())
@@ -77,7 +77,7 @@ impl Tables {
                 match self.withdrawals.get(&key) {
                     // The same one again: when it was first seen stands.
                     Some(kept) if kept.jws == row.jws => {}
-                    Some(_) => return Err(Conflict::Exists("withdrawal")),
+                    Some(_) => return Err(Conflict::Exists(Row::Withdrawal)),
                     None => {
                         Arc::make_mut(&mut self.withdrawals).insert(key, row);
                     }
@@ -103,7 +103,7 @@ impl Tables {
                     version: expected + 1,
                     failures,
                     locked_until,
-                    ..known.ok_or(Conflict::Version("officer"))?
+                    ..known.ok_or(Conflict::Version(Row::Officer))?
                 })
             }
             Write::Session(session) => {
@@ -149,18 +149,18 @@ impl Tables {
             status,
         } = change;
         match (self.permits.get(&permit.id), expected) {
-            (Some(_), 0) => return Err(Conflict::Exists("permit")),
+            (Some(_), 0) => return Err(Conflict::Exists(Row::Permit)),
             (None, 0) => {}
-            (None, _) => return Err(Conflict::Missing("permit")),
-            (Some(stored), _) if stored.version != expected => return Err(Conflict::Version("permit")),
+            (None, _) => return Err(Conflict::Missing(Row::Permit)),
+            (Some(stored), _) if stored.version != expected => return Err(Conflict::Version(Row::Permit)),
             (Some(_), _) => {}
         }
         if permit.version != expected + 1 {
-            return Err(Conflict::Version("permit"));
+            return Err(Conflict::Version(Row::Permit));
         }
         let number = &permit.details.permit_number;
         if self.numbers.get(number).is_some_and(|owner| *owner != permit.id) {
-            return Err(Conflict::Exists("permit number"));
+            return Err(Conflict::Exists(Row::PermitNumber));
         }
         Arc::make_mut(&mut self.numbers).insert(number.clone(), permit.id);
         Arc::make_mut(&mut self.events)
@@ -202,14 +202,14 @@ impl Tables {
 
     fn import(&mut self, mark: ImportMark) -> Done {
         if self.imports.iter().any(|known| known.digest == mark.digest) {
-            return Err(Conflict::Exists("register file"));
+            return Err(Conflict::Exists(Row::RegisterFile));
         }
         if self
             .imports
             .last()
             .is_some_and(|last| last.sequence >= mark.sequence)
         {
-            return Err(Conflict::Older("register file"));
+            return Err(Conflict::Older(Row::RegisterFile));
         }
         Arc::make_mut(&mut self.imports).push(mark);
         Ok(())
@@ -220,16 +220,16 @@ impl Tables {
         let permit = self
             .permits
             .get(&issuance.permit)
-            .ok_or(Conflict::Missing("permit"))?;
+            .ok_or(Conflict::Missing(Row::Permit))?;
         if permit.version != issuance.permit_version {
-            return Err(Conflict::Version("permit"));
+            return Err(Conflict::Version(Row::Permit));
         }
         if self.issuances.contains_key(&place) || self.decoys.contains_key(&place) {
-            return Err(Conflict::Exists("status index"));
+            return Err(Conflict::Exists(Row::StatusIndex));
         }
         let list = Arc::make_mut(&mut self.lists)
             .get_mut(&issuance.list)
-            .ok_or(Conflict::Missing("status list"))?;
+            .ok_or(Conflict::Missing(Row::StatusList))?;
         // Commits come in any order; what is kept is beyond the highest position.
         list.next_position = list.next_position.max(issuance.position + 1);
         if issuance.status != StatusValue::Valid {
@@ -245,7 +245,7 @@ impl Tables {
 
     fn status_list(&mut self, new: NewStatusList) -> Done {
         if self.lists.contains_key(&new.id) {
-            return Err(Conflict::Exists("status list"));
+            return Err(Conflict::Exists(Row::StatusList));
         }
         let row = StatusListRow {
             id: new.id,
@@ -264,15 +264,15 @@ impl Tables {
     fn decoy(&mut self, decoy: Decoy) -> Done {
         let place = (decoy.list, decoy.index);
         if self.issuances.contains_key(&place) {
-            return Err(Conflict::Exists("status index"));
+            return Err(Conflict::Exists(Row::StatusIndex));
         }
         let shown = self.decoys.get(&place).copied().unwrap_or_default();
         if !shown.may_become(decoy.status) {
-            return Err(Conflict::Version("decoy"));
+            return Err(Conflict::Version(Row::Decoy));
         }
         let list = Arc::make_mut(&mut self.lists)
             .get_mut(&decoy.list)
-            .ok_or(Conflict::Missing("status list"))?;
+            .ok_or(Conflict::Missing(Row::StatusList))?;
         if shown != decoy.status {
             list.changes += 1;
         }
@@ -283,9 +283,9 @@ impl Tables {
     fn publication(&mut self, publication: Publication) -> Done {
         let list = Arc::make_mut(&mut self.lists)
             .get_mut(&publication.list)
-            .ok_or(Conflict::Missing("status list"))?;
+            .ok_or(Conflict::Missing(Row::StatusList))?;
         if list.published_iat.is_some_and(|iat| iat >= publication.iat) {
-            return Err(Conflict::Older("status list"));
+            return Err(Conflict::Older(Row::StatusList));
         }
         list.published_iat = Some(publication.iat);
         list.published_changes = publication.changes;
@@ -296,7 +296,7 @@ impl Tables {
     fn statement(&mut self, row: StatementRow) -> Done {
         let key = (row.iss.clone(), row.sub.clone());
         if self.statements.get(&key).is_some_and(|kept| kept.iat > row.iat) {
-            return Err(Conflict::Older("entity statement"));
+            return Err(Conflict::Older(Row::EntityStatement));
         }
         Arc::make_mut(&mut self.statements).insert(key, row);
         Ok(())
@@ -305,7 +305,7 @@ impl Tables {
     fn member_list(&mut self, row: MemberListRow) -> Done {
         let older = |kept: &MemberListRow| kept.seq > row.seq || kept.iat > row.iat;
         if self.member_lists.get(&row.iss).is_some_and(older) {
-            return Err(Conflict::Older("member list"));
+            return Err(Conflict::Older(Row::MemberList));
         }
         Arc::make_mut(&mut self.member_lists).insert(row.iss.clone(), row);
         Ok(())
@@ -317,7 +317,7 @@ impl Tables {
             .get(&row.uri)
             .is_some_and(|kept| kept.iat > row.iat)
         {
-            return Err(Conflict::Older("status list"));
+            return Err(Conflict::Older(Row::StatusList));
         }
         Arc::make_mut(&mut self.peer_status).insert(row.uri.clone(), row);
         Ok(())
@@ -338,7 +338,7 @@ impl Tables {
     fn answer(&mut self, answer: Answered) -> Done {
         let key = (answer.scope.clone(), answer.key.clone());
         if self.answers.contains_key(&key) {
-            return Err(Conflict::Exists("answer"));
+            return Err(Conflict::Exists(Row::Answer));
         }
         Arc::make_mut(&mut self.answers).insert(key, answer);
         Ok(())
@@ -362,7 +362,7 @@ impl Tables {
     fn recognition(&mut self, recognition: Recognition) -> Done {
         let stored = self.recognitions.get(&recognition.trace).map_or(0, |r| r.version);
         if recognition.version != stored + 1 {
-            return Err(Conflict::Version("recognition"));
+            return Err(Conflict::Version(Row::Recognition));
         }
         Arc::make_mut(&mut self.recognitions).insert(recognition.trace, recognition);
         Ok(())
@@ -375,7 +375,7 @@ impl Tables {
                 && other.state != AgreementState::Proposed
         };
         if self.agreements.values().any(rival) {
-            return Err(Conflict::Exists("agreement version"));
+            return Err(Conflict::Exists(Row::AgreementVersion));
         }
         let key = (row.id.clone(), row.version, row.digest);
         Arc::make_mut(&mut self.agreements).insert(key, row);
@@ -385,7 +385,7 @@ impl Tables {
     fn officer(&mut self, officer: Officer) -> Done {
         let stored = self.officers.get(&officer.id).map_or(0, |known| known.version);
         if officer.version != stored + 1 {
-            return Err(Conflict::Version("officer"));
+            return Err(Conflict::Version(Row::Officer));
         }
         Arc::make_mut(&mut self.officers).insert(officer.id.clone(), officer);
         Ok(())
@@ -394,21 +394,21 @@ impl Tables {
     fn extend_session(&mut self, token: [u8; 32], expires: UnixSeconds) -> Done {
         let session = Arc::make_mut(&mut self.sessions)
             .get_mut(&token)
-            .ok_or(Conflict::Missing("session"))?;
+            .ok_or(Conflict::Missing(Row::Session))?;
         session.expires = session.expires.max(expires);
         Ok(())
     }
 
     fn pending_act(&mut self, act: PendingAct) -> Done {
         match self.acts.get(&act.id) {
-            Some(stored) if stored.decided.is_some() => return Err(Conflict::Version("pending act")),
-            Some(_) if act.decided.is_none() => return Err(Conflict::Exists("pending act")),
+            Some(stored) if stored.decided.is_some() => return Err(Conflict::Version(Row::PendingAct)),
+            Some(_) if act.decided.is_none() => return Err(Conflict::Exists(Row::PendingAct)),
             _ => {}
         }
         let waits =
             |other: &PendingAct| other.decided.is_none() && other.permit == act.permit && other.id != act.id;
         if act.decided.is_none() && self.acts.values().any(waits) {
-            return Err(Conflict::Exists("pending act"));
+            return Err(Conflict::Exists(Row::PendingAct));
         }
         Arc::make_mut(&mut self.acts).insert(act.id, act);
         Ok(())
@@ -416,7 +416,7 @@ impl Tables {
 
     fn queue(&mut self, item: OutboxItem) -> Done {
         if self.outbox.contains_key(&item.id) {
-            return Err(Conflict::Exists("message"));
+            return Err(Conflict::Exists(Row::Message));
         }
         Arc::make_mut(&mut self.outbox).insert(item.id, item);
         Ok(())
@@ -425,7 +425,7 @@ impl Tables {
     fn postpone(&mut self, id: uuid::Uuid, next_at: i64) -> Done {
         let item = Arc::make_mut(&mut self.outbox)
             .get_mut(&id)
-            .ok_or(Conflict::Missing("message"))?;
+            .ok_or(Conflict::Missing(Row::Message))?;
         item.next_at = UnixSeconds::MIN.plus_saturating(next_at);
         item.attempts += 1;
         Ok(())

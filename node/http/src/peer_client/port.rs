@@ -68,7 +68,7 @@ fn authority(url: &str) -> String {
 #[async_trait]
 impl PeerClient for PeerNetwork {
     async fn get(&self, url: &str, if_none_match: Option<&str>, limit: usize) -> Result<Fetched, FetchError> {
-        let fetched = self.public.get_public_up_to(url, if_none_match, limit).await;
+        let fetched = self.public.get_public(url, if_none_match, limit).await;
         fetched.map_err(|error| self.in_the_cores_words(error, url))
     }
 

@@ -17,7 +17,6 @@ use crate::tls::{HandshakeClock, PublicTrust, public_client_config};
 pub struct PublicFetcher {
     client: reqwest::Client,
     routes: Arc<Routes>,
-    limits: ClientLimits,
 }
 
 /// An entity tag longer than this is not kept: the peer chooses it and we store it.
@@ -36,27 +35,15 @@ impl PublicFetcher {
     ) -> Result<Self, FetchError> {
         let tls = public_client_config(trust, clock).map_err(FetchError::Tls)?;
         let client = build(tls, &routes, limits)?;
-        Ok(Self {
-            client,
-            routes,
-            limits,
-        })
+        Ok(Self { client, routes })
     }
 
-    /// Reads `url`, up to the default cap. With `if_none_match` the server may say that nothing changed.
+    /// Reads `url`, up to `max_bytes`: bundles are larger than single statements. With `if_none_match` the server may say that nothing
+    /// changed.
     ///
     /// # Errors
     /// [`FetchError`]; every status but 200 (and 304 to a conditional read) is one.
-    pub async fn get_public(&self, url: &str, if_none_match: Option<&str>) -> Result<Fetched, FetchError> {
-        self.get_public_up_to(url, if_none_match, self.limits.max_answer_bytes)
-            .await
-    }
-
-    /// Reads `url`, up to `max_bytes`: for bundles, which are larger than single statements.
-    ///
-    /// # Errors
-    /// As [`PublicFetcher::get_public`].
-    pub async fn get_public_up_to(
+    pub async fn get_public(
         &self,
         url: &str,
         if_none_match: Option<&str>,

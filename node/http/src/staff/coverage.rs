@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use comity_node_core::{Node, View};
-use comity_spec::agreement::{AgreementRef, Provider, Service};
+use comity_spec::agreement::{AgreementRef, Provider};
 use comity_spec::catalogue;
 use comity_spec::ids::{EntityId, ProviderId, Region, ServiceCode};
 use comity_spec::text::Bilingual;
@@ -65,7 +65,7 @@ pub(super) fn services(node: &Node) -> Vec<CoveredService> {
         for row in agreement
             .services
             .iter()
-            .filter(|row| holds(row, agreement.reciprocal, region, own))
+            .filter(|row| agreement.holds(row, region, own))
         {
             let place = catalogue::services()
                 .iter()
@@ -140,26 +140,13 @@ pub(super) fn name_of(code: &ServiceCode) -> Bilingual {
 /// The name of a county, as its superior or an agreement states it; its code where nobody does.
 pub(super) fn county_name(node: &Node, region: Region) -> Bilingual {
     let view = node.view();
-    let stated = view
-        .trust
-        .county_by_region(region)
-        .map(|county| county.name.clone());
-    let agreed = || {
-        let parties = view
-            .agreements
-            .all()
-            .iter()
-            .rev()
-            .flat_map(|one| &one.agreement().parties);
-        parties
-            .into_iter()
-            .find(|party| party.region == region)
-            .map(|party| party.name.clone())
-    };
-    stated.or_else(agreed).unwrap_or_else(|| Bilingual {
-        zh: region.to_string(),
-        en: region.to_string(),
-    })
+    view.county_of(region).map_or_else(
+        || Bilingual {
+            zh: region.to_string(),
+            en: region.to_string(),
+        },
+        |(_, name)| name.clone(),
+    )
 }
 
 /// The name of an institution in the agreements.
@@ -202,13 +189,6 @@ fn for_each_issuer(
             }
         }
     }
-}
-
-/// The direction rule of the protocol: a row without one holds both ways, in a reciprocal agreement only.
-fn holds(row: &Service, reciprocal: bool, issuer: Region, recogniser: Region) -> bool {
-    row.direction.map_or(reciprocal, |way| {
-        way.issuer == issuer && way.recogniser == recogniser
-    })
 }
 
 impl NamedProvider {

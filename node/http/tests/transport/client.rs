@@ -24,6 +24,8 @@ use crate::support::{
 };
 
 const JOSE: &str = "application/jose";
+/// Bytes of an answer that are read.
+const MOST: usize = 256 * 1024;
 
 fn trusting(pin: SpkiPin) -> PublicTrust {
     let pins = BTreeSet::from([pin]);
@@ -74,14 +76,14 @@ async fn a_document_is_read_with_its_tag_and_not_read_again() {
         bytes: b"list".to_vec(),
         etag: Some("\"7\"".to_owned()),
     };
-    assert_eq!(fetcher.get_public(&url, None).await.unwrap(), body.clone());
+    assert_eq!(fetcher.get_public(&url, None, MOST).await.unwrap(), body.clone());
     assert_eq!(
-        fetcher.get_public(&url, Some("\"7\"")).await.unwrap(),
+        fetcher.get_public(&url, Some("\"7\""), MOST).await.unwrap(),
         Fetched::NotModified
     );
-    assert_eq!(fetcher.get_public(&url, Some("\"6\"")).await.unwrap(), body);
+    assert_eq!(fetcher.get_public(&url, Some("\"6\""), MOST).await.unwrap(), body);
     let missing = fetcher
-        .get_public(&format!("{}/other", running.url()), None)
+        .get_public(&format!("{}/other", running.url()), None, MOST)
         .await;
     assert!(matches!(missing, Err(FetchError::Status(404))), "{missing:?}");
     drop(fetcher);
@@ -95,7 +97,7 @@ async fn a_public_server_with_another_key_or_without_a_root_is_refused() {
     let running = serve("get-other", &server, Router::new().route("/list", get(list))).await;
     let url = format!("{}/list", running.url());
     let pinned_elsewhere = fetcher(&other, loopback_routes(), client_limits())
-        .get_public(&url, None)
+        .get_public(&url, None, MOST)
         .await;
     assert!(
         matches!(
@@ -111,7 +113,7 @@ async fn a_public_server_with_another_key_or_without_a_root_is_refused() {
         client_limits(),
     )
     .unwrap();
-    let self_signed = web.get_public(&url, None).await;
+    let self_signed = web.get_public(&url, None, MOST).await;
     assert!(
         matches!(self_signed, Err(FetchError::Refused(TlsRefusal::Untrusted))),
         "{self_signed:?}"
@@ -142,13 +144,16 @@ async fn an_extra_root_vouches_for_its_servers() {
         ..PublicTrust::default()
     };
     let fetcher = PublicFetcher::new(&trust, clock(), loopback_routes(), client_limits()).unwrap();
-    let fetched = fetcher.get_public(&format!("{}/list", running.url()), None).await;
+    let fetched = fetcher
+        .get_public(&format!("{}/list", running.url()), None, MOST)
+        .await;
     assert!(matches!(fetched, Ok(Fetched::Body { .. })), "{fetched:?}");
     // The same server under a name its certificate does not hold.
     let other_name = fetcher
         .get_public(
             &format!("https://127.0.0.1:{}/list", running.address.port()),
             None,
+            MOST,
         )
         .await;
     assert!(
@@ -176,7 +181,9 @@ async fn a_redirect_is_not_followed() {
         );
     let running = serve("get-redirect", &server, router).await;
     let fetcher = fetcher(&server, loopback_routes(), client_limits());
-    let fetched = fetcher.get_public(&format!("{}/list", running.url()), None).await;
+    let fetched = fetcher
+        .get_public(&format!("{}/list", running.url()), None, MOST)
+        .await;
     assert!(matches!(fetched, Err(FetchError::Redirect(307))), "{fetched:?}");
     assert_eq!(asked.load(Ordering::SeqCst), 0);
     drop(fetcher);
@@ -204,7 +211,7 @@ async fn an_answer_at_the_cap_is_read_and_over_it_is_not() {
     let fetcher = fetcher(&server, loopback_routes(), limits);
     for path in ["announced/1000", "chunked/1000"] {
         let fetched = fetcher
-            .get_public(&format!("{}/{path}", running.url()), None)
+            .get_public(&format!("{}/{path}", running.url()), None, 1_000)
             .await;
         assert!(
             matches!(&fetched, Ok(Fetched::Body { bytes, .. }) if bytes.len() == 1_000),
@@ -213,7 +220,7 @@ async fn an_answer_at_the_cap_is_read_and_over_it_is_not() {
     }
     for path in ["announced/1001", "chunked/1500"] {
         let fetched = fetcher
-            .get_public(&format!("{}/{path}", running.url()), None)
+            .get_public(&format!("{}/{path}", running.url()), None, 1_000)
             .await;
         assert!(
             matches!(fetched, Err(FetchError::TooLarge { limit: 1_000 })),
@@ -248,7 +255,7 @@ async fn an_address_outside_the_allowed_ranges_is_not_connected_to() {
         "169.254.169.254",
     ] {
         let fetched = fetcher
-            .get_public(&format!("https://{host}:{port}/list"), None)
+            .get_public(&format!("https://{host}:{port}/list"), None, MOST)
             .await;
         assert!(
             matches!(fetched, Err(FetchError::AddressNotAllowed(_))),
@@ -273,7 +280,7 @@ async fn what_is_no_plain_https_url_is_not_fetched() {
         "",
         "/",
     ] {
-        let fetched = fetcher.get_public(url, None).await;
+        let fetched = fetcher.get_public(url, None, MOST).await;
         assert!(matches!(fetched, Err(FetchError::BadUrl)), "{url}: {fetched:?}");
     }
 }
@@ -289,11 +296,11 @@ async fn a_server_that_does_not_answer_is_given_up_and_one_that_is_not_there_is_
     };
     let fetcher = fetcher(&server, loopback_routes(), limits);
     let url = format!("{}/list", running.url());
-    let fetched = fetcher.get_public(&url, None).await;
+    let fetched = fetcher.get_public(&url, None, MOST).await;
     assert!(matches!(fetched, Err(FetchError::Timeout)), "{fetched:?}");
     running.stop().await;
     let patient = self::fetcher(&server, loopback_routes(), client_limits());
-    let fetched = patient.get_public(&url, None).await;
+    let fetched = patient.get_public(&url, None, MOST).await;
     assert!(matches!(fetched, Err(FetchError::Connect)), "{fetched:?}");
 }
 

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use comity_node_core::ports::agreements::{AgreementReads, AgreementRow, AgreementState, WithdrawalRow};
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::agreement::SignedAgreement;
 use comity_spec::ids::{AgreementId, Digest};
 use comity_spec::mutant;
@@ -30,7 +30,7 @@ pub(super) async fn agreement(conn: &mut Conn, row: &AgreementRow) -> Result<(),
             if state == AgreementState::Proposed {
                 continue;
             }
-            return Err(Conflict::Exists("agreement version").into());
+            return Err(Conflict::Exists(Row::AgreementVersion).into());
         }
         let signed: SignedAgreement = AGREEMENT.json(signed.as_bytes())?;
         let kept = signed
@@ -38,7 +38,7 @@ pub(super) async fn agreement(conn: &mut Conn, row: &AgreementRow) -> Result<(),
             .iter()
             .all(|signature| row.signed.signatures.contains(signature));
         if !kept || rank(row.state) < rank(state) {
-            return Err(Conflict::Version("agreement").into());
+            return Err(Conflict::Version(Row::Agreement).into());
         }
     }
     sqlx::query(
@@ -72,7 +72,7 @@ pub(super) async fn discard(
             .execute(conn)
             .await?;
     if done.rows_affected() == 0 {
-        return Err(Conflict::Missing("proposal").into());
+        return Err(Conflict::Missing(Row::Proposal).into());
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ pub(super) async fn withdrawal(conn: &mut Conn, row: &WithdrawalRow) -> Result<(
     .execute(conn)
     .await?;
     if done.rows_affected() == 0 {
-        Err(Conflict::Exists("withdrawal").into())
+        Err(Conflict::Exists(Row::Withdrawal).into())
     } else {
         Ok(())
     }

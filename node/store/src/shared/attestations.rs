@@ -9,7 +9,7 @@ use comity_node_core::ports::attestations::{
     AttestationReads, Decoy, Issuance, ListId, NewStatusList, Publication, StatusListRow,
 };
 use comity_node_core::ports::permits::{PermitChange, PermitId};
-use comity_node_core::ports::store::{Conflict, StoreError, Write};
+use comity_node_core::ports::store::{Conflict, Row, StoreError, Write};
 use comity_spec::mutant;
 use comity_spec::status::StatusValue;
 use comity_spec::time::UnixSeconds;
@@ -77,7 +77,7 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
     decoys.push(")");
     let met: i64 = decoys.build_query_scalar().fetch_one(&mut tx.conn).await?;
     if met > 0 {
-        return Err(Conflict::Exists("status index").into());
+        return Err(Conflict::Exists(Row::StatusIndex).into());
     }
     let rows: Vec<(&Issuance, Vec<u8>)> = issued
         .iter()
@@ -108,7 +108,7 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
         .build()
         .execute(&mut tx.conn)
         .await
-        .map_err(|error| refused(error, "status index", "status list"))?;
+        .map_err(|error| refused(error, Row::StatusIndex, Row::StatusList))?;
     let furthest = issued.iter().map(|one| one.position).max().unwrap_or(0);
     let shown = issued
         .iter()
@@ -165,7 +165,7 @@ pub(super) async fn create(tx: &mut Tx, list: &NewStatusList) -> Result<(), Faul
     .bind(list.created_at.get())
     .execute(&mut tx.conn)
     .await
-    .map_err(|error| refused(error, "status list", "status list"))?;
+    .map_err(|error| refused(error, Row::StatusList, Row::StatusList))?;
     Ok(())
 }
 
@@ -173,7 +173,7 @@ pub(super) async fn create(tx: &mut Tx, list: &NewStatusList) -> Result<(), Faul
 pub(super) async fn decoy(conn: &mut Conn, decoy: &Decoy) -> Result<(), Fault> {
     const ISSUED: &str = "SELECT count(*) FROM issuance WHERE list = $1 AND entry = $2";
     if entry_exists(conn, ISSUED, decoy.list, decoy.index).await? {
-        return Err(Conflict::Exists("status index").into());
+        return Err(Conflict::Exists(Row::StatusIndex).into());
     }
     let before: Option<(i64,)> = sqlx::query_as("SELECT status FROM decoy WHERE list = $1 AND entry = $2")
         .bind(decoy.list.0)
@@ -182,7 +182,7 @@ pub(super) async fn decoy(conn: &mut Conn, decoy: &Decoy) -> Result<(), Fault> {
         .await?;
     let shown = before.map_or(Ok(StatusValue::Valid), |(status,)| DECOY.status(status))?;
     if !shown.may_become(decoy.status) {
-        return Err(Conflict::Version("decoy").into());
+        return Err(Conflict::Version(Row::Decoy).into());
     }
     sqlx::query(
         "INSERT INTO decoy (list, entry, status) VALUES ($1, $2, $3) \
@@ -193,7 +193,7 @@ pub(super) async fn decoy(conn: &mut Conn, decoy: &Decoy) -> Result<(), Fault> {
     .bind(i64::from(decoy.status.bits()))
     .execute(&mut *conn)
     .await
-    .map_err(|error| refused(error, "decoy", "status list"))?;
+    .map_err(|error| refused(error, Row::Decoy, Row::StatusList))?;
     if shown != decoy.status {
         raise(conn, decoy.list).await?;
     }
@@ -233,8 +233,8 @@ async fn unpublished(conn: &mut Conn, list: ListId) -> Fault {
         .fetch_one(conn)
         .await;
     match found {
-        Ok(0) => Conflict::Missing("status list").into(),
-        Ok(_) => Conflict::Older("status list").into(),
+        Ok(0) => Conflict::Missing(Row::StatusList).into(),
+        Ok(_) => Conflict::Older(Row::StatusList).into(),
         Err(error) => error.into(),
     }
 }

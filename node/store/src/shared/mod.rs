@@ -24,7 +24,7 @@ mod transaction;
 mod trust;
 mod writer;
 
-use comity_node_core::ports::store::Conflict;
+use comity_node_core::ports::store::{Conflict, Row};
 
 use crate::Fault;
 
@@ -37,7 +37,7 @@ use writer::Writer;
 use super::{Conn, Db, Session};
 
 /// What a refused `INSERT` means to the author of a write: its key is taken, or what it refers to is not there.
-fn refused(error: sqlx::Error, exists: &'static str, missing: &'static str) -> Fault {
+fn refused(error: sqlx::Error, exists: Row, missing: Row) -> Fault {
     match error.as_database_error().map(|error| error.kind()) {
         Some(sqlx::error::ErrorKind::UniqueViolation) => Conflict::Exists(exists).into(),
         Some(sqlx::error::ErrorKind::ForeignKeyViolation) => Conflict::Missing(missing).into(),

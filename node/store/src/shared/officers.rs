@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use comity_node_core::ports::officers::{Officer, OfficerReads, PendingAct, Session};
 use comity_node_core::ports::permits::PermitId;
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::ids::OfficerId;
 use comity_spec::time::UnixSeconds;
 
@@ -67,7 +67,7 @@ pub(super) async fn count_sign_in(
 
 fn unless_moved_on(rows: u64) -> Result<(), Fault> {
     if rows == 0 {
-        Err(Conflict::Version("officer").into())
+        Err(Conflict::Version(Row::Officer).into())
     } else {
         Ok(())
     }
@@ -81,7 +81,7 @@ pub(super) async fn begin_session(conn: &mut Conn, session: &Session) -> Result<
         .bind(session.expires.get())
         .execute(conn)
         .await
-        .map_err(|error| refused(error, "session", "officer"))?;
+        .map_err(|error| refused(error, Row::Session, Row::Officer))?;
     Ok(())
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn extend_session(
     .execute(conn)
     .await?;
     if done.rows_affected() == 0 {
-        return Err(Conflict::Missing("session").into());
+        return Err(Conflict::Missing(Row::Session).into());
     }
     Ok(())
 }
@@ -120,8 +120,8 @@ pub(super) async fn act(tx: &mut Tx, act: &PendingAct) -> Result<(), Fault> {
             .fetch_optional(&mut tx.conn)
             .await?;
     match waiting {
-        Some((Some(_),)) => return Err(Conflict::Version("pending act").into()),
-        Some((None,)) if act.decided.is_none() => return Err(Conflict::Exists("pending act").into()),
+        Some((Some(_),)) => return Err(Conflict::Version(Row::PendingAct).into()),
+        Some((None,)) if act.decided.is_none() => return Err(Conflict::Exists(Row::PendingAct).into()),
         _ => {}
     }
     if act.decided.is_none() {
@@ -132,7 +132,7 @@ pub(super) async fn act(tx: &mut Tx, act: &PendingAct) -> Result<(), Fault> {
                 .fetch_optional(&mut tx.conn)
                 .await?;
         if waits.is_some() {
-            return Err(Conflict::Exists("pending act").into());
+            return Err(Conflict::Exists(Row::PendingAct).into());
         }
     }
     let reason = ACT.seal(&tx.cipher, "reason_sealed", &id, &act.reason)?;
@@ -154,7 +154,7 @@ pub(super) async fn act(tx: &mut Tx, act: &PendingAct) -> Result<(), Fault> {
     .bind(approved)
     .execute(&mut tx.conn)
     .await
-    .map_err(|error| refused(error, "pending act", "permit"))?;
+    .map_err(|error| refused(error, Row::PendingAct, Row::Permit))?;
     Ok(())
 }
 

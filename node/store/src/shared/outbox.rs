@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use comity_node_core::ports::outbox::{OutboxItem, OutboxReads};
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::time::UnixSeconds;
 
 use super::{Conn, Store, refused};
@@ -20,7 +20,7 @@ pub(super) async fn queue(conn: &mut Conn, item: &OutboxItem) -> Result<(), Faul
         .bind(i64::from(item.attempts))
         .execute(conn)
         .await
-        .map_err(|error| refused(error, "message", "message"))?;
+        .map_err(|error| refused(error, Row::Message, Row::Message))?;
     Ok(())
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn postpone(conn: &mut Conn, id: uuid::Uuid, next_at: i64) -> R
         .execute(conn)
         .await?;
     if done.rows_affected() == 0 {
-        Err(Conflict::Missing("message").into())
+        Err(Conflict::Missing(Row::Message).into())
     } else {
         Ok(())
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use comity_node_core::ports::permits::{
     ImportMark, Permit, PermitChange, PermitEvent, PermitId, PermitReads, StoredEvent,
 };
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::Digest;
 use comity_spec::status::StatusValue;
@@ -30,7 +30,7 @@ pub(super) async fn insert(tx: &mut Tx, changes: &[&PermitChange]) -> Result<(),
     let mut rows = Vec::with_capacity(changes.len());
     for change in changes {
         if change.permit.version != 1 {
-            return Err(Conflict::Version("permit").into());
+            return Err(Conflict::Version(Row::Permit).into());
         }
         rows.push((&change.permit, Sealed::of(&tx.cipher, &change.permit)?));
     }
@@ -57,9 +57,9 @@ pub(super) async fn insert(tx: &mut Tx, changes: &[&PermitChange]) -> Result<(),
         .build()
         .execute(&mut tx.conn)
         .await
-        .map_err(|error| refused(error, "permit number", "permit"))?;
+        .map_err(|error| refused(error, Row::PermitNumber, Row::Permit))?;
     if done.rows_affected() != changes.len() as u64 {
-        return Err(Conflict::Exists("permit").into());
+        return Err(Conflict::Exists(Row::Permit).into());
     }
     append(tx, changes).await
 }
@@ -68,7 +68,7 @@ pub(super) async fn insert(tx: &mut Tx, changes: &[&PermitChange]) -> Result<(),
 pub(super) async fn update(tx: &mut Tx, change: &PermitChange) -> Result<(), Fault> {
     let permit = &change.permit;
     if permit.version != change.expected.saturating_add(1) {
-        return Err(Conflict::Version("permit").into());
+        return Err(Conflict::Version(Row::Permit).into());
     }
     let sealed = Sealed::of(&tx.cipher, permit)?;
     let done = sqlx::query(
@@ -92,7 +92,7 @@ pub(super) async fn update(tx: &mut Tx, change: &PermitChange) -> Result<(), Fau
     .bind(i64::from(change.status.is_some_and(StatusValue::is_permanent)))
     .execute(&mut tx.conn)
     .await
-    .map_err(|error| refused(error, "permit number", "permit"))?;
+    .map_err(|error| refused(error, Row::PermitNumber, Row::Permit))?;
     if done.rows_affected() == 0 {
         return Err(moved_on(&mut tx.conn, permit.id).await);
     }
@@ -106,8 +106,8 @@ pub(super) async fn moved_on(conn: &mut Conn, id: PermitId) -> Fault {
         .fetch_one(conn)
         .await;
     match found {
-        Ok(0) => Conflict::Missing("permit").into(),
-        Ok(_) => Conflict::Version("permit").into(),
+        Ok(0) => Conflict::Missing(Row::Permit).into(),
+        Ok(_) => Conflict::Version(Row::Permit).into(),
         Err(error) => error.into(),
     }
 }
@@ -124,10 +124,10 @@ pub(super) async fn import(conn: &mut Conn, mark: &ImportMark) -> Result<(), Fau
     .fetch_one(&mut *conn)
     .await?;
     if same > 0 {
-        return Err(Conflict::Exists("register file").into());
+        return Err(Conflict::Exists(Row::RegisterFile).into());
     }
     if later > 0 {
-        return Err(Conflict::Older("register file").into());
+        return Err(Conflict::Older(Row::RegisterFile).into());
     }
     sqlx::query(
         "INSERT INTO register_file (digest, sequence, is_full, row_count, source_as_of, applied_at) \
@@ -166,7 +166,7 @@ async fn append(tx: &mut Tx, changes: &[&PermitChange]) -> Result<(), Fault> {
         .build()
         .execute(&mut tx.conn)
         .await
-        .map_err(|error| refused(error, "permit event", "permit"))?;
+        .map_err(|error| refused(error, Row::PermitEvent, Row::Permit))?;
     Ok(())
 }
 

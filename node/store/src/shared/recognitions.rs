@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use comity_node_core::ports::recognitions::{Recognition, RecognitionReads};
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::decision::Decision;
 use comity_spec::ids::{Jti, OfficerId, TraceNumber};
 use comity_spec::receipt::EvidenceDigest;
@@ -68,7 +68,7 @@ pub(super) async fn recognition(tx: &mut Tx, row: &Recognition) -> Result<(), Fa
         .execute(&mut tx.conn)
         .await?;
     if done.rows_affected() == 0 {
-        Err(Conflict::Version("recognition").into())
+        Err(Conflict::Version(Row::Recognition).into())
     } else {
         Ok(())
     }

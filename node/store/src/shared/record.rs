@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use comity_node_core::ports::record::{RecordBody, RecordHead, RecordLine, RecordReads, link};
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_spec::ids::Digest;
 
 use super::{Conn, Store, refused};
@@ -45,9 +45,9 @@ pub(super) async fn head(conn: &mut Conn, head: &RecordHead) -> Result<(), Fault
     .bind(&head.jws)
     .execute(conn)
     .await
-    .map_err(|error| refused(error, "record head", "record line"))?;
+    .map_err(|error| refused(error, Row::RecordHead, Row::RecordLine))?;
     if done.rows_affected() == 0 {
-        Err(Conflict::Missing("record line").into())
+        Err(Conflict::Missing(Row::RecordLine).into())
     } else {
         Ok(())
     }

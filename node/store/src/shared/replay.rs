@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use comity_node_core::ports::replay::{Answered, ReplayReads};
-use comity_node_core::ports::store::StoreError;
+use comity_node_core::ports::store::{Row, StoreError};
 
 use super::{Store, Tx, refused};
 use crate::column::Columns;
@@ -23,7 +23,7 @@ pub(super) async fn answer(tx: &mut Tx, answered: &Answered) -> Result<(), Fault
     .bind(answered.keep_until.get())
     .execute(&mut tx.conn)
     .await
-    .map_err(|error| refused(error, "answer", "answer"))?;
+    .map_err(|error| refused(error, Row::Answer, Row::Answer))?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! tombstone outlives its list and is never taken back; superseded may become cancelled, never the reverse.
 
 use async_trait::async_trait;
-use comity_node_core::ports::store::{Conflict, StoreError};
+use comity_node_core::ports::store::{Conflict, Row, StoreError};
 use comity_node_core::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, Tombstone, TrustReads};
 use comity_spec::mutant;
 
@@ -35,7 +35,7 @@ pub(super) async fn statement(conn: &mut Conn, row: &StatementRow) -> Result<(),
     .bind(&row.jws)
     .execute(conn)
     .await?;
-    newest(done.rows_affected(), "entity statement")
+    newest(done.rows_affected(), Row::EntityStatement)
 }
 
 pub(super) async fn member_list(conn: &mut Conn, row: &MemberListRow) -> Result<(), Fault> {
@@ -52,7 +52,7 @@ pub(super) async fn member_list(conn: &mut Conn, row: &MemberListRow) -> Result<
     .bind(&row.jws)
     .execute(conn)
     .await?;
-    newest(done.rows_affected(), "member list")
+    newest(done.rows_affected(), Row::MemberList)
 }
 
 pub(super) async fn peer_status(conn: &mut Conn, row: &PeerStatusRow) -> Result<(), Fault> {
@@ -73,7 +73,7 @@ pub(super) async fn peer_status(conn: &mut Conn, row: &PeerStatusRow) -> Result<
     .bind(&row.token)
     .execute(conn)
     .await?;
-    newest(done.rows_affected(), "status list")
+    newest(done.rows_affected(), Row::StatusList)
 }
 
 pub(super) async fn tombstone(conn: &mut Conn, stone: &Tombstone) -> Result<(), Fault> {
@@ -94,7 +94,7 @@ pub(super) async fn tombstone(conn: &mut Conn, stone: &Tombstone) -> Result<(), 
     Ok(())
 }
 
-fn newest(written: u64, what: &'static str) -> Result<(), Fault> {
+fn newest(written: u64, what: Row) -> Result<(), Fault> {
     if written == 0 {
         Err(Conflict::Older(what).into())
     } else {

@@ -7,7 +7,7 @@ use comity_node_core::ports::permits::PermitReads as _;
 use comity_node_core::ports::recognitions::RecognitionReads as _;
 use comity_node_core::ports::record::RecordReads as _;
 use comity_node_core::ports::replay::ReplayReads as _;
-use comity_node_core::ports::store::{Conflict, Store, StoreError, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, StoreError, Write};
 use comity_node_core::ports::trust::{PeerStatusRow, TrustReads as _};
 
 use crate::fixtures::*;
@@ -189,13 +189,13 @@ async fn head_of_another_chain_is_refused<D: Database<Store: Closing>>() {
     for (seq, link) in [(1, other), (2, line.link)] {
         assert_eq!(
             conflict(&store, vec![head(seq, link)]).await,
-            Conflict::Missing("record line")
+            Conflict::Missing(Row::RecordLine)
         );
     }
     done(&store, vec![head(1, line.link)]).await;
     assert_eq!(
         conflict(&store, vec![head(1, line.link)]).await,
-        Conflict::Exists("record head")
+        Conflict::Exists(Row::RecordHead)
     );
     store.closed().await;
 }
@@ -208,14 +208,14 @@ async fn agreement_loses_neither_text_nor_signatures_nor_standing<D: Database<St
     let (both, adopted) = (["yushan", "changshan"], AgreementState::Adopted);
     done(&store, write(agreement(1, &both, adopted))).await;
     let fewer = conflict(&store, write(agreement(1, &["yushan"], adopted))).await;
-    assert_eq!(fewer, Conflict::Version("agreement"));
+    assert_eq!(fewer, Conflict::Version(Row::Agreement));
     let back = conflict(&store, write(agreement(1, &both, AgreementState::Proposed))).await;
-    assert_eq!(back, Conflict::Version("agreement"));
+    assert_eq!(back, Conflict::Version(Row::Agreement));
     let mut other = agreement(1, &both, adopted);
     other.digest = comity_spec::ids::Digest::of(b"another text");
     assert_eq!(
         conflict(&store, write(other)).await,
-        Conflict::Exists("agreement version")
+        Conflict::Exists(Row::AgreementVersion)
     );
     done(&store, write(agreement(1, &both, AgreementState::Void))).await;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Attestations, our own status lists, decoys, publications.
 
 use comity_node_core::ports::attestations::{Decoy, Issuance, ListId, Publication};
-use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, Write};
 use comity_spec::exchange::PermitStatus;
 use comity_spec::status::StatusValue;
 
@@ -71,20 +71,20 @@ async fn attestation_is_refused_for_a_permit_that_moved_on_and_an_index_in_use(s
     .await;
     done(store, vec![issue(issuance(0, &holder, 1, 3))]).await;
     let taken = conflict(store, vec![issue(issuance(1, &holder, 1, 3))]).await;
-    assert_eq!(taken, Conflict::Exists("status index"));
+    assert_eq!(taken, Conflict::Exists(Row::StatusIndex));
     let decoyed = conflict(store, vec![issue(issuance(1, &holder, 1, 4))]).await;
-    assert_eq!(decoyed, Conflict::Exists("status index"));
+    assert_eq!(decoyed, Conflict::Exists(Row::StatusIndex));
     assert_eq!(
         conflict(store, vec![decoy(1, 3, StatusValue::Cancelled)]).await,
-        Conflict::Exists("status index")
+        Conflict::Exists(Row::StatusIndex)
     );
     let nowhere = conflict(store, vec![issue(issuance(1, &holder, 2, 3))]).await;
-    assert_eq!(nowhere, Conflict::Missing("status list"));
+    assert_eq!(nowhere, Conflict::Missing(Row::StatusList));
     let nobody = conflict(store, vec![issue(issuance(1, &permit(2), 1, 9))]).await;
-    assert_eq!(nobody, Conflict::Missing("permit"));
+    assert_eq!(nobody, Conflict::Missing(Row::Permit));
     let (_, change) = changed(&holder, PermitStatus::Valid, None);
     let stale = conflict(store, vec![change, issue(issuance(1, &holder, 1, 9))]).await;
-    assert_eq!(stale, Conflict::Version("permit"));
+    assert_eq!(stale, Conflict::Version(Row::Permit));
     assert_eq!(
         store.permit(holder.id).await.unwrap().unwrap().version,
         1,
@@ -92,7 +92,7 @@ async fn attestation_is_refused_for_a_permit_that_moved_on_and_an_index_in_use(s
     );
     assert_eq!(
         conflict(store, vec![list(1)]).await,
-        Conflict::Exists("status list")
+        Conflict::Exists(Row::StatusList)
     );
 }
 
@@ -161,11 +161,11 @@ async fn decoys_show_and_change_like_entries(store: &dyn Store) {
     assert_eq!(store.decoys(ListId(2)).await.unwrap(), []);
     assert_eq!(
         conflict(store, vec![decoy(1, 7, StatusValue::Valid)]).await,
-        Conflict::Version("decoy")
+        Conflict::Version(Row::Decoy)
     );
     assert_eq!(
         conflict(store, vec![decoy(3, 7, StatusValue::Valid)]).await,
-        Conflict::Missing("status list")
+        Conflict::Missing(Row::StatusList)
     );
 }
 
@@ -180,12 +180,12 @@ async fn publication_rises_and_says_what_it_shows(store: &dyn Store) {
     for iat in [NOW, NOW - 1] {
         assert_eq!(
             conflict(store, vec![publication(1, iat, 2)]).await,
-            Conflict::Older("status list")
+            Conflict::Older(Row::StatusList)
         );
     }
     assert_eq!(
         conflict(store, vec![publication(2, NOW, 0)]).await,
-        Conflict::Missing("status list")
+        Conflict::Missing(Row::StatusList)
     );
     done(store, vec![publication(1, NOW + 1, 1)]).await;
 }

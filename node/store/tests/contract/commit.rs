@@ -1,7 +1,7 @@
 //! A list of writes happens whole or not at all; what has ended is forgotten.
 
 use comity_node_core::ports::officers::Session;
-use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, Write};
 
 use crate::fixtures::*;
 use crate::on_every_store;
@@ -18,7 +18,7 @@ on_every_store!(refusal_undoes_the_whole_list);
 async fn refusal_undoes_the_whole_list(store: &dyn Store) {
     done(store, vec![setting("1"), new(permit(1))]).await;
     let refused = vec![setting("2"), new(permit(2)), new(permit(1)), setting("3")];
-    assert_eq!(conflict(store, refused).await, Conflict::Exists("permit"));
+    assert_eq!(conflict(store, refused).await, Conflict::Exists(Row::Permit));
     assert_eq!(store.setting("source_as_of").await.unwrap().as_deref(), Some("1"));
     assert_eq!(store.permit_count().await.unwrap(), 1);
     done(store, vec![]).await;

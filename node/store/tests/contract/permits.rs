@@ -1,7 +1,7 @@
 //! Permits, their events, and register files.
 
 use comity_node_core::ports::permits::{ImportMark, Permit, PermitEvent};
-use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, Write};
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::Digest;
 use comity_spec::status::StatusValue;
@@ -49,13 +49,19 @@ async fn change_keeps_every_event_and_refuses_a_stale_author(store: &dyn Store) 
     let (second, change) = changed(&first, PermitStatus::Suspended, None);
     done(store, vec![change.clone()]).await;
     assert_eq!(store.permit(first.id).await.unwrap(), Some(second));
-    assert_eq!(conflict(store, vec![change]).await, Conflict::Version("permit"));
+    assert_eq!(
+        conflict(store, vec![change]).await,
+        Conflict::Version(Row::Permit)
+    );
     assert_eq!(
         conflict(store, vec![new(first.clone())]).await,
-        Conflict::Exists("permit")
+        Conflict::Exists(Row::Permit)
     );
     let (_, unknown) = changed(&permit(2), PermitStatus::Valid, None);
-    assert_eq!(conflict(store, vec![unknown]).await, Conflict::Missing("permit"));
+    assert_eq!(
+        conflict(store, vec![unknown]).await,
+        Conflict::Missing(Row::Permit)
+    );
     let events = store.events(first.id).await.unwrap();
     assert_eq!(
         events.iter().map(|event| event.version).collect::<Vec<_>>(),
@@ -80,13 +86,13 @@ async fn permit_number_belongs_to_one_permit(store: &dyn Store) {
     third.details.permit_number = first.details.permit_number.clone();
     assert_eq!(
         conflict(store, vec![new(third)]).await,
-        Conflict::Exists("permit number")
+        Conflict::Exists(Row::PermitNumber)
     );
     second.details.permit_number = first.details.permit_number.clone();
     let (_, change) = changed(&second, PermitStatus::Valid, None);
     assert_eq!(
         conflict(store, vec![change]).await,
-        Conflict::Exists("permit number")
+        Conflict::Exists(Row::PermitNumber)
     );
     assert_eq!(store.permit_count().await.unwrap(), 2);
 }
@@ -112,9 +118,9 @@ async fn register_file_is_applied_once_and_in_order(store: &dyn Store) {
     done(store, vec![new(permit(1)), mark(b"a", 4)]).await;
     done(store, vec![mark(b"b", 7)]).await;
     let again = vec![new(permit(2)), mark(b"a", 8)];
-    assert_eq!(conflict(store, again).await, Conflict::Exists("register file"));
+    assert_eq!(conflict(store, again).await, Conflict::Exists(Row::RegisterFile));
     let late = vec![new(permit(2)), mark(b"c", 7)];
-    assert_eq!(conflict(store, late).await, Conflict::Older("register file"));
+    assert_eq!(conflict(store, late).await, Conflict::Older(Row::RegisterFile));
     assert_eq!(
         store.permit_count().await.unwrap(),
         1,
@@ -134,7 +140,7 @@ async fn register_of_thousands_comes_in_whole_or_not_at_all(store: &dyn Store) {
     let whole: Vec<Write> = (0..rows).map(|n| new(permit(n))).collect();
     let mut broken = whole.clone();
     broken.push(new(permit(77)));
-    assert_eq!(conflict(store, broken).await, Conflict::Exists("permit"));
+    assert_eq!(conflict(store, broken).await, Conflict::Exists(Row::Permit));
     assert_eq!(store.permit_count().await.unwrap(), 0);
     done(store, whole).await;
     assert_eq!(store.permit_count().await.unwrap(), rows);

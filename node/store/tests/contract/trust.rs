@@ -1,7 +1,7 @@
 //! What was accepted from others, and agreements.
 
 use comity_node_core::ports::agreements::{AgreementRow, AgreementState, WithdrawalRow};
-use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, Write};
 use comity_node_core::ports::trust::{MemberListRow, PeerStatusRow, StatementRow, Tombstone};
 use comity_spec::agreement::{AgreementSignature, SignedAgreement};
 use comity_spec::ids::{Digest, EntityId};
@@ -36,7 +36,10 @@ async fn newest_statement_of_each_pair_is_kept(store: &dyn Store) {
     let second = statement("province", "yushan", NOW + 1, "c");
     done(store, vec![Write::Statement(second.clone())]).await;
     let older = vec![Write::Statement(statement("province", "yushan", NOW, "a"))];
-    assert_eq!(conflict(store, older).await, Conflict::Older("entity statement"));
+    assert_eq!(
+        conflict(store, older).await,
+        Conflict::Older(Row::EntityStatement)
+    );
     done(store, vec![Write::Statement(second.clone())]).await;
     assert_eq!(store.statements().await.unwrap(), [second, own]);
 }
@@ -53,7 +56,7 @@ async fn member_list_falls_back_neither_in_number_nor_in_time(store: &dyn Store)
     done(store, vec![Write::MemberList(row(3, NOW))]).await;
     for (seq, iat) in [(2, NOW + 5), (4, NOW - 5)] {
         let older = conflict(store, vec![Write::MemberList(row(seq, iat))]).await;
-        assert_eq!(older, Conflict::Older("member list"));
+        assert_eq!(older, Conflict::Older(Row::MemberList));
     }
     done(store, vec![Write::MemberList(row(4, NOW + 5))]).await;
     assert_eq!(store.member_lists().await.unwrap(), [row(4, NOW + 5)]);
@@ -79,7 +82,7 @@ async fn peer_list_does_not_roll_back(store: &dyn Store) {
     .await;
     done(store, vec![Write::PeerStatus(row("u/1", NOW + 2, Some("e")))]).await;
     let older = conflict(store, vec![Write::PeerStatus(row("u/1", NOW + 1, None))]).await;
-    assert_eq!(older, Conflict::Older("status list"));
+    assert_eq!(older, Conflict::Older(Row::StatusList));
     let kept = [row("u/1", NOW + 2, Some("e")), row("u/2", NOW, None)];
     assert_eq!(store.peer_status().await.unwrap(), kept);
 }
@@ -168,7 +171,7 @@ async fn agreement_versions_gather_signatures(store: &dyn Store) {
     for gone in [&next, &adopted] {
         assert_eq!(
             conflict(store, discard(gone)).await,
-            Conflict::Missing("proposal")
+            Conflict::Missing(Row::Proposal)
         );
     }
     let rival = AgreementRow {
@@ -177,7 +180,7 @@ async fn agreement_versions_gather_signatures(store: &dyn Store) {
     };
     assert_eq!(
         conflict(store, write(&rival)).await,
-        Conflict::Exists("agreement version")
+        Conflict::Exists(Row::AgreementVersion)
     );
 }
 

@@ -13,7 +13,7 @@ use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::{Bureau, PermitPolicy, synthetic};
 use comity_node_core::ports::attestations::ListId;
 use comity_node_core::ports::permits::Permit;
-use comity_node_core::ports::store::{Conflict, Store, StoreError, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, StoreError, Write};
 use comity_node_core::testing::{County, residents};
 use comity_spec::attestation::Basis;
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
@@ -148,7 +148,7 @@ async fn many_windows_issue_at_once_and_no_index_or_number_comes_twice(store: &d
         assert!(matches!(
             refused,
             Err(IssueError::Store(StoreError::Conflict(Conflict::Version(
-                "permit"
+                Row::Permit
             ))))
         ));
         done.unwrap()

@@ -5,7 +5,7 @@ use comity_node_core::ports::outbox::{Message, OutboxItem};
 use comity_node_core::ports::recognitions::{Recognition, ShownHolder};
 use comity_node_core::ports::record::{RecordBody, RecordHead, link};
 use comity_node_core::ports::replay::Answered;
-use comity_node_core::ports::store::{Conflict, Store, Write};
+use comity_node_core::ports::store::{Conflict, Row, Store, Write};
 use comity_node_core::ports::trust::Tombstone;
 use comity_spec::decision::{Channel, Confirmation, Decision};
 use comity_spec::ids::{Digest, Jti, OfficerId, TraceNumber};
@@ -34,7 +34,7 @@ async fn request_is_answered_once(store: &dyn Store) {
     done(store, vec![Write::Answer(first.clone())]).await;
     for request in [b"request".as_slice(), b"another"] {
         let again = conflict(store, vec![Write::Answer(answer("j1", request, NOW + 60))]).await;
-        assert_eq!(again, Conflict::Exists("answer"));
+        assert_eq!(again, Conflict::Exists(Row::Answer));
     }
     assert_eq!(
         store.answered(&first.scope, "j1").await.unwrap(),
@@ -63,7 +63,7 @@ async fn record_is_one_chain_without_gaps(store: &dyn Store) {
     let refused = vec![line("{}"), Write::Statement(statement_of_the_past(store).await)];
     assert_eq!(
         conflict(store, refused).await,
-        Conflict::Older("entity statement")
+        Conflict::Older(Row::EntityStatement)
     );
     done(store, vec![line("{\"n\":3}")]).await;
     let lines = store.lines_after(0, 10).await.unwrap();
@@ -174,7 +174,7 @@ async fn verification_moves_version_by_version(store: &dyn Store) {
     );
     assert_eq!(
         conflict(store, recognise(&first)).await,
-        Conflict::Version("recognition")
+        Conflict::Version(Row::Recognition)
     );
     let mut second = Recognition {
         version: 2,
@@ -187,7 +187,7 @@ async fn verification_moves_version_by_version(store: &dyn Store) {
     done(store, recognise(&second)).await;
     assert_eq!(
         conflict(store, recognise(&second)).await,
-        Conflict::Version("recognition")
+        Conflict::Version(Row::Recognition)
     );
     let skipped = Recognition {
         version: 4,
@@ -195,7 +195,7 @@ async fn verification_moves_version_by_version(store: &dyn Store) {
     };
     assert_eq!(
         conflict(store, recognise(&skipped)).await,
-        Conflict::Version("recognition")
+        Conflict::Version(Row::Recognition)
     );
     for who in [1, 9] {
         let own = store.recognitions_of(&officer_id(who), 5).await.unwrap();
@@ -305,7 +305,7 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
     });
     for stale in stale {
         let refused = conflict(store, vec![Write::Officer(stale)]).await;
-        assert_eq!(refused, Conflict::Version("officer"));
+        assert_eq!(refused, Conflict::Version(Row::Officer));
     }
     let count = |expected| Write::SignInCount {
         officer: officer_id(1),
@@ -315,7 +315,7 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
     };
     assert_eq!(
         conflict(store, vec![count(1)]).await,
-        Conflict::Version("officer")
+        Conflict::Version(Row::Officer)
     );
     done(store, vec![count(2)]).await;
     let counted = Officer {
@@ -335,7 +335,10 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
         failures: 1,
         locked_until: None,
     };
-    assert_eq!(conflict(store, vec![nobody]).await, Conflict::Version("officer"));
+    assert_eq!(
+        conflict(store, vec![nobody]).await,
+        Conflict::Version(Row::Officer)
+    );
     let session = Session {
         token: [5; 32],
         officer: one.id,
@@ -366,7 +369,7 @@ async fn officer_and_session_come_and_go(store: &dyn Store) {
     done(store, vec![Write::EndSession([5; 32])]).await;
     assert_eq!(
         conflict(store, extend(NOW + 1_000)).await,
-        Conflict::Missing("session")
+        Conflict::Missing(Row::Session)
     );
     assert_eq!(store.session(&[5; 32]).await.unwrap(), None);
 }
@@ -386,7 +389,7 @@ async fn two_person_act_is_decided_once(store: &dyn Store) {
     done(store, write(&act)).await;
     assert_eq!(
         conflict(store, write(&act)).await,
-        Conflict::Exists("pending act")
+        Conflict::Exists(Row::PendingAct)
     );
     assert_eq!(store.pending_acts().await.unwrap(), [act.clone()]);
     let beside = PendingAct {
@@ -395,7 +398,7 @@ async fn two_person_act_is_decided_once(store: &dyn Store) {
     };
     assert_eq!(
         conflict(store, write(&beside)).await,
-        Conflict::Exists("pending act"),
+        Conflict::Exists(Row::PendingAct),
         "one act waits for a permit"
     );
     act.decided = Some((officer_id(2), false));
@@ -407,7 +410,7 @@ async fn two_person_act_is_decided_once(store: &dyn Store) {
     act.decided = Some((officer_id(3), true));
     assert_eq!(
         conflict(store, write(&act)).await,
-        Conflict::Version("pending act")
+        Conflict::Version(Row::PendingAct)
     );
     assert_eq!(store.pending_act(id(51)).await.unwrap(), None);
 }
@@ -451,7 +454,7 @@ async fn messages_wait_are_put_off_and_go(store: &dyn Store) {
     assert_eq!(store.due(now(), 1).await.unwrap(), std::slice::from_ref(&two));
     assert_eq!(
         conflict(store, vec![Write::Queue(one.clone())]).await,
-        Conflict::Exists("message")
+        Conflict::Exists(Row::Message)
     );
     done(
         store,
@@ -479,6 +482,6 @@ async fn messages_wait_are_put_off_and_go(store: &dyn Store) {
         }],
     )
     .await;
-    assert_eq!(gone, Conflict::Missing("message"));
+    assert_eq!(gone, Conflict::Missing(Row::Message));
     done(store, vec![Write::Dequeue(one.id)]).await;
 }

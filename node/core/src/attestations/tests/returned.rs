@@ -23,7 +23,7 @@ use crate::ports::attestations::{AttestationReads as _, Form, Issuance, ListId};
 use crate::ports::permits::{Permit, PermitChange, PermitEvent};
 use crate::ports::row_id;
 use crate::ports::signer::{Signer, SignerError};
-use crate::ports::store::{Conflict, Store as _, StoreError, Write};
+use crate::ports::store::{Conflict, Row, Store as _, StoreError, Write};
 use crate::testing::County;
 
 /// A keeper that can be away, and that never signs for a permit endorsed to one certain day.
@@ -261,7 +261,7 @@ async fn after_another_writer_nothing_that_was_given_back_is_trusted() {
     assert!(matches!(
         taken,
         Err(IssueError::Store(StoreError::Conflict(Conflict::Exists(
-            "status index"
+            Row::StatusIndex
         ))))
     ));
     // Drawn before that was known.
@@ -397,7 +397,7 @@ async fn walk(steps: Vec<Step>, left: usize) {
                     let writes = issuances(county, &stale, drawn.places());
                     assert!(matches!(
                         drawn.commit("refused", writes).await,
-                        Err(StoreError::Conflict(Conflict::Version("permit")))
+                        Err(StoreError::Conflict(Conflict::Version(Row::Permit)))
                     ));
                 }
                 Step::Fails(which) if *which < held.len() => {

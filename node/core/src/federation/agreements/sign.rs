@@ -1,7 +1,7 @@
 //! This county's signature under a version that another party proposed.
 //!
 //! To be called when an officer with the power to do so has read the text, and the keys that it pins newly
-//! ([`comity_verifier::agreement::VerifiedAgreement::keys_new_since`]).
+//! (`pins` says which).
 
 use comity_spec::ids::{AgreementId, Digest};
 use comity_spec::jose::KeyPurpose;

@@ -367,37 +367,6 @@ async fn a_party_that_hangs_holds_up_no_other_partys_document() {
 }
 
 #[tokio::test]
-async fn a_node_lists_what_it_published_and_nothing_else() {
-    use crate::ports::attestations::{ListId, NewStatusList, Publication};
-    let f = fixture().await;
-    let node = &f.test.node;
-    assert_eq!(
-        own_aggregation(node).await.unwrap().status_lists,
-        Vec::<String>::new()
-    );
-    let new = |id: i64| {
-        Write::StatusList(NewStatusList {
-            id: ListId(id),
-            uri: node.identity.entity.join(&format!("/status-lists/{id}")),
-            seed: [0; 32],
-            created_at: node.now(),
-        })
-    };
-    let published = Publication {
-        list: ListId(1),
-        iat: node.now(),
-        token: "token".into(),
-        changes: 0,
-    };
-    node.store
-        .commit("test", vec![new(1), new(2), Write::Publication(published)])
-        .await
-        .unwrap();
-    let lists = own_aggregation(node).await.unwrap().status_lists;
-    assert_eq!(lists, vec![node.identity.entity.join("/status-lists/1")]);
-}
-
-#[tokio::test]
 async fn a_county_cannot_name_lists_for_ever() {
     let mut f = fixture().await;
     assert!(matches!(
