@@ -392,6 +392,66 @@ mod tests {
         assert_eq!(after(&[pass()]).exit_code(false, 2), 2, "one was not asked");
     }
 
+    /// What is told of when these cases end in this order, with this verdict for the one at place 1.
+    fn told(ended: &[usize], verdict: &Verdict, bail: bool) -> (Vec<String>, Run) {
+        let here = tempfile::tempdir().unwrap();
+        let json = here.path().join("record");
+        let args = Args {
+            dir: here.path().to_owned(),
+            json: Some(json.clone()),
+            ..Args::default()
+        };
+        let text = "[target]\nname = \"a\"\nclasses = [\"node\"]\nregion = \"361123\"\nprogram = [\"p\"]\n";
+        let file: TargetFile = toml::from_str(text).unwrap();
+        let queue = Queue::new(crate::cases::all().into_iter().take(4).collect());
+        let requirements = Requirements::carried();
+        let mut record = Record::begin(&args, &file, &[Class::Node], 4, "", &requirements).unwrap();
+        let (mut run, mut hearing) = (after(&[]), Hearing::default());
+        run.bail = bail;
+        for place in ended {
+            let verdict = if *place == 1 {
+                verdict.clone()
+            } else {
+                Verdict::Pass
+            };
+            let event = Event::Case(*place, Outcome::unplayed(verdict));
+            run.hears(event, &mut hearing, &file, &queue, &mut record)
+                .unwrap();
+        }
+        let lines = std::fs::read_to_string(json).unwrap();
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let cases = lines.filter(|line| line["record"] == "case");
+        (
+            cases
+                .map(|line| line["name"].as_str().unwrap().to_owned())
+                .collect(),
+            run,
+        )
+    }
+
+    #[test]
+    fn whoever_is_first_cases_are_told_in_their_order() {
+        let names: Vec<&str> = crate::cases::all().iter().take(4).map(|case| case.name).collect();
+        for ended in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            assert_eq!(told(&ended, &Verdict::Pass, false).0, names, "{ended:?}");
+        }
+        let (before, run) = told(&[2, 3, 0], &Verdict::Pass, false);
+        assert_eq!(before, names[..1], "the second is not over");
+        assert_eq!(run.tally.pass, 1);
+    }
+
+    #[test]
+    fn a_run_that_is_to_stop_tells_of_nothing_behind_the_first_failure() {
+        let failed = Verdict::Fail("why".into());
+        let (names, run) = told(&[3, 2, 1, 0], &failed, true);
+        assert_eq!((names.len(), run.over), (2, true));
+        assert_eq!((run.tally.pass, run.tally.fail), (1, 1));
+        let (names, run) = told(&[3, 2, 1, 0], &failed, false);
+        assert_eq!((names.len(), run.over), (4, false));
+    }
+
     #[test]
     fn nothing_matched_is_no_pass() {
         let only = vec!["nothing-matches/*".parse().unwrap()];
