@@ -250,9 +250,12 @@ def of_bundle(asked: Question) -> Answer:
     """TRU-30, TRU-31: what does not hold is left out and named."""
     require(len(asked["bundle"].encode("utf-8")) <= 64 << 20, "bundle.too-large")
     try:
-        read = schema.read("bundle", parse(asked["bundle"].encode("utf-8"), "json"), "json.shape")
+        whole = parse(asked["bundle"].encode("utf-8"), "json")
     except Refused as error:
         raise Refused("json.syntax" if error.rule == "json.json" else error.rule) from error
+    require(isinstance(whole, dict) and isinstance(whole.get("agreements", []), list), "json.shape")
+    agreements = {"agreements": whole.get("agreements", [])}  # each by itself: one that is malformed is left out
+    read = schema.read("bundle", {**whole, "agreements": []}, "json.shape") | agreements
     require(read["version"] == 1, "bundle.version")
     empty: Answer = {name: [] for name in ("statements", "member_lists", "agreements", "withdrawals", "status_lists")}
     handed = {"anchor": asked.federations[asked["federation"]]["anchor"], **empty, **read}
@@ -276,7 +279,7 @@ def of_bundle(asked: Question) -> Answer:
     lists = taken("status_lists", lambda token: status.accept(token, federation, None, asked["now"]))
     return {
         "counties": len(federation.active()),
-        "agreements": len(book.adopted),
+        "agreements": len({one.agreement.digest for one in book.adopted}),
         "withdrawals": len(withdrawals),
         "status_lists": len(lists),
         "refused": sorted(refused),
