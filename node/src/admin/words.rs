@@ -153,6 +153,9 @@ pub(super) fn list_result(result: &ListResult) -> String {
             "不在签发县的地址之下 not under the issuer's own address".to_owned()
         }
         ListResult::Own => "本县自己的状态列表，以本县登记为准 this county's own: its register decides".to_owned(),
+        ListResult::OutOfTime => {
+            "该县状态列表响应过慢，下次再取 its county was too slow: asked for next time".to_owned()
+        }
         ListResult::NotSpokenFor => {
             "没有协议为签发县的密钥作保 no agreement here speaks for the issuer and its keys".to_owned()
         }

@@ -5,6 +5,9 @@
 //! the verifier; an older one is refused durably, another one of the same second is an alarm, and whatever fails, the last good
 //! stands until its own end.
 //!
+//! **Each county for itself.** Its lists are fetched and taken in a few at a time, beside those of others, and only for so long: whose
+//! addresses hang, or name hundreds of large lists, holds up nobody else's cancellations and fills no memory.
+//!
 //! **Tombstones.** Every permanent value (1 or 3) of an accepted list is written down, not only those of permits seen here: a
 //! code that is first presented when its list has ended and the issuer is cut off must still come out red. What was written for
 //! the list before is not written again, so a refresh costs the entries that changed. Of this county's own lists nothing is kept here, whoever
@@ -14,14 +17,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use comity_spec::ids::EntityId;
 use comity_spec::mutant;
+use comity_spec::time::UnixSeconds;
 use comity_verifier::status_view::{
     StatusTokenError, StatusView, Succession, VerifiedStatusList, verify_status_token,
 };
+use comity_verifier::trust::{County, Standing};
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 
 use super::load_view::reload_status;
-use super::stored::Stored;
+use super::stored::ClockFloor;
 use crate::node::{Node, View};
 use crate::ports::peers::{FetchError, Fetched, MAX_OBJECT};
 use crate::ports::store::{Conflict, StoreError, Write};
@@ -36,8 +43,10 @@ pub const AGGREGATION_PATH: &str = "/status-lists";
 /// Lists of one county that are fetched, and that are ever kept: 256 lists of 131,072 entries are thirty million permits. Without it a
 /// county could name new lists for ever, and fill this node's store with what is permanent in them.
 pub const MAX_LISTS: usize = 256;
-/// Lists, and documents that name them, that are fetched at one time.
+/// Lists of one county that are fetched at one time, and that are held before they are taken in; and counties that are asked at one time.
 const AT_ONCE: usize = 8;
+/// Seconds after which no further list of a county is asked for in one refresh.
+const COUNTY_TIME: i64 = 60;
 /// Tombstones of one commit.
 const BATCH: usize = 2_000;
 /// Tombstones after which others get their turn: a county whose lists are full of them must not hold up everybody's revocations.
@@ -82,6 +91,8 @@ pub enum ListResult {
     Unchanged,
     /// It did not come; the last good stands until its end.
     Unreachable(FetchError),
+    /// Not asked for: its county had used up its time. The last good stands until its end, and the next refresh asks again.
+    OutOfTime,
     /// Not believed.
     Refused(StatusTokenError),
     /// Older than what is kept.
@@ -132,64 +143,151 @@ pub struct Aggregation {
 /// # Errors
 /// [`StoreError`] when the store does not take what was verified; the view still stands.
 pub async fn refresh_status(node: &Node, lists: &Lists) -> Result<Vec<ListReport>, StoreError> {
-    let mut reports = Vec::new();
-    let wanted = match lists {
-        Lists::OfParties => of_parties(node, None, &mut reports).await?,
-        Lists::OfParty(county) => of_parties(node, Some(county), &mut reports).await?,
-        Lists::Of { issuer, uris } => named(node, issuer, uris, &mut reports),
-    };
-    let held = node.store.peer_status().await?;
-    let etag = |uri: &String| {
-        held.iter()
-            .find(|row| row.uri == *uri)
-            .and_then(|row| row.etag.clone())
-    };
-    let view = node.view();
-    // Asked conditionally only while what is kept can still be read.
-    let usable = |uri: &String| view.status.list(uri).is_some_and(|list| node.now() < list.exp());
-    let asked: Vec<_> = wanted
-        .into_iter()
-        .map(|(issuer, uri)| (issuer, etag(&uri).filter(|_| usable(&uri)), uri))
-        .collect();
-    let mut tokens = Vec::new();
-    for (issuer, uri, got) in fetch_all(node, asked).await {
-        match got {
-            Ok(Fetched::Body { bytes, etag }) => tokens.push(Offered {
-                issuer: Some(issuer),
-                uri: Some(uri),
-                token: bytes,
-                etag,
-            }),
-            Ok(Fetched::NotModified) => reports.push(ListReport {
-                uri,
-                result: ListResult::Unchanged,
-            }),
-            Err(error) => reports.push(ListReport {
-                uri,
-                result: ListResult::Unreachable(error),
-            }),
+    let held = node.store.peer_status().await?.into_iter();
+    let known: Vec<Known> = held.map(Known::from).collect();
+    match lists {
+        Lists::OfParties => of_parties(node, &known, parties(node)).await,
+        Lists::OfParty(county) => {
+            let mut parties = parties(node);
+            parties.retain(|party| party == county);
+            of_parties(node, &known, parties).await
+        }
+        Lists::Of { issuer, uris } => of_county(node, &known, issuer, uris, node.now()).await,
+    }
+}
+
+/// A list that is kept, without its contents.
+struct Known {
+    iss: EntityId,
+    uri: String,
+    etag: Option<String>,
+}
+
+impl From<PeerStatusRow> for Known {
+    fn from(row: PeerStatusRow) -> Self {
+        Self {
+            iss: row.iss,
+            uri: row.uri,
+            etag: row.etag,
         }
     }
-    reports.extend(take(node, tokens).await?);
+}
+
+/// Whoever is party of an agreement with us.
+fn parties(node: &Node) -> BTreeSet<EntityId> {
+    let view = node.view();
+    let agreements = view.agreements.all().iter();
+    agreements
+        .flat_map(|one| &one.agreement().parties)
+        .map(|party| party.entity.clone())
+        .filter(|party| *party != node.identity.entity)
+        .collect()
+}
+
+/// The lists of these counties, each county for itself.
+async fn of_parties(
+    node: &Node,
+    known: &[Known],
+    parties: BTreeSet<EntityId>,
+) -> Result<Vec<ListReport>, StoreError> {
+    let refreshes: Vec<_> = parties
+        .into_iter()
+        .map(|party| of_party(node, known, party))
+        .collect();
+    let refreshed: Vec<_> = stream::iter(refreshes).buffer_unordered(AT_ONCE).collect().await;
+    let mut reports = Vec::new();
+    for one in refreshed {
+        reports.extend(one?);
+    }
+    reports.sort_by(|one, other| one.uri.cmp(&other.uri));
     Ok(reports)
 }
 
-/// Fetches from these counties, [`AT_ONCE`] at one time: who hangs holds one place until the time-out, and not everybody else. The
-/// answers come in the order of the questions.
-async fn fetch_all(
+/// Every list of a county: as it says itself, and as we know it from before.
+async fn of_party(node: &Node, known: &[Known], party: EntityId) -> Result<Vec<ListReport>, StoreError> {
+    let began = node.now();
+    let url = match may_be_asked(&node.view(), &party, began) {
+        Ok(county) => county.public.join(AGGREGATION_PATH),
+        Err(result) => {
+            let uri = party.join(AGGREGATION_PATH);
+            return Ok(vec![ListReport { uri, result }]);
+        }
+    };
+    let of_party = known.iter().filter(|list| list.iss == party);
+    let mut uris: Vec<String> = of_party.map(|list| list.uri.clone()).collect();
+    let unread = match node.peers.get(&url, None, MAX_OBJECT).await {
+        Ok(Fetched::Body { bytes, .. }) => match serde_json::from_slice::<Aggregation>(&bytes) {
+            Ok(document) => {
+                uris.extend(document.status_lists);
+                None
+            }
+            Err(_) => Some(ListResult::BadAggregation),
+        },
+        Ok(Fetched::NotModified) => None,
+        Err(error) => Some(ListResult::Unreachable(error)),
+    };
+    let mut reports = of_county(node, known, &party, &uris, began).await?;
+    reports.extend(unread.map(|result| ListReport { uri: url, result }));
+    Ok(reports)
+}
+
+/// These lists of one county: [`AT_ONCE`] of them are fetched beside each other and taken in before the next ones are.
+async fn of_county(
     node: &Node,
-    asked: Vec<(EntityId, Option<String>, String)>,
-) -> Vec<(EntityId, String, Result<Fetched, FetchError>)> {
-    let fetches = asked
-        .into_iter()
-        .enumerate()
-        .map(|(at, (county, etag, url))| async move {
-            let got = node.peers.get(&url, etag.as_deref(), MAX_OBJECT).await;
-            (at, (county, url, got))
-        });
-    let fetches = futures_util::stream::iter(fetches).buffer_unordered(AT_ONCE);
-    let answers: BTreeMap<usize, _> = fetches.collect().await;
-    answers.into_values().collect()
+    known: &[Known],
+    issuer: &EntityId,
+    uris: &[String],
+    began: UnixSeconds,
+) -> Result<Vec<ListReport>, StoreError> {
+    let mut reports = Vec::new();
+    let wanted = named(node, issuer, uris, &mut reports);
+    for some in wanted.chunks(AT_ONCE) {
+        if node.now().since(began) > COUNTY_TIME {
+            reports.extend(some.iter().map(|uri| ListReport {
+                uri: uri.clone(),
+                result: ListResult::OutOfTime,
+            }));
+            continue;
+        }
+        let fetches = some.iter().map(|uri| fetched(node, known, issuer, uri));
+        let mut offers = Vec::with_capacity(some.len());
+        for got in join_all(fetches).await {
+            match got {
+                Ok(offer) => offers.push(offer),
+                Err(report) => reports.push(report),
+            }
+        }
+        reports.extend(take(node, offers).await?);
+    }
+    Ok(reports)
+}
+
+/// One list of a county, or why there is nothing to take in.
+async fn fetched(node: &Node, known: &[Known], issuer: &EntityId, uri: &str) -> Result<Offered, ListReport> {
+    // Asked conditionally only while what is kept can still be read.
+    let usable = node
+        .view()
+        .status
+        .list(uri)
+        .is_some_and(|list| node.now() < list.exp());
+    let kept = known.iter().find(|list| list.uri == uri).filter(|_| usable);
+    let etag = kept.and_then(|list| list.etag.as_deref());
+    let result = match node.peers.get(uri, etag, MAX_OBJECT).await {
+        Ok(Fetched::Body { bytes, etag }) => {
+            return Ok(Offered {
+                issuer: Some(issuer.clone()),
+                uri: Some(uri.to_owned()),
+                token: bytes,
+                etag,
+            });
+        }
+        Ok(Fetched::NotModified) => ListResult::Unchanged,
+        Err(error) => ListResult::Unreachable(error),
+    };
+    Err(ListReport {
+        uri: uri.to_owned(),
+        result,
+    })
 }
 
 /// A token offered to this node, with what it should be where that is known.
@@ -219,7 +317,7 @@ async fn take_in_turn(
     let began = node.now();
     let view = node.view();
     let held = node.store.peer_status().await?;
-    let mut stored = Stored::read(node.store.as_ref()).await?;
+    let mut floor = ClockFloor::read(node.store.as_ref()).await?;
     let mut reports = Vec::new();
     let mut known = BTreeMap::new();
     let mut written = 0;
@@ -257,7 +355,7 @@ async fn take_in_turn(
             _ if !spoken_for(&view, list.iss()) => ListResult::NotSpokenFor,
             Some(result) => result,
             None if !has_room(&mut known, &view, &list) => ListResult::TooMany,
-            None => store(node, &view.status, &mut stored, &list, token, etag).await?,
+            None => store(node, &view.status, &mut floor, &list, token, etag).await?,
         };
         if let ListResult::Stored { tombstones, .. } = result {
             written += tombstones;
@@ -341,7 +439,7 @@ fn against_row(kept: Option<&PeerStatusRow>, list: &VerifiedStatusList, token: &
 async fn store(
     node: &Node,
     view: &StatusView,
-    stored: &mut Stored,
+    floor: &mut ClockFloor,
     list: &VerifiedStatusList,
     token: Vec<u8>,
     etag: Option<String>,
@@ -392,7 +490,7 @@ async fn store(
         // It was verified, so it is ASCII.
         token: String::from_utf8_lossy(&token).into_owned(),
     }));
-    stones.extend(stored.raise_floor(list.iat()));
+    stones.extend(floor.raise(list.iat()));
     match node.store.commit("accept-status-list", stones).await {
         Ok(()) => Ok(ListResult::Stored {
             tombstones,
@@ -403,108 +501,41 @@ async fn store(
     }
 }
 
-/// Every list of every active party of our agreements, or of one of them: as it says itself, and as we know it from before.
-async fn of_parties(
-    node: &Node,
-    only: Option<&EntityId>,
-    reports: &mut Vec<ListReport>,
-) -> Result<Vec<(EntityId, String)>, StoreError> {
-    let view = node.view();
-    let me = &node.identity.entity;
-    let parties = view
-        .agreements
-        .all()
-        .iter()
-        .flat_map(|one| &one.agreement().parties);
-    let parties: BTreeSet<EntityId> = parties
-        .map(|party| party.entity.clone())
-        .filter(|party| party != me && only.is_none_or(|only| only == party))
-        .collect();
-    let mut known: Vec<(EntityId, String)> = node
-        .store
-        .peer_status()
-        .await?
-        .into_iter()
-        .map(|row| (row.iss, row.uri))
-        .collect();
-    known.retain(|(iss, _)| parties.contains(iss));
-    let mut asked = Vec::new();
-    for party in &parties {
-        let standing = view.trust.standing(party, node.now());
-        match standing.active() {
-            Some(county) => asked.push((party.clone(), None, county.public.join(AGGREGATION_PATH))),
-            None => reports.push(ListReport {
-                uri: party.join(AGGREGATION_PATH),
-                result: ListResult::IssuerNotActive {
-                    standing: standing.rule(),
-                },
-            }),
-        }
+/// The county, when its lists are worth asking for.
+fn may_be_asked<'v>(view: &'v View, issuer: &EntityId, now: UnixSeconds) -> Result<&'v County, ListResult> {
+    match view.trust.standing(issuer, now) {
+        Standing::Active(_) if !spoken_for(view, issuer) => Err(ListResult::NotSpokenFor),
+        Standing::Active(county) => Ok(county),
+        other => Err(ListResult::IssuerNotActive {
+            standing: other.rule(),
+        }),
     }
-    let mut wanted = Vec::new();
-    for (party, url, document) in fetch_all(node, asked).await {
-        let mut uris: Vec<String> = known
-            .iter()
-            .filter(|(iss, _)| *iss == party)
-            .map(|(_, uri)| uri.clone())
-            .collect();
-        match document {
-            Ok(Fetched::Body { bytes, .. }) => match serde_json::from_slice::<Aggregation>(&bytes) {
-                Ok(document) => uris.extend(document.status_lists),
-                Err(_) => reports.push(ListReport {
-                    uri: url,
-                    result: ListResult::BadAggregation,
-                }),
-            },
-            Ok(Fetched::NotModified) => {}
-            Err(error) => reports.push(ListReport {
-                uri: url,
-                result: ListResult::Unreachable(error),
-            }),
-        }
-        wanted.extend(named(node, &party, &uris, reports));
-    }
-    Ok(wanted)
 }
 
 /// The addresses that may be fetched for a county: its own, each once, not too many.
-fn named(
-    node: &Node,
-    issuer: &EntityId,
-    uris: &[String],
-    reports: &mut Vec<ListReport>,
-) -> Vec<(EntityId, String)> {
+fn named(node: &Node, issuer: &EntityId, uris: &[String], reports: &mut Vec<ListReport>) -> Vec<String> {
     let view = node.view();
-    let standing = view.trust.standing(issuer, node.now());
-    let Some(county) = standing.active() else {
-        let result = ListResult::IssuerNotActive {
-            standing: standing.rule(),
-        };
-        reports.extend(uris.iter().map(|uri| ListReport {
-            uri: uri.clone(),
-            result: result.clone(),
-        }));
-        return Vec::new();
+    let told = |uri: &String, result: &ListResult| ListReport {
+        uri: uri.clone(),
+        result: result.clone(),
     };
-    let own = |uri: &str| {
-        uri.strip_prefix(county.public.as_str())
-            .is_some_and(|path| path.starts_with('/'))
+    let county = match may_be_asked(&view, issuer, node.now()) {
+        Ok(county) => county,
+        Err(result) => {
+            reports.extend(uris.iter().map(|uri| told(uri, &result)));
+            return Vec::new();
+        }
+    };
+    let own = |uri: &&String| {
+        let path = uri.strip_prefix(county.public.as_str());
+        path.is_some_and(|path| path.starts_with('/'))
     };
     let mut seen = BTreeSet::new();
-    let mut wanted = Vec::new();
-    for uri in uris
+    let (wanted, others): (Vec<&String>, Vec<&String>) = uris
         .iter()
         .filter(|uri| seen.insert(uri.as_str()))
         .take(MAX_LISTS)
-    {
-        if own(uri) {
-            wanted.push((issuer.clone(), uri.clone()));
-        } else {
-            reports.push(ListReport {
-                uri: uri.clone(),
-                result: ListResult::OtherAddress,
-            });
-        }
-    }
-    wanted
+        .partition(own);
+    reports.extend(others.into_iter().map(|uri| told(uri, &ListResult::OtherAddress)));
+    wanted.into_iter().cloned().collect()
 }

@@ -34,17 +34,13 @@ pub(super) struct Stored {
     pub(super) statements: HashMap<(EntityId, EntityId), StatementRow>,
     pub(super) lists: HashMap<EntityId, MemberListRow>,
     evidence: Vec<String>,
-    clock_floor: Option<UnixSeconds>,
+    clock_floor: ClockFloor,
 }
 
 impl Stored {
     pub(super) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let statements = store.statements().await?;
         let lists = store.member_lists().await?;
-        let clock_floor = match store.setting(CLOCK_FLOOR).await? {
-            Some(text) => Some(text.parse().map_err(|_| corrupt(CLOCK_FLOOR))?),
-            None => None,
-        };
         Ok(Self {
             statements: statements
                 .into_iter()
@@ -52,7 +48,7 @@ impl Stored {
                 .collect(),
             lists: lists.into_iter().map(|row| (row.iss.clone(), row)).collect(),
             evidence: json_setting(store, ROTATION_EVIDENCE).await?.unwrap_or_default(),
-            clock_floor,
+            clock_floor: ClockFloor::read(store).await?,
         })
     }
 
@@ -83,7 +79,7 @@ impl Stored {
             .map(|row| row.iat)
             .chain(self.lists.values().map(|row| row.iat));
         Floors {
-            newest_iat: iats.max().max(self.clock_floor),
+            newest_iat: iats.max().max(self.clock_floor.0),
             statements: self
                 .statements
                 .iter()
@@ -95,18 +91,6 @@ impl Stored {
                 .map(|(iss, row)| (iss.clone(), row.seq))
                 .collect(),
         }
-    }
-
-    /// Raises the clock floor, when `iat` is above it.
-    pub(super) fn raise_floor(&mut self, iat: UnixSeconds) -> Option<Write> {
-        if self.clock_floor.is_some_and(|floor| floor >= iat) {
-            return None;
-        }
-        self.clock_floor = Some(iat);
-        Some(Write::Setting {
-            key: CLOCK_FLOOR,
-            value: iat.to_string(),
-        })
     }
 
     /// Takes a new statement in. When a county now signs with another key, the configuration it replaces is kept as evidence.
@@ -128,6 +112,34 @@ impl Stored {
             }
         }
         writes
+    }
+}
+
+/// The largest `iat` of a status list ever kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ClockFloor(Option<UnixSeconds>);
+
+impl ClockFloor {
+    pub(super) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
+        match store.setting(CLOCK_FLOOR).await? {
+            Some(text) => text
+                .parse()
+                .map(|iat| Self(Some(iat)))
+                .map_err(|_| corrupt(CLOCK_FLOOR)),
+            None => Ok(Self(None)),
+        }
+    }
+
+    /// Raises it, when `iat` is above it.
+    pub(super) fn raise(&mut self, iat: UnixSeconds) -> Option<Write> {
+        if self.0.is_some_and(|floor| floor >= iat) {
+            return None;
+        }
+        self.0 = Some(iat);
+        Some(Write::Setting {
+            key: CLOCK_FLOOR,
+            value: iat.to_string(),
+        })
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) async fn status_refresh(
             | ListResult::Own
             | ListResult::IssuerNotActive { .. }
             | ListResult::NotSpokenFor
+            | ListResult::OutOfTime
             | ListResult::BadAggregation,
         )
         | None => Err(StatusRefreshError::OtherList),

@@ -1,10 +1,11 @@
 //! A network made of a table: what stands at which address, who answers what, and how often each was asked.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use super::FixedClock;
 use crate::ports::peers::{FetchError, Fetched, PeerAddress, PeerAnswer, PeerClient};
 
 /// What stands at an address.
@@ -12,6 +13,8 @@ use crate::ports::peers::{FetchError, Fetched, PeerAddress, PeerAnswer, PeerClie
 enum Page {
     Bytes(Vec<u8>),
     Error(FetchError),
+    Hangs,
+    Late(Arc<FixedClock>, i64),
 }
 
 /// One message that was posted.
@@ -50,6 +53,17 @@ impl ScriptedPeers {
     /// Makes an address fail.
     pub fn fail(&self, url: impl Into<String>, error: FetchError) {
         self.with(|tables| tables.pages.insert(url.into(), Page::Error(error)));
+    }
+
+    /// Makes an address hang: no answer ever comes.
+    pub fn hang(&self, url: impl Into<String>) {
+        self.with(|tables| tables.pages.insert(url.into(), Page::Hangs));
+    }
+
+    /// Makes an address fail after so many seconds.
+    pub fn late(&self, url: impl Into<String>, clock: &Arc<FixedClock>, seconds: i64) {
+        let late = Page::Late(Arc::clone(clock), seconds);
+        self.with(|tables| tables.pages.insert(url.into(), late));
     }
 
     /// Takes every page away: nobody can be reached.
@@ -122,6 +136,11 @@ impl PeerClient for ScriptedPeers {
                 })
             }
             Some(Page::Error(error)) => Err(error),
+            Some(Page::Hangs) => std::future::pending().await,
+            Some(Page::Late(clock, seconds)) => {
+                clock.advance(seconds);
+                Err(refused(url))
+            }
             None => Err(refused(url)),
         }
     }

@@ -327,6 +327,105 @@ async fn the_lists_of_parties_come_from_their_aggregation_documents() {
     assert!(refresh_status(&f.test.node, &stranger).await.unwrap().is_empty());
 }
 
+/// A node of Changshan with an agreement with Yushan, and one with another county; the lists of both are served.
+async fn two_parties() -> (World, TestNode, [TestCounty; 2]) {
+    let mut world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    world.federation.add_county("361124", "示例县(示例)", 0);
+    let other = world.federation.county("361124").clone();
+    world.enrol(&other).await;
+    world.serve();
+    let test = world.ready("330822").await;
+    let federation = &world.federation;
+    let (me, first) = (federation.county("330822"), federation.county("361123"));
+    for (n, party) in [first, &other].into_iter().enumerate() {
+        let mut text = federation.agreement(me, party);
+        text.id = format!("AGR-EXAMPLE-{n}").parse().unwrap();
+        let signed = federation.signed(&text, &[me, party]);
+        receive_proposal(&test.node, as_json(&signed).as_bytes())
+            .await
+            .unwrap();
+        let list = federation.status_token(party, &CANCELLED);
+        world.peers.serve(party.status_uri(), list);
+        let document = json!({ "status_lists": [party.status_uri()] });
+        let aggregation = party.entity.join(AGGREGATION_PATH);
+        world.peers.serve(aggregation, document.to_string());
+    }
+    let parties = [first.clone(), other];
+    (world, test, parties)
+}
+
+#[tokio::test]
+async fn a_county_whose_addresses_hang_holds_up_no_cancellation_of_another_nor_what_came_of_itself() {
+    let (world, test, [first, other]) = two_parties().await;
+    // Eight that fail, and its true list is among the first eight; the ninth and all after it hang.
+    let public = &first.entity;
+    let mut lists: Vec<String> = (0..7).map(|n| public.join(&format!("/nothing/{n}"))).collect();
+    lists.push(first.status_uri());
+    for n in 0..100 {
+        let hangs = public.join(&format!("/hangs/{n}"));
+        world.peers.hang(&hangs);
+        lists.push(hangs);
+    }
+    let document = json!({ "status_lists": lists });
+    world
+        .peers
+        .serve(public.join(AGGREGATION_PATH), document.to_string());
+    let both_are_red = async {
+        let red = |party: &TestCounty| {
+            let reading = test
+                .node
+                .view()
+                .status
+                .read(&party.status_uri(), 7, test.node.now());
+            matches!(
+                reading,
+                StatusReading::Value {
+                    value: StatusValue::Cancelled,
+                    ..
+                }
+            )
+        };
+        while !(red(&first) && red(&other)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = async {
+        tokio::select! {
+            _ = refresh_status(&test.node, &Lists::OfParties) => panic!("addresses hang"),
+            () = both_are_red => {}
+        }
+    };
+    // Only how long a failure takes.
+    let guarded = tokio::time::timeout(std::time::Duration::from_secs(60), in_time).await;
+    assert!(guarded.is_ok(), "what came waits for what hangs");
+}
+
+#[tokio::test]
+async fn a_county_that_is_slow_has_a_minute_and_the_rest_waits_for_the_next_refresh() {
+    let (world, test, [first, _]) = two_parties().await;
+    let late: Vec<String> = (0..64)
+        .map(|n| first.entity.join(&format!("/late/{n}")))
+        .collect();
+    for one in &late {
+        world.peers.late(one, &world.clock, 2);
+    }
+    world.peers.forget();
+    let lists = Lists::Of {
+        issuer: first.entity.clone(),
+        uris: late.iter().cloned().chain([first.status_uri()]).collect(),
+    };
+    let reports = refresh_status(&test.node, &lists).await.unwrap();
+    assert_eq!(reports.len(), 65, "each is named");
+    assert_eq!(world.peers.asked().len(), 32, "four times eight take 64 seconds");
+    assert_eq!(reports[64].result, ListResult::OutOfTime);
+    let whole = Lists::Of {
+        issuer: first.entity.clone(),
+        uris: vec![first.status_uri()],
+    };
+    let reports = refresh_status(&test.node, &whole).await.unwrap();
+    assert!(matches!(reports[0].result, ListResult::Stored { .. }));
+}
+
 #[tokio::test]
 async fn a_party_that_hangs_holds_up_no_other_partys_document() {
     let mut world = World::new(UnixSeconds::new(NOW).unwrap()).await;
