@@ -134,7 +134,7 @@ fn comma_separated(line: &str) -> bool {
         >= 6
 }
 
-/// Whether a half-width mark stands between two ideographs, or between one and the brace of a format string.
+/// Whether a half-width mark stands between two ideographs, or between one and a bracket or the brace of a format string.
 fn half_width(line: &str) -> bool {
     let ideograph = |c: char| ('\u{3400}'..='\u{9fff}').contains(&c);
     let chars: Vec<char> = line.chars().collect();
@@ -142,7 +142,7 @@ fn half_width(line: &str) -> bool {
         let (before, mark, after) = (three[0], three[1], three[2]);
         matches!(mark, ',' | ';' | ':' | '!' | '?')
             && (ideograph(before) && (ideograph(after) || after == '{')
-                || matches!(before, '}' | ')') && ideograph(after))
+                || matches!(before, '}' | ')' | '”' | '》' | '）') && ideograph(after))
     })
 }
 

@@ -1,5 +1,5 @@
-//! The walk of `deploy/two-counties.md`: its blocks are run as they stand, in order, by one shell, in an empty folder, with our binary on
-//! the `PATH`. What the text tells an operator to type is what is tested; it cannot rot.
+//! The walk of `deploy/two-counties.md`, and of `deploy/local-issuing.md` after it: their blocks are run as they stand, in order, by one
+//! shell, in an empty folder, with our binary on the `PATH`. What the text tells an operator to type is what is tested; it cannot rot.
 //!
 //! Only the ports are others, free ones, so that two runs and a real node do not meet. Whatever the walk started is stopped with it.
 
@@ -15,8 +15,8 @@ use super::summary::Ending;
 use crate::Outcome;
 use crate::process;
 
-/// The text.
-const TEXT: &str = "deploy/two-counties.md";
+/// The texts; the second goes on where the first ended.
+const TEXTS: [&str; 2] = ["deploy/two-counties.md", "deploy/local-issuing.md"];
 /// More than a walk takes on a busy machine; a person would have asked long before.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Lines shown of what it said, when it fails.
@@ -30,11 +30,15 @@ pub(super) fn run(machine: &mut Machine) -> Outcome<Ending> {
         }
     }
     let comity = machine.built("comity")?;
-    let text =
-        std::fs::read_to_string(machine.root.join(TEXT)).map_err(|error| format!("{TEXT}: {error}"))?;
-    let blocks = blocks(&text);
-    if blocks.is_empty() {
-        return Err(format!("{TEXT} has no block marked `sh`"));
+    let mut all = Vec::new();
+    for path in TEXTS {
+        let text =
+            std::fs::read_to_string(machine.root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+        let blocks = blocks(&text);
+        if blocks.is_empty() {
+            return Err(format!("{path} has no block marked `sh`"));
+        }
+        all.extend(blocks);
     }
     let folder = machine.kept("walk");
     let io = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -44,12 +48,13 @@ pub(super) fn run(machine: &mut Machine) -> Outcome<Ending> {
     let place = folder.join("operator");
     std::fs::create_dir_all(&place).map_err(io)?;
     let script = folder.join("walk.sh");
-    std::fs::write(&script, on_free_ports(&blocks.join("\n"))?).map_err(io)?;
+    std::fs::write(&script, on_free_ports(&all.join("\n"))?).map_err(io)?;
     let before = Instant::now();
     walk(&script, &place, &comity, before + LIMIT)?;
-    let steps = blocks.len();
+    let steps = all.len();
     Ok(Ending::Passed(format!(
-        "{steps} blocks of {TEXT} in {} s",
+        "{steps} blocks of {} in {} s",
+        TEXTS.join(" and "),
         before.elapsed().as_secs()
     )))
 }
@@ -119,7 +124,7 @@ fn walk(script: &Path, place: &Path, comity: &Path, deadline: Instant) -> Outcom
         .spawn()
         .map_err(cannot)?;
     let group = format!("-{}", child.id());
-    let ended = process::wait(&mut child, deadline, TEXT);
+    let ended = process::wait(&mut child, deadline, "the walk");
     // Nobody is left of a walk that came to its end.
     let _ = process::succeeds("kill", &["-KILL", "--", &group]);
     match ended {

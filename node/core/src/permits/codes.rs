@@ -111,3 +111,45 @@ codes! {
         SuspendedInError "SUSPENDED_IN_ERROR" "中止有误" "suspended in error";
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an officer is told to write into the file of an act.
+    const TOLD: &str = include_str!("../../../../deploy/local-issuing.md");
+
+    #[test]
+    fn every_code_stands_in_the_officers_text_with_its_label() {
+        let evidence = Evidence::ALL.iter().map(|one| (one.as_str(), one.label()));
+        for (code, label) in evidence {
+            assert!(TOLD.contains(&format!("| `{code}` | {} |", label.zh)), "{code}");
+        }
+        let cancel = CancellationReason::ALL
+            .iter()
+            .map(|one| (one.as_str(), one.label()));
+        let suspend = SuspensionReason::ALL
+            .iter()
+            .map(|one| (one.as_str(), one.label()));
+        let reinstate = ReinstatementReason::ALL
+            .iter()
+            .map(|one| (one.as_str(), one.label()));
+        for (code, label) in cancel.chain(suspend).chain(reinstate) {
+            assert!(TOLD.contains(&format!("`{code}` {}", label.zh)), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_officers_text_says_what_each_paper_proves() {
+        for one in Evidence::ALL {
+            let row = TOLD
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{}` |", one.as_str())))
+                .unwrap();
+            assert_eq!(row.contains('✓'), one.proves_half_a_year(), "{row}");
+            for basis in [Basis::Employment, Basis::Dwelling, Basis::Study] {
+                assert_eq!(row.contains(basis.as_str()), one.proves(basis), "{row}");
+            }
+        }
+    }
+}

@@ -66,3 +66,29 @@ columns! {
     ElcId "elc_id" ["电子证照标识"] false;
     SourceEvent "source_event" ["变更类型", "业务类型"] false;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_officials_table_has_every_column_by_all_its_names() {
+        let told = include_str!("../../../../../deploy/register-files.md");
+        let rows = told
+            .lines()
+            .skip_while(|line| !line.starts_with("| column |"))
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let mut seen = Vec::new();
+        for row in rows {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let column = Column::from_header(cells[1].trim_matches('`')).unwrap();
+            for name in cells[2].split('、') {
+                assert_eq!(Column::from_header(name), Some(column), "{row}");
+            }
+            assert_eq!(cells[3] == "yes", column.is_required(), "{row}");
+            seen.push(column);
+        }
+        assert_eq!(seen, Column::ALL);
+    }
+}
