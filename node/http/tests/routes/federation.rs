@@ -95,14 +95,14 @@ impl County {
     pub(crate) async fn serve_node(
         &self,
         name: &'static str,
-        node: Node,
+        node: impl Into<Arc<Node>>,
         lanes: Lanes,
         tasks: TaskTracker,
     ) -> Serving {
         let certificate = Certificate::new();
         let tls = federation_server_config(certificate.identity(), self.pins.clone(), clock()).unwrap();
         let state = FederationState {
-            node: Arc::new(node),
+            node: node.into(),
             pins: self.pins.clone(),
             clock: clock(),
             tasks,

@@ -1,5 +1,7 @@
 //! Hints, withdrawals and proposals as peers send them: what they lead to, and what they cannot do.
 
+use std::sync::Arc;
+
 use comity_node_core::ports::agreements::{AgreementReads as _, AgreementState};
 use comity_node_http::lanes::Lanes;
 use comity_node_http::limits::{InFlight, QuotaRate};
@@ -212,6 +214,36 @@ async fn hints_come_through_when_everything_else_is_spent() {
         let body = hint(&county, KeyPurpose::Exchange, json!({}));
         assert_eq!(tell(&county, &serving, &body).await.status, 202);
     }
+    serving.stop().await;
+    fetched(&county, tasks).await;
+}
+
+#[tokio::test]
+async fn four_hints_of_a_peer_are_looked_into_at_once_and_the_fifth_is_put_off() {
+    let county = County::new().await;
+    let (tasks, node) = (TaskTracker::new(), Arc::new(county.node()));
+    let serving = county
+        .serve_node(
+            "hint-turns",
+            Arc::clone(&node),
+            lanes("hint-turns"),
+            tasks.clone(),
+        )
+        .await;
+    let list = county.federation.county(RECOGNISER).status_uri();
+    county.world.peers.serve(&list, "no token");
+    let body = hint(&county, KeyPurpose::Exchange, json!({ "status_lists": [list] }));
+    // While this is held, nothing that was fetched is taken in, and no hint is done with.
+    let turn = node.rebuilding.lock().await;
+    for _ in 0..4 {
+        assert_eq!(tell(&county, &serving, &body).await.status, 202);
+    }
+    let fifth = tell(&county, &serving, &body).await;
+    assert_problem(&fifth, 429, "rate-limited");
+    assert_eq!(fifth.header("retry-after"), Some("1"));
+    drop(turn);
+    let taken_again = async { while tell(&county, &serving, &body).await.status != 202 {} };
+    tokio::time::timeout(PATIENCE, taken_again).await.unwrap();
     serving.stop().await;
     fetched(&county, tasks).await;
 }
