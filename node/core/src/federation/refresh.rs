@@ -391,7 +391,7 @@ impl Walk<'_> {
         claims.is_some_and(|claims| claims.comity_state == Some(MemberState::Active))
     }
 
-    /// The provinces to ask. For one county only the one that lists it, when a list that is kept does.
+    /// The provinces to ask. For one county only the one that lists it, when a list that is kept does: of several its present superior.
     fn provinces(&self, anchor: &EntityId) -> Vec<EntityId> {
         let members = self.members(anchor).into_iter();
         let provinces: Vec<EntityId> = members
@@ -402,7 +402,13 @@ impl Walk<'_> {
             if self.lists_it(anchor, county) {
                 return Vec::new();
             }
-            if let Some(only) = provinces.iter().find(|province| self.lists_it(province, county)) {
+            let mut listing = provinces
+                .iter()
+                .filter(|province| self.lists_it(province, county));
+            // Whoever else lists it and comes first must not keep its own superior from being asked.
+            let present = self.trust.county(county).map(|county| &county.superior);
+            let own = listing.clone().find(|province| Some(*province) == present);
+            if let Some(only) = own.or_else(|| listing.next()) {
                 return vec![only.clone()];
             }
         }

@@ -386,6 +386,12 @@ async fn a_province_that_speaks_of_a_region_outside_its_prefix_is_refused_and_th
     };
     assert_eq!(report.of(&true_claim), Some(&ObjectResult::Taken(Taken::Stored)));
     assert!(is_active(&test, &county.entity));
+    // Asked about alone, the county's own superior is asked, whoever else lists it and comes first.
+    world.clock.advance(60);
+    world.renew().await;
+    let one = Scope::One(county.entity.clone());
+    let report = refresh(&test.node, &one).await.unwrap();
+    assert_eq!(report.of(&true_claim), Some(&ObjectResult::Taken(Taken::Stored)));
 }
 
 // TRU-26
