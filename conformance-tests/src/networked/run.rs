@@ -19,7 +19,7 @@ use super::offline::Vectors;
 use super::record::{Outcome, Record};
 use super::stage::{self, StageError};
 use crate::Failure;
-use crate::cases::{Case, choose, find, in_order, lint};
+use crate::cases::{Case, choose, find, in_order, lineage, lint};
 use crate::class::Class;
 use crate::pattern::Pattern;
 use crate::requirements::Requirements;
@@ -80,18 +80,19 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 
 /// Plays one case and the twins that it rests on, loudly.
 pub(crate) fn replay(dir: PathBuf, name: &str) -> Result<u8, Failure> {
-    if find(name).is_none() {
+    let Some(case) = find(name) else {
         return Err(Failure::Nothing(format!(
             "没有名为 {name} 的运行用例；离线用例请用 run --class offline --only / no case of a running target is called {name}: `comity-conformance \
              list --class node` and `--class authority` have the names; a vector is asked again by run --dir DIR --class offline --only NAME"
         )));
-    }
-    let only = name
-        .parse()
-        .map_err(|never: std::convert::Infallible| Failure::Internal(never.to_string()))?;
+    };
+    // A twin that does not pass is all that there is to see.
+    let shown = lineage(case).into_iter().chain([case]);
+    let only: Result<Vec<Pattern>, _> = shown.map(|one| one.name.parse()).collect();
+    let only = only.map_err(|never: std::convert::Infallible| Failure::Internal(never.to_string()))?;
     run(&Args {
         dir,
-        only: vec![only],
+        only,
         classes: vec![Class::Node, Class::Authority],
         loud: true,
         ..Args::default()
