@@ -80,7 +80,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/recognised",
         "the superior's statement says that the issuer is suspended",
         "ISSUER_SUSPENDED, and RECOGNISED after a statement that reinstates it",
-        play!(issuer_suspended),
+        play!(|scene| { standing(scene, "suspended", &["ISSUER_SUSPENDED"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/recognised",
         "the superior's statement says that the issuer has left",
         "UNKNOWN_ISSUER",
-        play!(issuer_removed),
+        play!(|scene| { standing(scene, "removed", &["UNKNOWN_ISSUER"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -98,7 +98,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/recognised",
         "a newer member list says suspended, the statement says active",
         "ISSUER_SUSPENDED: the more restrictive counts",
-        play!(suspended_by_list),
+        play!(|scene| { by_list(scene, "suspended", &["ISSUER_SUSPENDED"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -107,7 +107,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/suspended-by-list",
         "the list says removed",
         "UNKNOWN_ISSUER",
-        play!(removed_by_list),
+        play!(|scene| { by_list(scene, "removed", &["UNKNOWN_ISSUER"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -152,7 +152,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/recognised",
         "the anchor suspends the issuer's province",
         "ISSUER_SUSPENDED, counties of other provinces are recognised",
-        play!(province_suspended),
+        play!(|scene| { province_says(scene, "suspended", &["ISSUER_SUSPENDED"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -161,7 +161,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/recognised",
         "the anchor removes the issuer's province",
         "UNKNOWN_ISSUER or NODE_NOT_READY, counties of other provinces are recognised",
-        play!(province_removed),
+        play!(|scene| { province_says(scene, "removed", &NOT_COUNTING).await }),
     ),
     Case::differs(
         Recogniser,
@@ -178,7 +178,7 @@ pub(super) const CASES: &[Case] = &[
         &["TRU-15"],
         "the anchor vouches for the issuer too, which does not name the anchor",
         "RECOGNISED: a superior that the county does not name takes nothing away",
-        play!(vouched_by_one_not_named),
+        play!(|scene| { with_the_anchor(scene, "active", false, &["RECOGNISED"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -187,7 +187,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/vouched-for-by-one-not-named",
         "the issuer names both",
         "NODE_NOT_READY: one of them vouches, not two",
-        play!(two_superiors),
+        play!(|scene| { with_the_anchor(scene, "active", true, &["NODE_NOT_READY"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -196,7 +196,7 @@ pub(super) const CASES: &[Case] = &[
         "recogniser/vouched-for-by-one-not-named",
         "the anchor says that the issuer is suspended",
         "ISSUER_SUSPENDED, whatever its province says",
-        play!(anchor_outranks),
+        play!(|scene| { with_the_anchor(scene, "suspended", false, &["ISSUER_SUSPENDED"]).await }),
     ),
     Case::differs(
         Recogniser,
@@ -286,28 +286,12 @@ fn superior_says(scene: &Scene, partner: &Partner, state: &str) {
         .change(&county.entity, |member| member.state = state.to_owned());
 }
 
-async fn issuer_suspended(scene: &mut Scene) -> Played {
-    standing(scene, "suspended", &["ISSUER_SUSPENDED"]).await
-}
-
-async fn issuer_removed(scene: &mut Scene) -> Played {
-    standing(scene, "removed", &["UNKNOWN_ISSUER"]).await
-}
-
 async fn standing(scene: &mut Scene, state: &str, codes: &[&str]) -> Played {
     let partner = scene.fresh_partner().await?;
     superior_says(scene, &partner, state);
     after_notice(scene, &partner, codes).await?;
     superior_says(scene, &partner, "active");
     after_notice(scene, &partner, &["RECOGNISED"]).await
-}
-
-async fn suspended_by_list(scene: &mut Scene) -> Played {
-    by_list(scene, "suspended", &["ISSUER_SUSPENDED"]).await
-}
-
-async fn removed_by_list(scene: &mut Scene) -> Played {
-    by_list(scene, "removed", &["UNKNOWN_ISSUER"]).await
 }
 
 async fn by_list(scene: &mut Scene, state: &str, codes: &[&str]) -> Played {
@@ -379,14 +363,6 @@ async fn of_the_spare_province(scene: &mut Scene) -> Played<Partner> {
     scene.conclude(&site).await
 }
 
-async fn province_suspended(scene: &mut Scene) -> Played {
-    province_says(scene, "suspended", &["ISSUER_SUSPENDED"]).await
-}
-
-async fn province_removed(scene: &mut Scene) -> Played {
-    province_says(scene, "removed", &NOT_COUNTING).await
-}
-
 async fn province_says(scene: &mut Scene, state: &str, codes: &[&str]) -> Played {
     let partner = of_the_spare_province(scene).await?;
     let other = scene.partner().await?;
@@ -416,18 +392,6 @@ async fn prefix_narrowed(scene: &mut Scene) -> Played {
     anchor.host.change(&province, |member| member.region = prefix);
     let healed = scene.heals(&partner).await;
     stands.and(healed)
-}
-
-async fn vouched_by_one_not_named(scene: &mut Scene) -> Played {
-    with_the_anchor(scene, "active", false, &["RECOGNISED"]).await
-}
-
-async fn two_superiors(scene: &mut Scene) -> Played {
-    with_the_anchor(scene, "active", true, &["NODE_NOT_READY"]).await
-}
-
-async fn anchor_outranks(scene: &mut Scene) -> Played {
-    with_the_anchor(scene, "suspended", false, &["ISSUER_SUSPENDED"]).await
 }
 
 /// The anchor states a county of a province too; afterwards it forgets it again.
