@@ -10,7 +10,7 @@ use crate::world::ambient::now;
 use crate::world::draft::claims_of;
 use crate::world::keys::verifies;
 use crate::world::person::{Person, day};
-use crate::world::plan::{LAPSED, RESIDENTS};
+use crate::world::plan::LAPSED;
 use crate::world::status_list::Entries;
 
 /// How long a change may take to be published: a second to wait for others (6.3), and the work.
@@ -25,7 +25,7 @@ impl Scene {
     /// Several of them.
     pub(crate) fn residents(&mut self, count: usize) -> Played<Vec<Person>> {
         let from = self.next_resident;
-        if from + count > RESIDENTS - LAPSED {
+        if from + count > self.residents.len() - LAPSED {
             return Err(Stop::Unknown(
                 "the suite has no resident left for this case: select fewer cases".to_owned(),
             ));
@@ -38,7 +38,7 @@ impl Scene {
 
     /// A resident whose endorsement has lapsed.
     pub(crate) fn lapsed_resident(&mut self) -> Played<Person> {
-        let at = RESIDENTS - LAPSED + self.next_lapsed;
+        let at = self.residents.len() - LAPSED + self.next_lapsed;
         self.next_lapsed += 1;
         let Some(person) = self.residents.get(at).cloned() else {
             return Err(Stop::Unknown("the suite has no lapsed resident left".to_owned()));

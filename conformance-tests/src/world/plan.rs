@@ -37,6 +37,13 @@ pub(crate) struct Plan {
     /// Where its files stand, below the working folder: there itself, or in a folder of its own beside other worlds.
     #[serde(skip)]
     pub(crate) below: PathBuf,
+    /// Permits in the target's register: [`RESIDENTS`], or fewer where no case needs them all. A target attests each of them first of all.
+    #[serde(skip, default = "all_residents")]
+    pub(crate) people: usize,
+}
+
+const fn all_residents() -> usize {
+    RESIDENTS
 }
 
 /// Why there is no world.
@@ -100,6 +107,7 @@ impl Plan {
             root_key,
             ports: free_ports(4 + 2 * COUNTIES, taken).ok_or(PlanError::Ports)?,
             below,
+            people: RESIDENTS,
         };
         std::fs::create_dir_all(&own).map_err(|reason| file(&own, reason))?;
         let json = serde_json::to_string_pretty(&plan).map_err(|reason| file(&path, reason))?;
@@ -139,13 +147,13 @@ impl Plan {
     pub(crate) fn residents(&self) -> Vec<Person> {
         let at = now();
         let until = |place: usize| {
-            if place + LAPSED < RESIDENTS {
+            if place + LAPSED < self.people {
                 day(at, 200)
             } else {
                 day(at, -3)
             }
         };
-        (0..RESIDENTS)
+        (0..self.people)
             .map(|place| person(&self.region, place, until(place)))
             .collect()
     }
