@@ -86,7 +86,7 @@ pub fn verify_hint(
         now,
     )?;
     if claims.status_lists.len() > MAX_HINTED + usize::from(mutant!("VER-16"))
-        || claims.withdrawals.len() > MAX_HINTED
+        || claims.withdrawals.len() > MAX_HINTED + usize::from(mutant!("VER-16/withdrawals"))
     {
         return Err(RequestError::TooMany);
     }

@@ -88,7 +88,11 @@ hints! {
         let lists: Vec<String> = (0..257).map(|n| format!("{}/trap/{n}", partner.county().entity)).collect();
         h.set("status_lists", lists);
     };
-    "recogniser/hint-of-too-many-withdrawals" ["VER-16"] "257 withdrawals are named" => ["malformed-request", "hint-refused", "body-too-large"] |h, _, _| { h.set("withdrawals", vec!["a.b.c"; 257]); };
+    "recogniser/hint-of-too-many-withdrawals" ["VER-16"] "257 withdrawals are named, each of which holds and takes effect in a month" => ["malformed-request", "hint-refused", "body-too-large"] |h, partner, _| {
+        let mut withdrawal = withdrawal_of(partner);
+        withdrawal.set("effective_from", day(now(), 31).to_string());
+        h.set("withdrawals", vec![withdrawal.sign(); 257]);
+    };
     "recogniser/hint-names-a-permit" ["VER-16", "JWS-14"] "a permit's number stands in it" => ["malformed-request"] |h, partner, _| { let person = &partner.county().people[0]; h.set("permit_number", person.permit_number.as_str()); };
     "recogniser/hint-for-another-county" ["VER-18", "VER-4"] "aud is another county" => ["wrong-audience"] |h, _, world| { let other = world.counties[world.counties.len() - 1].host.entity.clone(); h.set("aud", other); };
     "recogniser/hint-of-the-other-environment" ["VER-18", "TRU-13"] "environment is PRODUCTION" => ["wrong-environment", "malformed-request"] |h, _, _| { h.set("environment", "PRODUCTION"); };
