@@ -84,7 +84,7 @@ pub async fn publish(
 
 /// Later than the last publication, and the clock's second when that is.
 fn instant(last: UnixSeconds, now: UnixSeconds) -> Result<UnixSeconds, PublishError> {
-    if now > last {
+    if now.since(last) > if mutant!("TRU-21/published") { 3_600 } else { 0 } {
         return Ok(now);
     }
     let next = last.plus_saturating(i64::from(!mutant!("TRU-21/published")));
