@@ -12,7 +12,7 @@ use crate::target::contract::{Act, Done};
 use crate::world::World;
 use crate::world::ambient::now;
 use crate::world::authority::WELL_KNOWN;
-use crate::world::client::{Answered, post};
+use crate::world::client::{Answered, Unanswered, post};
 use crate::world::county::{County, Slot};
 use crate::world::draft::Draft;
 use crate::world::keys::Key;
@@ -20,7 +20,7 @@ use crate::world::person::day;
 use crate::world::reply::Reply;
 use crate::world::status_list::Entries;
 
-pub(super) const HINTS: &str = "/federation/v1/hints";
+const HINTS: &str = "/federation/v1/hints";
 /// How long the target may take to look at what a hint names.
 const LOOKED_AT: Duration = Duration::from_secs(20);
 
@@ -193,6 +193,16 @@ async fn send(scene: &mut Scene, county: &County, hint: &Draft) -> Played<Answer
     let caller = scene.as_county(county);
     scene
         .call(&caller, post(HINTS, "application/jose", hint.sign()))
+        .await
+}
+
+/// The partner brings a hint of nothing, by its own key.
+pub(super) async fn calls(scene: &mut Scene, partner: &Partner) -> Played<Result<Answered, Unanswered>> {
+    let county = partner.county();
+    let hint = county.hint(&scene.target.entity, &[]).sign();
+    let caller = scene.as_county(county);
+    scene
+        .try_call(&caller, post(HINTS, "application/jose", hint))
         .await
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{Case, play};
-use super::hints::{HINTS, saying};
+use super::hints::{calls, saying};
 use crate::class::Class::Recogniser;
 use crate::scene::restated::statement_reply;
 use crate::scene::{Partner, Played, Scene, ensure};
@@ -14,7 +14,6 @@ use crate::target::contract::{Act, Done};
 use crate::world::World;
 use crate::world::ambient::now;
 use crate::world::authority::{DAY, WELL_KNOWN};
-use crate::world::client::{Answered, Unanswered, post};
 use crate::world::draft::{Draft, claims_of};
 use crate::world::keys::Key;
 use crate::world::reply::Reply;
@@ -460,16 +459,6 @@ async fn pin_claimed_twice(scene: &mut Scene) -> Played {
         "a key that is one county's alone again was not let in"
     );
     Ok(())
-}
-
-/// The partner brings a hint of nothing, by its own key.
-async fn calls(scene: &mut Scene, partner: &Partner) -> Played<Result<Answered, Unanswered>> {
-    let county = partner.county();
-    let hint = county.hint(&scene.target.entity, &[]).sign();
-    let caller = scene.as_county(county);
-    scene
-        .try_call(&caller, post(HINTS, "application/jose", hint))
-        .await
 }
 
 async fn region_claimed_twice(scene: &mut Scene) -> Played {
