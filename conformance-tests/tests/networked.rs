@@ -80,31 +80,45 @@ fn a_working_folder_has_all_that_a_target_needs_and_is_not_drawn_twice() {
 
 #[test]
 fn a_configuration_error_has_a_code_of_its_own_and_says_what_to_correct() {
-    for (bench, says) in [
-        (Bench::new(), "my-target"),
-        (Bench::new().with("name =", "nmae ="), "nmae"),
-        (Bench::new().with("\"361123\"", "\"330822\""), "330822"),
-        (Bench::new().program("exit 3"), "exit status: 3"),
-        (Bench::new().program("read a; echo nonsense"), "start"),
+    let answers = |answer: &'static str| move || Bench::new().program(&format!("read a; echo '{answer}'"));
+    let cases: [(&dyn Fn() -> Bench, &str); 8] = [
+        (&Bench::new, "my-target"),
+        (&|| Bench::new().with("name =", "nmae ="), "nmae"),
+        (&|| Bench::new().with("\"361123\"", "\"330822\""), "330822"),
+        (&|| Bench::new().program("exit 3"), "exit status: 3"),
+        (&answers("nonsense"), "start"),
         (
-            Bench::new().program(r#"read a; echo '{"id":1,"refused":{"text":"out of paper"}}'"#),
+            &answers(r#"{"id":1,"refused":{"text":"out of paper"}}"#),
             "out of paper",
         ),
         (
-            Bench::new().program(r#"read a; echo '{"id":1,"unsupported":"no such thing"}'"#),
+            &answers(r#"{"id":1,"unsupported":"no such thing"}"#),
             "no such thing",
         ),
         (
-            Bench::new().program(r#"read a; echo '{"id":1,"ok":{"application":"a.b.c"}}'"#),
+            &answers(r#"{"id":1,"ok":{"application":"a.b.c"}}"#),
             "application",
         ),
-    ] {
+    ];
+    for (make, says) in cases {
         for command in ["preflight", "run"] {
-            let run = suite(&[command, "--dir", bench.work()]);
+            let run = undisturbed(make, &[command]);
             assert_eq!(code(&run), 3, "{command} {says}: {}", said(&run));
             assert!(said(&run).contains(says), "{command} {says}: {}", said(&run));
         }
     }
+}
+
+/// Asks with a bench whose ports nobody takes meanwhile: tests run beside each other, and each folder draws ports of its own.
+fn undisturbed(make: &dyn Fn() -> Bench, arguments: &[&str]) -> Output {
+    for _ in 0..20 {
+        let bench = make();
+        let run = suite(&[&arguments[..1], &["--dir", bench.work()], &arguments[1..]].concat());
+        if !said(&run).contains("Address already in use") {
+            return run;
+        }
+    }
+    panic!("a port was taken twenty times");
 }
 
 #[test]
@@ -148,7 +162,8 @@ fn the_result_of_several_targets_is_of_none_of_them() {
     assert_eq!(code(&run), 64, "{}", said(&run));
     assert!(said(&run).contains("--for"), "{}", said(&run));
     // With one of them it is that one's, and the run goes on to start it.
-    let run = suite(&[&head[..], &signed, &["--jobs", "1"]].concat());
+    let one = [&["run"][..], &signed, &["--jobs", "1"]].concat();
+    let run = undisturbed(&|| Bench::new().with("# instances = 4", "instances = 4"), &one);
     assert_eq!(code(&run), 3, "{}", said(&run));
     assert!(said(&run).contains("my-target"), "{}", said(&run));
 }

@@ -48,12 +48,14 @@ pub(super) fn unused(declared: &[Declared<'_>], sources: &[Source<'_>]) -> Vec<F
 fn names(source: &Source<'_>, word: &[u8], outside_tests: bool) -> bool {
     let is_part = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let code = &source.code;
-    (0..code.len()).any(|at| {
-        code[at..].starts_with(word)
-            && !is_part(at.checked_sub(1).and_then(|before| code.get(before)))
-            && !is_part(code.get(at + word.len()))
-            && !(outside_tests && source.tests(at))
-    })
+    (0..code.len())
+        .filter(|&at| code[at..].starts_with(word))
+        .any(|at| {
+            let before = at.checked_sub(1).and_then(|before| code.get(before));
+            let inside = is_part(before) || is_part(code.get(at + word.len()));
+            let counts = !outside_tests || !source.tests(at);
+            counts && !inside
+        })
 }
 
 #[cfg(test)]
