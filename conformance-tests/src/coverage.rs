@@ -13,6 +13,9 @@ use crate::requirements::Requirements;
 use crate::vectors::Cases;
 use crate::{Failure, Material, say};
 
+/// The register that this program carries.
+const EXCUSED: &str = include_str!("../excused.toml");
+
 /// Of a hundred requirements, so many may be excused.
 const MOST_EXCUSED_PERCENT: usize = 10;
 
@@ -38,9 +41,9 @@ pub(crate) fn networked_cases() -> Vec<NetworkedCase> {
 pub(crate) struct Args {
     #[command(flatten)]
     material: Material,
-    /// The register of requirements that no case can prove
-    #[arg(long, value_name = "FILE", default_value = "conformance-tests/excused.toml")]
-    excused: PathBuf,
+    /// A register of requirements that no case can prove, in place of the one that this program carries
+    #[arg(long, value_name = "FILE")]
+    excused: Option<PathBuf>,
     /// Print only what is not covered and what is wrong
     #[arg(long)]
     gaps: bool,
@@ -92,7 +95,10 @@ enum Standing<'c> {
 /// Prints the table and judges it.
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let (cases, requirements) = args.material.load()?;
-    let excuses = read(&args.excused)?;
+    let excuses = match &args.excused {
+        None => of(EXCUSED, "excused.toml")?,
+        Some(path) => read(path)?,
+    };
     let networked = networked_cases();
     let covered = covered(&cases, &networked);
     let wrong = wrong(&requirements, &covered, &excuses);
@@ -119,7 +125,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     }
     let code = u8::from(open > 0 || !wrong.is_empty());
     say(&format!(
-        "{} requirements: {} covered, {} excused, {open} open; {} wrong",
+        "text {}, vectors {}: {} requirements, {} covered, {} excused, {open} open; {} wrong",
+        requirements.revision(),
+        cases.fingerprint(),
         table.len(),
         table.iter().filter(|line| line.get("covered").is_some()).count(),
         excuses.len(),
@@ -136,12 +144,15 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 fn read(path: &Path) -> Result<Vec<Excuse>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::Usage(format!(
-            "no list of excuses at {}: {e}; give it with --excused FILE",
+            "no list of excuses at {}: {e}; leave --excused away for the one that this program carries",
             path.display()
         ))
     })?;
-    let excuses: Excuses =
-        toml::from_str(&text).map_err(|e| Failure::Internal(format!("{}: {e}", path.display())))?;
+    of(&text, &path.display().to_string())
+}
+
+fn of(text: &str, file: &str) -> Result<Vec<Excuse>, Failure> {
+    let excuses: Excuses = toml::from_str(text).map_err(|e| Failure::Internal(format!("{file}: {e}")))?;
     Ok(excuses.excused)
 }
 

@@ -37,7 +37,7 @@ impl Heading {
         command.push_str(&format!(" --seed {} --timeout {}", args.seed, args.timeout));
         Self {
             cases: chosen,
-            fingerprint: cases.fingerprint(),
+            fingerprint: cases.fingerprint().to_owned(),
             command,
         }
     }

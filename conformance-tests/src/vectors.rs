@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use comity_spec::conformance::revision_of;
 use comity_spec::vector::{Expect, Vector};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ struct File {
 pub(crate) struct Cases {
     cases: Vec<Case>,
     federations: BTreeMap<String, Value>,
-    fingerprint: u64,
+    fingerprint: String,
 }
 
 impl Cases {
@@ -115,7 +116,7 @@ impl Cases {
 
     fn of(files: impl Iterator<Item = File>, requirements: &Requirements) -> Result<Self, CasesError> {
         let (mut cases, mut federations, mut wrong) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut fingerprint = FNV_START;
+        let mut texts = Vec::new();
         for File { name, path, text } in files {
             let text = match text {
                 Ok(text) => text,
@@ -124,7 +125,6 @@ impl Cases {
                     continue;
                 }
             };
-            fingerprint = fnv(fnv(fingerprint, name.as_bytes()), text.as_bytes());
             let read = match name
                 .strip_prefix(FEDERATIONS)
                 .and_then(|rest| rest.strip_prefix('/'))
@@ -133,7 +133,7 @@ impl Cases {
                     .map(|value| drop(federations.insert(federation.to_owned(), value))),
                 None => read(&text).map(|case| {
                     cases.push((
-                        name,
+                        name.clone(),
                         Case {
                             path: path.clone(),
                             ..case
@@ -144,6 +144,7 @@ impl Cases {
             if let Err(error) = read {
                 wrong.push(format!("{}: {error}", path.display()));
             }
+            texts.push((name, text));
         }
         for (name, case) in &cases {
             if case.name != *name {
@@ -157,7 +158,7 @@ impl Cases {
         let all = Self {
             cases,
             federations,
-            fingerprint,
+            fingerprint: revision_of(texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))),
         };
         wrong.extend(all.lint(requirements));
         if wrong.is_empty() {
@@ -268,9 +269,9 @@ impl Cases {
         })
     }
 
-    /// Tells one state of the vectors from another; no protection against a forger.
-    pub(crate) fn fingerprint(&self) -> String {
-        format!("{:016x}", self.fingerprint)
+    /// Tells one state of the vectors from another, by the names and texts of all of them; the specification's page has the same.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 }
 

@@ -147,7 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         &file,
         &classes,
         asked,
-        &vectors.cases.fingerprint(),
+        vectors.cases.fingerprint(),
         &requirements,
     )?;
     let mut run = Run {

@@ -74,13 +74,21 @@ pub(crate) fn check(suite: &Path) -> Outcome<String> {
     }
 }
 
+/// The revisions of text and vectors that stand on the cover, as `comity-conformance coverage` tells its own.
+///
+/// # Errors
+/// The tree cannot be read.
+pub(crate) fn stamp() -> Outcome<String> {
+    Ok(page::stamp(&Tree::read()?))
+}
+
 fn rendered(tree: &Tree, suite: &Suite<'_>) -> Outcome<(page::Page, String)> {
     let text = chapters::Text::read(tree)?;
     let cases = cases::Cases::read(tree, &suite.listed()?)?;
     let page = page::render(tree, &text, &cases)?;
     let seen = format!(
         "revision {}, {} chapters, {} requirements, {} cases",
-        &page.revision[..16],
+        page.revision,
         text.chapters.len(),
         page.requirements.len(),
         cases.cases.len()

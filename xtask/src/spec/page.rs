@@ -4,6 +4,7 @@
 //! one text. There is no date in it: the same tree gives the same page.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +20,7 @@ const STYLE: &str = include_str!("style.css");
 /// A rendered page.
 pub(super) struct Page {
     pub(super) html: String,
-    /// SHA-256 of the chapters, hexadecimal.
+    /// Revision of the chapters, as the suite tells it.
     pub(super) revision: String,
     /// Each requirement with the number of its proofs.
     pub(super) requirements: Vec<(String, usize)>,
@@ -31,7 +32,7 @@ pub(super) struct Page {
 /// What of the text cannot be rendered, and where.
 pub(super) fn render(tree: &Tree, text: &Text, cases: &Cases) -> Outcome<Page> {
     let targets = Targets::new(text, register::anchors(tree));
-    let revision = digest(tree, |path| path.starts_with(FOLDER));
+    let revision = text_revision(tree);
     let appendices = register::appendices(tree, text, cases, &targets)?;
 
     let mut main = cover(tree, &revision);
@@ -67,7 +68,7 @@ pub(super) fn render(tree: &Tree, text: &Text, cases: &Cases) -> Outcome<Page> {
     })
 }
 
-fn cover(tree: &Tree, revision: &str) -> String {
+fn cover(tree: &Tree, text: &str) -> String {
     let version = tree
         .text("Cargo.toml")
         .and_then(|text| toml::from_str::<toml::Table>(text).ok())
@@ -82,8 +83,8 @@ fn cover(tree: &Tree, revision: &str) -> String {
             )
         })
         .unwrap_or_default();
-    let schemas = digest(tree, |path| path.starts_with("spec/schemas/"));
-    let vectors = digest(tree, |path| path.starts_with(VECTORS));
+    let schemas = revision(tree, "spec/schemas/", "");
+    let vectors = vectors_revision(tree);
     format!(
         "<header class=\"cover\">\n<h1><span lang=\"zh-Hans\">互认</span> Comity</h1>\n\
          <p class=\"lead\">One county recognises another county's residence permit. The protocol, version 1: what is signed, what is sent, \
@@ -91,28 +92,49 @@ fn cover(tree: &Tree, revision: &str) -> String {
          <dl class=\"stamp\"><dt>version</dt><dd>{}</dd><dt>interface</dt><dd><code>/federation/v1</code></dd>\
          <dt>text</dt><dd><code>{}</code></dd><dt>schemas</dt><dd><code>{}</code></dd><dt>vectors</dt><dd><code>{}</code></dd></dl>\n</header>\n",
         escape(&version),
-        short(revision),
-        short(&schemas),
-        short(&vectors)
+        text,
+        schemas,
+        vectors
     )
 }
 
-fn short(digest: &str) -> &str {
-    digest.get(..16).unwrap_or(digest)
+/// What was rendered, in the words of `comity-conformance coverage`: two who compare them read one text and one set of vectors.
+pub(super) fn stamp(tree: &Tree) -> String {
+    format!("text {}, vectors {}", text_revision(tree), vectors_revision(tree))
 }
 
-/// SHA-256 over path, length and bytes of each file that belongs.
-fn digest(tree: &Tree, belongs: impl Fn(&str) -> bool) -> String {
+fn text_revision(tree: &Tree) -> String {
+    revision(tree, FOLDER, "")
+}
+
+fn vectors_revision(tree: &Tree) -> String {
+    revision(tree, VECTORS, ".json")
+}
+
+/// The revision of the files below a folder, as `comity_spec::conformance::revision_of` has it: the first 16 hexadecimal digits of a
+/// SHA-256 over names, lengths and texts. Of names that end so; the ending is no part of the name. Written out here, because this
+/// crate knows none of those that it judges; the phase `coverage` holds the suite's own against it.
+fn revision(tree: &Tree, folder: &str, ending: &str) -> String {
+    let mut files: Vec<(&str, &str)> = tree
+        .texts(ending)
+        .filter(|(path, _)| path.starts_with(folder))
+        .collect();
+    // As paths: folder by folder.
+    files.sort_by_key(|(path, _)| Path::new(*path));
     let mut hash = Sha256::new();
-    for file in tree.files.iter().filter(|file| belongs(&file.path)) {
-        let text = file.text.as_deref().unwrap_or_default();
-        hash.update(format!("{}\n{}\n", file.path, text.len()));
+    for (path, text) in files {
+        let name = path.strip_prefix(folder).unwrap_or(path);
+        let name = name.strip_suffix(ending).unwrap_or(name);
+        hash.update(format!("{name} {}\n", text.len()));
         hash.update(text);
     }
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        put(&mut hex, format_args!("{byte:02x}"));
-        hex
-    })
+    hash.finalize()
+        .iter()
+        .take(8)
+        .fold(String::new(), |mut hex, byte| {
+            put(&mut hex, format_args!("{byte:02x}"));
+            hex
+        })
 }
 
 fn contents(text: &Text, appendices: &[register::Appendix]) -> String {
@@ -325,6 +347,18 @@ mod tests {
         assert_eq!(rendered(&tree).revision, before);
         tree.files[2].text = Some("# 0. Overview\n\nSee chapter  1.\n".into());
         assert_ne!(rendered(&tree).revision, before);
+    }
+
+    #[test]
+    fn a_revision_is_the_one_that_the_suite_tells() {
+        // The same answer is known to `comity_spec::conformance`.
+        let tree = Tree::of(&[
+            ("spec/vectors/README.md", "# Vectors\n"),
+            ("spec/vectors/jws-a/z.json", "{}"),
+            ("spec/vectors/jws/a-b.json", "[]"),
+            ("spec/vectors/jws/a.json", "{\"a\": \"示例\"}"),
+        ]);
+        assert_eq!(vectors_revision(&tree), "928ccfeaccc90c8a");
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) const PHASES: &[Phase] = &[
     },
     Phase {
         name: "coverage",
-        does: "every requirement of the text is proved by a case, or excused with a reason",
+        does: "every requirement of the text is proved by a case, or excused with a reason; the page has the suite's revisions",
         run: coverage,
     },
     Phase {
@@ -336,7 +336,13 @@ fn coverage(machine: &mut Machine) -> Outcome<Ending> {
     run.current_dir(&machine.root).args(["coverage", "--gaps"]);
     let (result, lines) = process::run_read(&mut run, machine.deadline);
     result?;
-    Ok(Ending::Passed(lines.last().cloned().unwrap_or_default()))
+    let told = lines.last().cloned().unwrap_or_default();
+    // Whoever has the page and the program must be able to tell that they are of one text.
+    let stamp = spec::stamp()?;
+    if !told.starts_with(&stamp) {
+        return Err(format!("the page says `{stamp}`, the suite `{told}`"));
+    }
+    Ok(Ending::Passed(told))
 }
 
 /// Our verifier and our node with deliberate mistakes, one at a time, against the cases that must notice them.
