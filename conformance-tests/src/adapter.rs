@@ -119,11 +119,21 @@ pub(crate) struct Reply {
 /// The target cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "无法启动被测程序 / cannot start the adapter `{program}`: {reason}. It is looked for on PATH; give a path with a slash otherwise"
+    "无法启动被测程序 / cannot start the adapter `{program}`: {reason}. {}",
+    sought(program)
 )]
 pub(crate) struct StartError {
     program: String,
     reason: std::io::Error,
+}
+
+/// Where a program of this name is looked for.
+fn sought(program: &str) -> &'static str {
+    if program.contains('/') {
+        "该路径上须有可执行文件 / an executable file must stand at that path"
+    } else {
+        "在 PATH 中查找，其他位置请写带斜杠的路径 / it is looked for on PATH; give a path with a slash otherwise"
+    }
 }
 
 impl Target {
@@ -383,6 +393,13 @@ mod tests {
     fn a_program_that_is_not_there_is_an_error_of_its_own() {
         let target: Target = "/no/such/adapter --fast".parse().unwrap();
         let error = target.ask(&json!({}), LONG).unwrap_err();
-        assert!(error.to_string().contains("/no/such/adapter"));
+        let error = error.to_string();
+        assert!(
+            error.contains("/no/such/adapter") && !error.contains("PATH"),
+            "{error}"
+        );
+        let target: Target = "no-such-adapter".parse().unwrap();
+        let error = target.ask(&json!({}), LONG).unwrap_err().to_string();
+        assert!(error.contains("PATH"), "{error}");
     }
 }

@@ -23,6 +23,7 @@ mod recorded;
 mod report;
 mod requirements;
 mod result;
+mod rules;
 mod run;
 mod scene;
 mod target;
@@ -55,7 +56,7 @@ enum Command {
     List(List),
     /// 运行用例 / Ask a target every case of a class and judge its answers
     Run(run::Args),
-    /// 解释一个用例或要求 / Explain a case by its name, or a requirement by its id
+    /// 解释一个用例、要求或规则 / Explain a case by its name, a requirement by its id, or a rule of chapter 16 by its name
     Explain(explain::Args),
     /// 条款覆盖 / Which case proves each requirement, which are excused and which nothing proves
     Coverage(coverage::Args),

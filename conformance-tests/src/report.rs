@@ -76,7 +76,7 @@ impl<'r> Report<'r> {
             "class {}, {} of {} cases, vectors {}",
             args.material.class().name(),
             report.heading.cases,
-            cases.iter().count(),
+            cases.choose(args.material.class(), &[]).len(),
             report.heading.fingerprint
         ));
         report.line(&json!({

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use comity_spec::conformance::{CHAPTERS, revision_of, text_revision};
 
+use crate::rules::{self, CHAPTER, Rule};
+
 /// Why the text cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequirementsError {
@@ -35,13 +37,22 @@ pub(crate) struct Requirement {
 
 /// All requirements, by id.
 #[derive(Debug)]
-pub(crate) struct Requirements(BTreeMap<String, Requirement>, String);
+pub(crate) struct Requirements {
+    all: BTreeMap<String, Requirement>,
+    rules: Vec<(String, Rule)>,
+    revision: String,
+}
 
 impl Requirements {
     /// Those of the text that this program carries.
     pub(crate) fn carried() -> Self {
         let all = CHAPTERS.iter().flat_map(|(file, text)| of(file, text)).collect();
-        Self(all, text_revision().to_owned())
+        let rules = CHAPTERS.iter().filter(|(file, _)| *file == CHAPTER);
+        Self {
+            all,
+            rules: rules.flat_map(|(_, text)| rules::of(text)).collect(),
+            revision: text_revision().to_owned(),
+        }
     }
 
     /// Those of a folder.
@@ -64,23 +75,34 @@ impl Requirements {
         if all.is_empty() {
             return Err(RequirementsError::Empty(folder.to_owned()));
         }
+        let rules = texts.get(CHAPTER).map_or_else(Vec::new, |text| rules::of(text));
         let texts = texts.iter().map(|(file, text)| (file.as_str(), text.as_str()));
-        Ok(Self(all, revision_of(texts)))
+        Ok(Self {
+            all,
+            revision: revision_of(texts),
+            rules,
+        })
     }
 
     /// Names the state of the text: the first characters of a SHA-256 over all chapters.
     pub(crate) fn revision(&self) -> &str {
-        &self.1
+        &self.revision
     }
 
     /// Every id, in order.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.all.keys().map(String::as_str)
     }
 
     /// The requirement of this id.
     pub(crate) fn find(&self, id: &str) -> Option<&Requirement> {
-        self.0.get(id)
+        self.all.get(id)
+    }
+
+    /// The rows of chapter 16 in which a rule of this name stands.
+    pub(crate) fn rules<'r>(&'r self, name: &'r str) -> impl Iterator<Item = &'r Rule> {
+        let named = self.rules.iter().filter(move |(one, _)| one == name);
+        named.map(|(_, rule)| rule)
     }
 }
 
@@ -104,9 +126,10 @@ mod tests {
     fn the_program_carries_every_chapter_as_it_stands() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/protocol");
         let read = Requirements::read(&folder).unwrap();
-        assert_eq!(read.0, Requirements::carried().0);
+        assert_eq!(read.all, Requirements::carried().all);
+        assert_eq!(read.rules, Requirements::carried().rules);
         assert_eq!(read.revision(), Requirements::carried().revision());
-        assert!(read.0.len() > 150, "only {}", read.0.len());
+        assert!(read.all.len() > 150, "only {}", read.all.len());
         let alg = read.find("JWS-1").unwrap();
         assert_eq!(alg.chapter, "02-jws.md");
         assert!(alg.sentence.starts_with("`alg` MUST be"), "{}", alg.sentence);

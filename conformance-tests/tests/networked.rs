@@ -175,6 +175,10 @@ fn nothing_that_matched_is_no_pass() {
     assert_eq!(code(&run), 2, "{}", said(&run));
     let run = suite(&["replay", "--dir", bench.work(), "issuer/nothing-is-called-so"]);
     assert_eq!(code(&run), 2, "{}", said(&run));
+    let run = suite(&["replay", "--dir", bench.work(), "jws/valid"]);
+    assert_eq!(code(&run), 64, "{}", said(&run));
+    let instead = format!("run --dir {} --class offline --only jws/valid", bench.work());
+    assert!(said(&run).contains(&instead), "{}", said(&run));
     let run = suite(&["list", "--class", "issuer", "--only", "nothing-matches"]);
     assert_eq!(code(&run), 2, "{}", said(&run));
 }
@@ -213,6 +217,10 @@ fn a_case_and_a_requirement_are_explained_whoever_is_asked_them() {
     assert!(requirement.contains("issuer/wrong-audience"), "{requirement}");
     let vector = said(&suite(&["explain", "jws/alg-none"]));
     assert!(vector.contains("--adapter CMD"), "{vector}");
+    let rule = said(&suite(&["explain", "sd-jwt.arity"]));
+    for told in ["16.5", "[ATT-10]", "sd-jwt/"] {
+        assert!(rule.contains(told), "{told}: {rule}");
+    }
     let nothing = suite(&["explain", "issuer/nothing-is-called-so"]);
     assert_eq!(code(&nothing), 2);
     assert!(said(&nothing).contains("list --class"), "{}", said(&nothing));

@@ -353,6 +353,18 @@ fn the_program_alone_has_every_vector() {
     let in_tree = suite(&["list", "--vectors", &tree.to_string_lossy()]);
     assert_eq!(names(&carried.stdout), names(&in_tree.stdout));
     assert!(names(&carried.stdout).len() > 500);
+    let adapter = "sh -c 'cat >/dev/null; echo {}'";
+    let one = suite(&["run", "--adapter", adapter, "--only", "jws/valid"]);
+    let of_the_class = format!("1 of {} cases", names(&carried.stdout).len());
+    assert!(one.stderr.contains(&of_the_class), "{}", one.stderr);
+    let coverage = suite(&["coverage", "--gaps"]);
+    assert_eq!(coverage.code, 0, "{} {}", coverage.stdout, coverage.stderr);
+    assert!(
+        coverage.stdout.contains(" 0 open; 0 wrong"),
+        "{}",
+        coverage.stdout
+    );
+    assert_eq!(suite(&["coverage", "--excused", "no-such-file"]).code, 64);
     // Again: nothing to do. A file of somebody else: left as it is.
     assert_eq!(suite(&["vectors", "--out", "given"]).code, 0);
     std::fs::write(bench.path("given/jws/valid.json"), "mine").unwrap();

@@ -22,10 +22,12 @@ use crate::Failure;
 use crate::cases::{Case, choose, find, in_order, lineage, lint};
 use crate::class::Class;
 use crate::pattern::Pattern;
+use crate::report::quoted;
 use crate::requirements::Requirements;
 use crate::result::{Wish, played};
 use crate::scene::{Scene, Trace};
 use crate::target::file::TargetFile;
+use crate::vectors::Cases;
 use crate::verdict::{Tally, Verdict};
 use crate::world::ambient::now;
 use crate::world::person::day;
@@ -81,9 +83,18 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 /// Plays one case and the twins that it rests on, loudly.
 pub(crate) fn replay(dir: PathBuf, name: &str) -> Result<u8, Failure> {
     let Some(case) = find(name) else {
+        let vectors = Cases::carried(&Requirements::carried())?;
+        let found = vectors.find(name).map(|index| vectors.case(index));
+        if found.is_some_and(|case| Class::Offline.is_bound_by(&case.kind)) {
+            return Err(Failure::Usage(format!(
+                "{name} 是离线用例，不重放，请运行 / {name} is of the class offline, which is not replayed; ask it again by\n  comity-conformance run \
+                 --dir {} --class offline --only {name}\n--adapter CMD 可代替 --dir / --adapter CMD may stand in place of --dir",
+                quoted(&dir.to_string_lossy())
+            )));
+        }
         return Err(Failure::Nothing(format!(
-            "没有名为 {name} 的运行用例；离线用例请用 run --class offline --only / no case of a running target is called {name}: `comity-conformance \
-             list --class node` and `--class authority` have the names; a vector is asked again by run --dir DIR --class offline --only NAME"
+            "没有名为 {name} 的运行用例 / no case of a running target is called {name}: `comity-conformance list --class node` and `--class authority` \
+             have the names"
         )));
     };
     // A twin that does not pass is all that there is to see.

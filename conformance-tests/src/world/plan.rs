@@ -250,13 +250,17 @@ fn free_ports(count: usize, taken: &[u16]) -> Option<Vec<u16>> {
 
 fn target_file(region: &str) -> String {
     format!(
-        r#"# 被测对象 / what is judged. conformance-tests/README.md describes every key.
+        r#"# 被测对象，各项说明见协议文本附录 D / what is judged. Appendix D of the specification's page describes every key.
+# 仅离线验证程序无需本目录 / an off-line verifier alone needs neither this folder nor a world:
+#   comity-conformance run --class offline --adapter CMD
 [target]
 name = "示例节点 example node"
 classes = ["node"]
 region = "{region}"
 # 被测程序及参数 / the target program and its arguments, one string each
 program = ["my-target"]
+# 离线验证程序及参数，classes 含 "offline" 时需要 / the off-line verifier and its arguments, where classes has "offline"
+# adapter = ["my-verifier"]
 # 可并行运行的实例数 / how many of it may run side by side, each in a folder and on ports of its own: a run takes less time
 # instances = 4
 
