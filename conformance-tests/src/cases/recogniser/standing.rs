@@ -545,11 +545,14 @@ async fn key_not_vouched_for(scene: &mut Scene) -> Played {
             .county()
             .serve_list(&shown.slot, saying(&partner, &shown.slot, value))
     };
-    list(1);
+    // The list comes only once the key is known not to count, and goes before it counts again: a refresh of the target's own in
+    // between would take it rightly.
     speaks_with(scene, &partner, &[&new]);
     after_notice(scene, &partner, &["ISSUER_SUSPENDED"]).await?;
-    speaks_with(scene, &partner, &[&old]);
+    list(1);
+    after_notice(scene, &partner, &["ISSUER_SUSPENDED"]).await?;
     list(0);
+    speaks_with(scene, &partner, &[&old]);
     scene.heals(&partner).await?;
     let verdict = scene.scan(&shown.card.token()).await?;
     scene.outcome(&verdict, &["RECOGNISED"])
