@@ -46,6 +46,8 @@ pub(crate) struct Running {
     issuing: Backoff,
     /// The trust picture that pins were last taken from.
     used_trust: Held<Trust>,
+    /// Held while everybody is asked: whoever wants that meanwhile waits, and nothing of an earlier round comes after theirs.
+    asking_everybody: tokio::sync::Mutex<()>,
 }
 
 /// What asking the federation brought: each half by itself, since one may fail alone.
@@ -80,6 +82,7 @@ impl Running {
             post: Notify::new(),
             issuing: Backoff::default(),
             used_trust: Held::default(),
+            asking_everybody: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -222,6 +225,10 @@ impl Running {
 
     /// Asks the federation, about one county or all of it, and lets what came back count.
     pub(crate) async fn do_refresh(&self, only: Option<&EntityId>) -> Refreshed {
+        let _turn = match only {
+            None => Some(self.asking_everybody.lock().await),
+            Some(_) => None,
+        };
         self.renew_configuration().await;
         let (scope, lists) = match only {
             None => (Scope::Everybody, Lists::OfParties),

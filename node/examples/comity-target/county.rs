@@ -97,6 +97,8 @@ impl County {
         }
         self.child = process::start(&self.comity, &["run", "--config", &self.config], &self.sockets)?;
         ready(self.ops, &[]).await?;
+        // A start asks everybody, and is ready before all lists came: what comes of it is not to fall into the next case.
+        self.refresh(None).await?;
         Ok(Answer::done())
     }
 
