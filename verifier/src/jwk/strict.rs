@@ -5,15 +5,24 @@
 //! `P = [S]B − [k]A`; and compares the canonical encoding of P with R. Where the two are equal, R *is* the encoding of P: it
 //! decompresses, and to P, whose order can be asked directly. Where they are not, the answer is no whatever R is. The
 //! decompression, a square root and a tenth of the whole, is left out; the tests hold the answer against dalek's on signatures
-//! made to be judged differently. There is one path, and every verdict takes it.
+//! made to be judged differently. P is the same point whether it comes from [`Multiples`] or not; all that is judged, is judged on it.
 
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha512};
 
+use super::multiples::Multiples;
+
 /// Whether the signature is by `key`, which has neither a small order nor a torsion component: its import saw to that.
-pub(super) fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8; 64]) -> bool {
+///
+/// `multiples` are those of the key's point taken negatively, see [`negative`].
+pub(super) fn verify(
+    key: &VerifyingKey,
+    multiples: Option<&Multiples>,
+    message: &[u8],
+    signature: &[u8; 64],
+) -> bool {
     let (r, s) = signature.split_at(32);
     let mut encoded = [0; 32];
     encoded.copy_from_slice(s);
@@ -25,8 +34,16 @@ pub(super) fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8; 64]) -
     hash.update(key.as_bytes());
     hash.update(message);
     let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-    let point = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-key.to_edwards(), &s);
+    let point = match multiples {
+        Some(multiples) => multiples.double_scalar_mul_basepoint(&k, &s),
+        None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &negative(key), &s),
+    };
     point.compress().as_bytes() == r && !point.is_small_order()
+}
+
+/// The point that the scalar of the hash belongs to: −A.
+pub(super) fn negative(key: &VerifyingKey) -> EdwardsPoint {
+    -key.to_edwards()
 }
 
 #[cfg(test)]
@@ -37,11 +54,17 @@ mod tests {
 
     use super::*;
 
-    /// Asks dalek and us, who must agree.
+    /// Asks dalek and us on both paths, who must all agree.
     fn judged(key: &VerifyingKey, message: &[u8], signature: &[u8; 64]) -> bool {
+        judged_by(key, &Multiples::of(&negative(key)), message, signature)
+    }
+
+    fn judged_by(key: &VerifyingKey, multiples: &Multiples, message: &[u8], signature: &[u8; 64]) -> bool {
         let theirs = key.verify_strict(message, &Signature::from_bytes(signature));
-        let ours = verify(key, message, signature);
+        let ours = verify(key, None, message, signature);
         assert_eq!(ours, theirs.is_ok(), "{signature:?}");
+        let by_table = verify(key, Some(multiples), message, signature);
+        assert_eq!(by_table, ours, "{signature:?}");
         ours
     }
 
@@ -120,11 +143,37 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_refused() {
         let signer = SigningKey::from_bytes(&[9; 32]);
+        let key = signer.verifying_key();
+        let multiples = Multiples::of(&negative(&key));
         let good = signer.sign(b"permit").to_bytes();
         for bit in 0..512 {
             let mut flipped = good;
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(!judged(&signer.verifying_key(), b"permit", &flipped), "bit {bit}");
+            assert!(!judged_by(&key, &multiples, b"permit", &flipped), "bit {bit}");
+        }
+    }
+
+    /// Scalars whose digits lie where signs and carries change, and the largest there is.
+    #[test]
+    fn the_table_makes_the_same_point_at_every_edge() {
+        let point = EdwardsPoint::mul_base(&scalar(11));
+        let multiples = Multiples::of(&point);
+        let mut scalars = vec![Scalar::ZERO, Scalar::ONE, -Scalar::ONE];
+        for byte in [1, 127, 128, 129, 254, 255] {
+            let mut all = [byte; 32];
+            all[31] = 0x0f;
+            scalars.push(Scalar::from_bytes_mod_order(all));
+            for place in 0..31 {
+                let mut one = [0; 32];
+                one[place] = byte;
+                scalars.push(Scalar::from_bytes_mod_order(one));
+            }
+        }
+        for a in &scalars {
+            for b in [a, &scalars[0], &scalars[2]] {
+                let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(a, &point, b);
+                assert_eq!(multiples.double_scalar_mul_basepoint(a, b), expected, "{a:?} {b:?}");
+            }
         }
     }
 

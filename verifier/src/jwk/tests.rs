@@ -252,3 +252,33 @@ proptest! {
         let _ = KeySet::from_jwks_json(&bytes, KeyPurpose::Status, &mut budget());
     }
 }
+
+#[test]
+fn a_busy_key_gets_a_table_few_have_one_at_a_time_and_the_answers_stay() {
+    use ed25519_dalek::Signer as _;
+    let has_table = |key: &Ed25519Key| key.practice.has_table();
+    let keys: Vec<(Ed25519Key, [u8; 64])> = (1..=40)
+        .map(|seed| {
+            let signer = signing_key(seed);
+            (public(&signer), signer.sign(b"permit").to_bytes())
+        })
+        .collect();
+    for (key, signature) in &keys {
+        assert!(!has_table(key));
+        for _ in 0..multiples::PRACTICE {
+            assert!(key.verify(b"permit", signature));
+            assert!(!key.verify(b"permis", signature));
+        }
+    }
+    let with = keys.iter().filter(|(key, _)| has_table(key)).count();
+    assert!((1..=multiples::MOST).contains(&with), "{with}");
+    // A copy shares what was learnt, and what ends leaves its place to others.
+    let (busy, _) = keys.iter().find(|(key, _)| has_table(key)).expect("one has");
+    assert!(has_table(&busy.clone()));
+    drop(keys);
+    let (fresh, signer) = (public(&signing_key(99)), signing_key(99));
+    for _ in 0..multiples::PRACTICE {
+        assert!(fresh.verify(b"permit", &signer.sign(b"permit").to_bytes()));
+    }
+    assert!(has_table(&fresh));
+}
