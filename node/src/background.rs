@@ -46,8 +46,9 @@ pub(crate) struct Running {
     issuing: Backoff,
     /// The trust picture that pins were last taken from.
     used_trust: Held<Trust>,
-    /// Held while everybody is asked: whoever wants that meanwhile waits, and nothing of an earlier round comes after theirs.
-    asking_everybody: tokio::sync::Mutex<()>,
+    /// When everybody was last asked. Held while that goes on: whoever wants it meanwhile waits, and nothing of an earlier round comes
+    /// after theirs.
+    asked_everybody: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// What asking the federation brought: each half by itself, since one may fail alone.
@@ -82,7 +83,7 @@ impl Running {
             post: Notify::new(),
             issuing: Backoff::default(),
             used_trust: Held::default(),
-            asking_everybody: tokio::sync::Mutex::new(()),
+            asked_everybody: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -115,15 +116,7 @@ impl Running {
                 self.deliver().await;
                 Duration::from_secs(1)
             }
-            Loop::Refresh => {
-                self.do_refresh(None).await;
-                // A node that has no current chain of its own asks more often: it was just enrolled, or its authority was away.
-                if self.in_federation() {
-                    self.refresh_every
-                } else {
-                    Duration::from_secs(2)
-                }
-            }
+            Loop::Refresh => self.refresh_when_due().await,
             Loop::Housekeeping => {
                 self.keep_house().await;
                 Duration::from_secs(60)
@@ -137,6 +130,28 @@ impl Running {
             Loop::Post => self.post.notified().await,
             Loop::Refresh | Loop::Housekeeping => pending().await,
         }
+    }
+
+    /// Asks everybody, unless an operator has just done so, and says when to come again.
+    async fn refresh_when_due(&self) -> Duration {
+        let mut asked = self.asked_everybody.lock().await;
+        let due_in = self.due_in(*asked);
+        if !due_in.is_zero() {
+            return due_in;
+        }
+        self.ask_everybody(&mut asked).await;
+        self.due_in(*asked)
+    }
+
+    /// How long it is until everybody is to be asked again.
+    fn due_in(&self, asked: Option<Instant>) -> Duration {
+        // A node that has no current chain of its own asks more often: it was just enrolled, or its authority was away.
+        let every = if self.in_federation() {
+            self.refresh_every
+        } else {
+            Duration::from_secs(2)
+        };
+        asked.map_or(Duration::ZERO, |asked| every.saturating_sub(asked.elapsed()))
     }
 
     fn in_federation(&self) -> bool {
@@ -225,15 +240,26 @@ impl Running {
 
     /// Asks the federation, about one county or all of it, and lets what came back count.
     pub(crate) async fn do_refresh(&self, only: Option<&EntityId>) -> Refreshed {
-        let _turn = match only {
-            None => Some(self.asking_everybody.lock().await),
-            Some(_) => None,
-        };
+        match only {
+            None => {
+                let mut asked = self.asked_everybody.lock().await;
+                self.ask_everybody(&mut asked).await
+            }
+            Some(county) => {
+                self.ask(Scope::One(county.clone()), Lists::OfParty(county.clone()))
+                    .await
+            }
+        }
+    }
+
+    async fn ask_everybody(&self, asked: &mut Option<Instant>) -> Refreshed {
+        let refreshed = self.ask(Scope::Everybody, Lists::OfParties).await;
+        *asked = Some(Instant::now());
+        refreshed
+    }
+
+    async fn ask(&self, scope: Scope, lists: Lists) -> Refreshed {
         self.renew_configuration().await;
-        let (scope, lists) = match only {
-            None => (Scope::Everybody, Lists::OfParties),
-            Some(county) => (Scope::One(county.clone()), Lists::OfParty(county.clone())),
-        };
         let trust = refresh::refresh(&self.node, &scope).await;
         match &trust {
             Ok(report) => {

@@ -251,9 +251,9 @@ async fn ready(ops: SocketAddr, but_for: &[&str]) -> Result<(), Failure> {
         .map_err(|_| format!("the node is not ready after {READY:?}").into())
 }
 
-/// The node's configuration. What is not said stands at its default, as an operator would leave it, with two exceptions: loopback is an
-/// allowed network, since the whole federation lives there, and an officer may miss more often than one at a quiet window, since
-/// one officer does the whole suite's work.
+/// The node's configuration. What is not said stands at its default, as an operator would leave it, with three exceptions: loopback is an
+/// allowed network, since the whole federation lives there; an officer may miss more often than one at a quiet window, since
+/// one officer does the whole suite's work; and a round of its own comes once an hour, so that what a case waits for came of the case.
 fn configuration(
     start: &Start,
     home: &Path,
@@ -282,6 +282,7 @@ fn configuration(
             "anchor": given(&start.anchor, "an anchor file")?,
             "superior": superior,
             "roots": [std::path::absolute(&start.roots)?],
+            "refresh_seconds": 3_600,
         },
         "network": { "allow": ["127.0.0.0/8", "::1/128"] },
         "listeners": {

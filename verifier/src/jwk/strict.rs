@@ -172,7 +172,11 @@ mod tests {
         for a in &scalars {
             for b in [a, &scalars[0], &scalars[2]] {
                 let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(a, &point, b);
-                assert_eq!(multiples.double_scalar_mul_basepoint(a, b), expected, "{a:?} {b:?}");
+                assert_eq!(
+                    multiples.double_scalar_mul_basepoint(a, b),
+                    expected,
+                    "{a:?} {b:?}"
+                );
             }
         }
     }
