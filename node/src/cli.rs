@@ -107,53 +107,9 @@ pub(crate) enum ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthorityCommand {
     /// 建立机构: 锚点或省 / found an authority: the anchor or a province
-    Init {
-        /// 机构目录 / the authority's folder
-        #[arg(long)]
-        dir: PathBuf,
-        /// 实体标识 / entity id
-        #[arg(long)]
-        entity: EntityId,
-        /// 中文名称 / Chinese name
-        #[arg(long)]
-        name_zh: String,
-        /// 英文名称 / English name
-        #[arg(long)]
-        name_en: String,
-        /// 省: 区划代码前缀 / province: prefix of region codes
-        #[arg(long, requires = "superior")]
-        prefix: Option<RegionPrefix>,
-        /// 省: 锚点 / province: the anchor
-        #[arg(long, requires = "prefix")]
-        superior: Option<EntityId>,
-        /// 正式环境 (缺省为测试环境) / production (default: sandbox)
-        #[arg(long)]
-        production: bool,
-        /// 静态网站发布，无 fetch 接口 / published on a static host, without a fetch endpoint
-        #[arg(long)]
-        static_host: bool,
-    },
+    Init(AuthorityInitArgs),
     /// 受理入网申请 / enrol an applicant
-    Enrol {
-        #[arg(long)]
-        dir: PathBuf,
-        /// 申请书 (实体配置) / the application: an entity configuration
-        application: PathBuf,
-        /// 作为省受理: 区划代码前缀 / enrol as a province: its prefix
-        #[arg(long, requires_all = ["name_zh", "name_en"])]
-        prefix: Option<RegionPrefix>,
-        /// 省的中文名称 / a province's Chinese name
-        #[arg(long)]
-        name_zh: Option<String>,
-        /// 省的英文名称 / a province's English name
-        #[arg(long)]
-        name_en: Option<String>,
-        /// 密钥遗失或被盗后换钥: 已与对方电话核对新指纹 / keys were lost or stolen, and the new thumbprint was compared by telephone
-        #[arg(long)]
-        replace_keys: bool,
-        #[command(flatten)]
-        conformance: ConformanceArgs,
-    },
+    Enrol(AuthorityEnrolArgs),
     /// 暂停成员 / suspend a member
     Suspend {
         #[arg(long)]
@@ -183,6 +139,56 @@ pub(crate) enum AuthorityCommand {
         #[arg(long, required = true)]
         dir: Vec<PathBuf>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuthorityInitArgs {
+    /// 机构目录 / the authority's folder
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// 实体标识 / entity id
+    #[arg(long)]
+    pub(crate) entity: EntityId,
+    /// 中文名称 / Chinese name
+    #[arg(long)]
+    pub(crate) name_zh: String,
+    /// 英文名称 / English name
+    #[arg(long)]
+    pub(crate) name_en: String,
+    /// 省: 区划代码前缀 / province: prefix of region codes
+    #[arg(long, requires = "superior")]
+    pub(crate) prefix: Option<RegionPrefix>,
+    /// 省: 锚点 / province: the anchor
+    #[arg(long, requires = "prefix")]
+    pub(crate) superior: Option<EntityId>,
+    /// 正式环境 (缺省为测试环境) / production (default: sandbox)
+    #[arg(long)]
+    pub(crate) production: bool,
+    /// 静态网站发布，无 fetch 接口 / published on a static host, without a fetch endpoint
+    #[arg(long)]
+    pub(crate) static_host: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AuthorityEnrolArgs {
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// 申请书 (实体配置) / the application: an entity configuration
+    pub(crate) application: PathBuf,
+    /// 作为省受理: 区划代码前缀 / enrol as a province: its prefix
+    #[arg(long, requires_all = ["name_zh", "name_en"])]
+    pub(crate) prefix: Option<RegionPrefix>,
+    /// 省的中文名称 / a province's Chinese name
+    #[arg(long)]
+    pub(crate) name_zh: Option<String>,
+    /// 省的英文名称 / a province's English name
+    #[arg(long)]
+    pub(crate) name_en: Option<String>,
+    /// 密钥遗失或被盗后换钥: 已与对方电话核对新指纹 / keys were lost or stolen, and the new thumbprint was compared by telephone
+    #[arg(long)]
+    pub(crate) replace_keys: bool,
+    #[command(flatten)]
+    pub(crate) conformance: ConformanceArgs,
 }
 
 /// Which result of the conformance suite an authority asks for.

@@ -7,7 +7,7 @@ mod load;
 mod sections;
 
 pub(crate) use load::{ConfigError, load, show};
-pub(crate) use sections::{Config, ListenerConfig, LogFormat, without_password};
+pub(crate) use sections::{Config, ListenerConfig, ListenersConfig, LogFormat, without_password};
 
 /// The documented example, printed by `comity config example` and written by `comity init`.
 pub(crate) const EXAMPLE: &str = include_str!("config/example.toml");

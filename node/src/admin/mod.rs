@@ -11,6 +11,7 @@ mod password;
 mod permits;
 mod refused;
 mod socket;
+mod status;
 mod trust;
 mod words;
 

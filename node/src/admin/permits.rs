@@ -11,9 +11,8 @@ use comity_node_core::permits::{
 };
 use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
-use comity_spec::attestation::{Basis, IdType, InsuredMonths, PointsStandard, Tier};
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
-use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
+use comity_spec::ids::{OfficerId, PermitNumber};
 use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
@@ -28,7 +27,7 @@ use crate::background::Running;
 pub(crate) enum PermitAct {
     /// First issue.
     Issue {
-        application: Box<NewPermit>,
+        application: Box<Application>,
         evidence: Vec<String>,
     },
     /// Yearly endorsement (签注), free of charge.
@@ -53,29 +52,6 @@ pub(crate) enum PermitAct {
     ProposeCancellation { number: PermitNumber, reason: String },
     /// The other officer decides.
     DecideCancellation { id: uuid::Uuid, approve: bool },
-}
-
-/// What is given with a first issue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NewPermit {
-    name: String,
-    ethnicity: String,
-    #[serde(default)]
-    id_type: IdType,
-    id_number: CitizenNumber,
-    hukou_address: String,
-    residence_address: String,
-    issuing_authority: String,
-    tier: Tier,
-    basis: Basis,
-    residence_since: LocalDate,
-    #[serde(default)]
-    insured_months: Option<InsuredMonths>,
-    #[serde(default)]
-    points_standard_met: Option<PointsStandard>,
-    #[serde(default)]
-    previous_ids: Vec<String>,
 }
 
 /// Imports a register file.
@@ -142,39 +118,7 @@ pub(super) async fn act(
         PermitAct::Issue {
             application,
             evidence,
-        } => {
-            let NewPermit {
-                name,
-                ethnicity,
-                id_type,
-                id_number,
-                hukou_address,
-                residence_address,
-                issuing_authority,
-                tier,
-                basis,
-                residence_since,
-                insured_months,
-                points_standard_met,
-                previous_ids,
-            } = *application;
-            let application = Application {
-                name,
-                ethnicity,
-                id_type,
-                id_number,
-                hukou_address,
-                residence_address,
-                issuing_authority,
-                tier,
-                basis,
-                residence_since,
-                insured_months,
-                points_standard_met,
-                previous_ids,
-            };
-            issue::issue(&bureau, application, &evidence_codes(&evidence)?, officer).await?
-        }
+        } => issue::issue(&bureau, *application, &evidence_codes(&evidence)?, officer).await?,
         PermitAct::Endorse { number, evidence } => {
             let permit = find(running, number).await?.id;
             endorse::endorse(&bureau, permit, &evidence_codes(&evidence)?, officer).await?

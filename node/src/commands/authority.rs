@@ -25,7 +25,7 @@ use comity_spec::text::Bilingual;
 use comity_spec::time::UnixSeconds;
 
 use super::{CommandError, Outcome};
-use crate::cli::{AuthorityCommand, ConformanceArgs};
+use crate::cli::{AuthorityCommand, AuthorityEnrolArgs, AuthorityInitArgs, ConformanceArgs};
 use crate::keys;
 use crate::system::{SystemClock, SystemRng};
 use crate::terminal;
@@ -33,125 +33,115 @@ use crate::terminal;
 /// Carries out one command.
 pub(crate) async fn run(command: AuthorityCommand) -> Result<Outcome, CommandError> {
     match command {
-        AuthorityCommand::Init {
-            dir,
-            entity,
-            name_zh,
-            name_en,
-            prefix,
-            superior,
-            production,
-            static_host,
-        } => {
-            if dir.join(STATE).exists() {
-                return Err(CommandError::refused(format!(
-                    "{} 已是一个机构目录，未作改动 / is an authority's folder already; nothing was changed",
-                    dir.display()
-                )));
-            }
-            let rank = match (prefix, superior) {
-                (Some(prefix), Some(superior)) => Rank::Province { superior, prefix },
-                _ => Rank::Anchor,
-            };
-            keys::create_private_dir(&dir)?;
-            let key = keys::signing_key_path(&dir, KeyPurpose::Federation);
-            let seed = if key.exists() {
-                keys::read_secret(&key)?
-            } else {
-                keys::create_secret(&key, &SystemRng)?
-            };
-            let signer = LocalSigner::from_seed(&seed);
-            let new = NewAuthority {
-                entity,
-                environment: if production {
-                    Environment::Production
-                } else {
-                    Environment::Sandbox
-                },
-                name: Bilingual {
-                    zh: name_zh,
-                    en: name_en,
-                },
-                rank,
-                hosting: if static_host {
-                    Hosting::Static
-                } else {
-                    Hosting::Server
-                },
-            };
-            let state = authority::init(new, &signer, SystemClock.now())
-                .await
-                .map_err(CommandError::from_display)?;
-            save(&dir, &state)?;
-            Ok(Outcome::text(format!(
-                "已建立 {} / founded\n密钥指纹 thumbprint: {}\n下一步 Next: comity authority enrol --dir {} 申请书",
-                state.entity,
-                signer.thumbprint(),
-                dir.display()
-            )))
-        }
-        AuthorityCommand::Enrol {
-            dir,
-            application,
-            prefix,
-            name_zh,
-            name_en,
-            replace_keys,
-            conformance,
-        } => {
-            let (state, signer) = open(&dir)?;
-            let configuration = super::read_text(&application)?;
-            let shown = conforming(&conformance, &configuration)?;
-            let place = match (prefix, name_zh, name_en) {
-                (Some(prefix), Some(zh), Some(en)) => Place::Province {
-                    prefix,
-                    name: Bilingual { zh, en },
-                },
-                _ => Place::County,
-            };
-            let application = Application {
-                configuration: configuration.trim(),
-                place,
-                replace_keys,
-            };
-            let enrolled = authority::enrol(&state, &signer, application, moment(&state).await)
-                .await
-                .map_err(CommandError::from_display)?;
-            save(&dir, &enrolled.state)?;
-            Ok(Outcome::text(format!(
-                "{} {} / {}\n请电话核对指纹 compare by telephone: {}{shown}",
-                if enrolled.renewed {
-                    "已更新"
-                } else {
-                    "已受理"
-                },
-                enrolled.entity,
-                if enrolled.renewed { "renewed" } else { "enrolled" },
-                enrolled.signer
-            )))
-        }
+        AuthorityCommand::Init(asked) => init(asked).await,
+        AuthorityCommand::Enrol(asked) => enrol(asked).await,
         AuthorityCommand::Suspend { dir, member } => stand(&dir, &member, Standing::Suspend).await,
         AuthorityCommand::Reinstate { dir, member } => stand(&dir, &member, Standing::Reinstate).await,
         AuthorityCommand::Remove { dir, member } => stand(&dir, &member, Standing::Remove).await,
-        AuthorityCommand::Publish { dir } => {
-            let (state, signer) = open(&dir)?;
-            let next = authority::publish(&state, &signer, moment(&state).await)
-                .await
-                .map_err(CommandError::from_display)?;
-            save(&dir, &next)?;
-            Ok(Outcome::text(format!(
-                "已签发，成员 {} / published; members {}\n文件 files: {}",
-                next.members.len(),
-                next.members.len(),
-                dir.join(PUBLISHED).display()
-            )))
-        }
+        AuthorityCommand::Publish { dir } => publish(&dir).await,
         AuthorityCommand::Serve { dir } => super::authority_serve::serve(&dir).await,
     }
 }
 
 const STATE: &str = "authority.json";
 const PUBLISHED: &str = "published";
+
+async fn init(asked: AuthorityInitArgs) -> Result<Outcome, CommandError> {
+    let dir = asked.dir;
+    if dir.join(STATE).exists() {
+        return Err(CommandError::refused(format!(
+            "{} 已是一个机构目录，未作改动 / is an authority's folder already; nothing was changed",
+            dir.display()
+        )));
+    }
+    let rank = match (asked.prefix, asked.superior) {
+        (Some(prefix), Some(superior)) => Rank::Province { superior, prefix },
+        _ => Rank::Anchor,
+    };
+    keys::create_private_dir(&dir)?;
+    let key = keys::signing_key_path(&dir, KeyPurpose::Federation);
+    let seed = if key.exists() {
+        keys::read_secret(&key)?
+    } else {
+        keys::create_secret(&key, &SystemRng)?
+    };
+    let signer = LocalSigner::from_seed(&seed);
+    let new = NewAuthority {
+        entity: asked.entity,
+        environment: if asked.production {
+            Environment::Production
+        } else {
+            Environment::Sandbox
+        },
+        name: Bilingual {
+            zh: asked.name_zh,
+            en: asked.name_en,
+        },
+        rank,
+        hosting: if asked.static_host {
+            Hosting::Static
+        } else {
+            Hosting::Server
+        },
+    };
+    let state = authority::init(new, &signer, SystemClock.now())
+        .await
+        .map_err(CommandError::from_display)?;
+    save(&dir, &state)?;
+    Ok(Outcome::text(format!(
+        "已建立 {} / founded\n密钥指纹 thumbprint: {}\n下一步 Next: comity authority enrol --dir {} 申请书",
+        state.entity,
+        signer.thumbprint(),
+        dir.display()
+    )))
+}
+
+async fn enrol(asked: AuthorityEnrolArgs) -> Result<Outcome, CommandError> {
+    let (state, signer) = open(&asked.dir)?;
+    let configuration = super::read_text(&asked.application)?;
+    let shown = conforming(&asked.conformance, &configuration)?;
+    let place = match (asked.prefix, asked.name_zh, asked.name_en) {
+        (Some(prefix), Some(zh), Some(en)) => Place::Province {
+            prefix,
+            name: Bilingual { zh, en },
+        },
+        _ => Place::County,
+    };
+    let application = Application {
+        configuration: configuration.trim(),
+        place,
+        replace_keys: asked.replace_keys,
+    };
+    let enrolled = authority::enrol(&state, &signer, application, moment(&state).await)
+        .await
+        .map_err(CommandError::from_display)?;
+    save(&asked.dir, &enrolled.state)?;
+    Ok(Outcome::text(format!(
+        "{} {} / {}\n请电话核对指纹 compare by telephone: {}{shown}",
+        if enrolled.renewed {
+            "已更新"
+        } else {
+            "已受理"
+        },
+        enrolled.entity,
+        if enrolled.renewed { "renewed" } else { "enrolled" },
+        enrolled.signer
+    )))
+}
+
+async fn publish(dir: &Path) -> Result<Outcome, CommandError> {
+    let (state, signer) = open(dir)?;
+    let next = authority::publish(&state, &signer, moment(&state).await)
+        .await
+        .map_err(CommandError::from_display)?;
+    save(dir, &next)?;
+    Ok(Outcome::text(format!(
+        "已签发，成员 {} / published; members {}\n文件 files: {}",
+        next.members.len(),
+        next.members.len(),
+        dir.join(PUBLISHED).display()
+    )))
+}
 
 /// Holds the result that is asked for, if one is, against the application; returns what the clerk should see of it.
 fn conforming(asked: &ConformanceArgs, configuration: &str) -> Result<String, CommandError> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use comity_node_core::Node;
 use comity_node_core::federation::load_view;
 use comity_node_http::federation::{self, FederationState};
 use comity_node_http::limits::InFlight;
@@ -16,7 +17,8 @@ use comity_node_http::staff::{self, Channel};
 use comity_node_http::tls::{federation_server_config, public_server_config};
 use comity_node_store::Stopped;
 use comity_spec::ids::Region;
-use metrics_exporter_prometheus::PrometheusBuilder;
+use futures_util::future::BoxFuture;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::{CommandError, Outcome};
 use crate::background::Running;
 use crate::certificates::Certificates;
-use crate::config::{self, ListenerConfig};
+use crate::config::{self, Config, ListenerConfig, ListenersConfig};
 use crate::sockets::Sockets;
 use crate::wiring::OpenStore;
 use crate::{admin, logging, wiring};
@@ -60,61 +62,13 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     } = wiring::open_store(&config).await?;
     let admin_socket = admin::bind(&config.node.state)
         .map_err(|error| CommandError::refused(format!("[node] state {error}")))?;
-    let mut sockets = Sockets::from_environment();
-    let listeners = &config.listeners;
-    let mut take = async |listener: &ListenerConfig| sockets.take(listener.address).await;
-    let public_socket = take(&listeners.public)
-        .await
-        .map_err(CommandError::from_display)?;
-    let federation_socket = take(&listeners.federation)
-        .await
-        .map_err(CommandError::from_display)?;
-    let staff_socket = take(&listeners.staff).await.map_err(CommandError::from_display)?;
-    let ops_socket = take(&listeners.ops).await.map_err(CommandError::from_display)?;
+    let listening = Listening::open(&config.listeners).await?;
 
-    let (broken, stop) = (Arc::new(AtomicBool::new(false)), shutdown.clone());
-    let found = Arc::clone(&broken);
-    tokio::spawn(async move {
-        let reason = stopped.await;
-        if !matches!(reason, Stopped::Closed) {
-            tracing::error!(
-                ?reason,
-                "the store will not write any more; a new start recovers from its log"
-            );
-            found.store(true, Ordering::Release);
-            stop.cancel();
-        }
-    });
+    let broken = stop_with_the_store(stopped, &shutdown);
     let certificates = Certificates::load(&config)?;
     let node = Arc::new(wiring::assemble(&config, store, &certificates).await?);
-    let report = load_view::load_view(&node)
-        .await
-        .map_err(CommandError::from_display)?;
-    // A node that never reached the federation has nothing stored that could fail to hold.
-    if !node
-        .store
-        .statements()
-        .await
-        .map_err(CommandError::from_display)?
-        .is_empty()
-    {
-        for finding in &report.findings {
-            tracing::warn!(?finding, "a stored object does not hold any more");
-        }
-    }
-    let running = Arc::new(Running::new(
-        Arc::clone(&node),
-        wiring::publishing(&config, &certificates)?,
-        Duration::from_secs(config.trust.refresh_seconds),
-    ));
-    running
-        .public
-        .refresh_status_lists(node.store.as_ref())
-        .await
-        .map_err(CommandError::from_display)?;
-    // What others fetch is there before anybody is let in.
-    running.renew_configuration().await;
-    running.use_view().await;
+    take_up_what_is_stored(&node).await?;
+    let running = prepare(&config, &node, &certificates).await?;
 
     let fleet = Fleet {
         region: config.node.region,
@@ -122,50 +76,7 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    let places = InFlight::new(REQUESTS, RESERVED_REQUESTS);
-    let clock = wiring::handshake_clock();
-    let tls = public_server_config(certificates.of("public")?, clock.clone())
-        .map_err(CommandError::from_display)?;
-    let router = public::router(running.public.clone(), &wiring::lanes("public", &places));
-    fleet.serve("public", Some(tls), router, Lane::Priority, public_socket);
-
-    let tls = federation_server_config(
-        certificates.of("federation")?,
-        running.pins.clone(),
-        clock.clone(),
-    )
-    .map_err(CommandError::from_display)?;
-    let state = FederationState {
-        node: Arc::clone(&node),
-        pins: running.pins.clone(),
-        clock,
-        tasks: tasks.clone(),
-    };
-    let router = federation::router(state, &wiring::lanes("federation", &places));
-    fleet.serve("federation", Some(tls), router, Lane::Priority, federation_socket);
-
-    // The staff listener may be plain on loopback.
-    let tls = match certificates.find("staff") {
-        Some(identity) => Some(
-            public_server_config(identity, wiring::handshake_clock()).map_err(CommandError::from_display)?,
-        ),
-        None => None,
-    };
-    let channel = if tls.is_some() {
-        Channel::Tls
-    } else {
-        Channel::PlainLoopback
-    };
-    let router = staff::router(staff::State::new(Arc::clone(&node), channel));
-    fleet.serve("staff", tls, router, Lane::Ordinary, staff_socket);
-
-    fleet.serve(
-        "ops",
-        None,
-        ops::router(running.readiness.clone(), recorder),
-        Lane::Priority,
-        ops_socket,
-    );
+    fleet.open_to_all(listening, &running, &certificates, recorder)?;
     running.start(&tasks, &shutdown);
     tasks.spawn(certificates.follow(shutdown.clone()));
     let (at, stop) = (Arc::clone(&running), shutdown.clone());
@@ -192,6 +103,92 @@ pub(crate) async fn run(path: &Path) -> Result<Outcome, CommandError> {
     })
 }
 
+/// The sockets of the four listeners, before anybody is served on them.
+struct Listening {
+    public: TcpListener,
+    federation: TcpListener,
+    staff: TcpListener,
+    ops: TcpListener,
+}
+
+impl Listening {
+    async fn open(listeners: &ListenersConfig) -> Result<Self, CommandError> {
+        let mut sockets = Sockets::from_environment();
+        let mut take = async |listener: &ListenerConfig| {
+            let taken = sockets.take(listener.address).await;
+            taken.map_err(CommandError::from_display)
+        };
+        Ok(Self {
+            public: take(&listeners.public).await?,
+            federation: take(&listeners.federation).await?,
+            staff: take(&listeners.staff).await?,
+            ops: take(&listeners.ops).await?,
+        })
+    }
+}
+
+/// Ends the process when its store does; says then whether that is why it ended.
+fn stop_with_the_store(
+    stopped: BoxFuture<'static, Stopped>,
+    shutdown: &CancellationToken,
+) -> Arc<AtomicBool> {
+    let broken = Arc::new(AtomicBool::new(false));
+    let (found, stop) = (Arc::clone(&broken), shutdown.clone());
+    tokio::spawn(async move {
+        let reason = stopped.await;
+        if !matches!(reason, Stopped::Closed) {
+            tracing::error!(
+                ?reason,
+                "the store will not write any more; a new start recovers from its log"
+            );
+            found.store(true, Ordering::Release);
+            stop.cancel();
+        }
+    });
+    broken
+}
+
+/// Verifies anew what is stored of the federation, and logs what does not hold any more.
+async fn take_up_what_is_stored(node: &Node) -> Result<(), CommandError> {
+    let report = load_view::load_view(node)
+        .await
+        .map_err(CommandError::from_display)?;
+    // A node that never reached the federation has nothing stored that could fail to hold.
+    if !node
+        .store
+        .statements()
+        .await
+        .map_err(CommandError::from_display)?
+        .is_empty()
+    {
+        for finding in &report.findings {
+            tracing::warn!(?finding, "a stored object does not hold any more");
+        }
+    }
+    Ok(())
+}
+
+/// What others fetch is there before anybody is let in.
+async fn prepare(
+    config: &Config,
+    node: &Arc<Node>,
+    certificates: &Certificates,
+) -> Result<Arc<Running>, CommandError> {
+    let running = Arc::new(Running::new(
+        Arc::clone(node),
+        wiring::publishing(config, certificates)?,
+        Duration::from_secs(config.trust.refresh_seconds),
+    ));
+    running
+        .public
+        .refresh_status_lists(node.store.as_ref())
+        .await
+        .map_err(CommandError::from_display)?;
+    running.renew_configuration().await;
+    running.use_view().await;
+    Ok(running)
+}
+
 /// What all listeners share.
 struct Fleet {
     region: Region,
@@ -201,6 +198,58 @@ struct Fleet {
 }
 
 impl Fleet {
+    /// Serves each listener with its router.
+    fn open_to_all(
+        &self,
+        listening: Listening,
+        running: &Running,
+        certificates: &Certificates,
+        recorder: PrometheusHandle,
+    ) -> Result<(), CommandError> {
+        let places = InFlight::new(REQUESTS, RESERVED_REQUESTS);
+        let clock = wiring::handshake_clock();
+        let tls = public_server_config(certificates.of("public")?, clock.clone())
+            .map_err(CommandError::from_display)?;
+        let router = public::router(running.public.clone(), &wiring::lanes("public", &places));
+        self.serve("public", Some(tls), router, Lane::Priority, listening.public);
+
+        let tls = federation_server_config(
+            certificates.of("federation")?,
+            running.pins.clone(),
+            clock.clone(),
+        )
+        .map_err(CommandError::from_display)?;
+        let state = FederationState {
+            node: Arc::clone(&running.node),
+            pins: running.pins.clone(),
+            clock: clock.clone(),
+            tasks: self.tasks.clone(),
+        };
+        let router = federation::router(state, &wiring::lanes("federation", &places));
+        self.serve(
+            "federation",
+            Some(tls),
+            router,
+            Lane::Priority,
+            listening.federation,
+        );
+
+        // The staff listener may be plain on loopback.
+        let (tls, channel) = match certificates.find("staff") {
+            Some(identity) => {
+                let tls = public_server_config(identity, clock).map_err(CommandError::from_display)?;
+                (Some(tls), Channel::Tls)
+            }
+            None => (None, Channel::PlainLoopback),
+        };
+        let router = staff::router(staff::State::new(Arc::clone(&running.node), channel));
+        self.serve("staff", tls, router, Lane::Ordinary, listening.staff);
+
+        let router = ops::router(running.readiness.clone(), recorder);
+        self.serve("ops", None, router, Lane::Priority, listening.ops);
+        Ok(())
+    }
+
     fn serve(
         &self,
         name: &'static str,

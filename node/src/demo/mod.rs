@@ -18,6 +18,7 @@ mod scan;
 mod scenes;
 mod stage;
 mod stranger;
+mod web_certificates;
 
 use std::io::Write as _;
 

@@ -57,48 +57,16 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     agree(stage, dir).await?;
     for (county, cast) in counties.into_iter().zip(&casts) {
         import(county, &cast.write_register(dir, now)?).await?;
-        for officer in [CLERK, HASTY] {
-            done(
-                county,
-                AdminCommand::OfficerAdd {
-                    id: officer.parse().map_err(DemoError::other)?,
-                    name: "示例经办人".to_owned(),
-                    roles: vec![comity_node_core::ports::officers::Role::Clerk],
-                    password: PASSWORD.into(),
-                },
-            )
-            .await?;
-        }
+        add_officers(county).await?;
     }
     let mut attestations = 0;
     let mut permits = 0;
     let mut tokens = BTreeMap::new();
     for (county, cast) in counties.into_iter().zip(&casts) {
-        // Everybody but the one whose endorsement is overdue has both forms.
-        let wanted = 2 * (u64::from(residents) - 1);
-        until("签发 / issuing", 300, async || {
-            Ok(number(&done(county, AdminCommand::PermitCount).await?, "attestations") >= wanted)
-        })
-        .await?;
-        let count = done(county, AdminCommand::PermitCount).await?;
+        let count = issued(county, residents).await?;
         permits += number(&count, "permits");
         attestations += number(&count, "attestations");
-        for role in [
-            Role::Ordinary,
-            Role::Cancelled,
-            Role::Lost,
-            Role::Suspended,
-            Role::Replaced,
-            Role::Temporary,
-            Role::CardExpired,
-            Role::Impersonated,
-            Role::Newcomer,
-        ] {
-            let number = cast.of(role).permit_number.clone();
-            let reply = done(county, AdminCommand::AttestationToken { number, full: false }).await?;
-            let token = reply["token"].as_str().unwrap_or_default().to_owned();
-            tokens.insert((county.region, role as usize), token);
-        }
+        tokens.extend(cards(county, cast).await?);
         import(county, &cast.write_changes(dir, now)?).await?;
     }
     for county in counties {
@@ -111,13 +79,7 @@ pub(crate) async fn prepare(stage: &Stage, dir: &Path, residents: u32) -> Result
     }
     let mut bundles = BTreeMap::new();
     for county in counties {
-        let file = dir.join(format!("{}.comity", county.region));
-        until("刷新 / a whole refresh", 30, async || {
-            Ok(refreshed(county).await?.is_some())
-        })
-        .await?;
-        done(county, AdminCommand::BundleExport { file: file.clone() }).await?;
-        bundles.insert(county.region, std::fs::read(&file)?);
+        bundles.insert(county.region, bundle(county, dir).await?);
     }
     let [yushan, changshan] = casts;
     Ok(Prepared {
@@ -186,6 +148,63 @@ async fn agree(stage: &Stage, dir: &Path) -> Result<(), DemoError> {
         .await?;
     }
     Ok(())
+}
+
+async fn add_officers(county: &County) -> Result<(), DemoError> {
+    for officer in [CLERK, HASTY] {
+        let command = AdminCommand::OfficerAdd {
+            id: officer.parse().map_err(DemoError::other)?,
+            name: "示例经办人".to_owned(),
+            roles: vec![comity_node_core::ports::officers::Role::Clerk],
+            password: PASSWORD.into(),
+        };
+        done(county, command).await?;
+    }
+    Ok(())
+}
+
+/// Waits until everybody's attestations are issued; then how many there are.
+async fn issued(county: &County, residents: u32) -> Result<Value, DemoError> {
+    // Everybody but the one whose endorsement is overdue has both forms.
+    let wanted = 2 * (u64::from(residents) - 1);
+    until("签发 / issuing", 300, async || {
+        Ok(number(&done(county, AdminCommand::PermitCount).await?, "attestations") >= wanted)
+    })
+    .await?;
+    done(county, AdminCommand::PermitCount).await
+}
+
+/// The cards that the scenes show, by region and role.
+async fn cards(county: &County, cast: &Cast) -> Result<BTreeMap<(&'static str, usize), String>, DemoError> {
+    let mut tokens = BTreeMap::new();
+    for role in [
+        Role::Ordinary,
+        Role::Cancelled,
+        Role::Lost,
+        Role::Suspended,
+        Role::Replaced,
+        Role::Temporary,
+        Role::CardExpired,
+        Role::Impersonated,
+        Role::Newcomer,
+    ] {
+        let number = cast.of(role).permit_number.clone();
+        let reply = done(county, AdminCommand::AttestationToken { number, full: false }).await?;
+        let token = reply["token"].as_str().unwrap_or_default().to_owned();
+        tokens.insert((county.region, role as usize), token);
+    }
+    Ok(tokens)
+}
+
+/// A bundle of a county that has seen everything that happened.
+async fn bundle(county: &County, dir: &Path) -> Result<Vec<u8>, DemoError> {
+    let file = dir.join(format!("{}.comity", county.region));
+    until("刷新 / a whole refresh", 30, async || {
+        Ok(refreshed(county).await?.is_some())
+    })
+    .await?;
+    done(county, AdminCommand::BundleExport { file: file.clone() }).await?;
+    Ok(std::fs::read(&file)?)
 }
 
 async fn import(county: &County, file: &Path) -> Result<(), DemoError> {

@@ -1,20 +1,20 @@
 //! The stage: a folder with one anchor, two provinces and two counties, their keys, certificates and configurations, and the components
 //! that run from it. Everything is generated; nothing leaves the folder and loopback.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use comity_node_core::Identity;
 use comity_node_core::federation::own_configuration;
 use comity_node_core::ports::Clock as _;
 use comity_spec::jose::KeyPurpose;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use super::DemoError;
 use super::http::Urls;
 use super::process::{Component, Socket, Spec, log_file};
+use super::web_certificates::WebCertificates;
 use crate::certificates::Certificates;
-use crate::cli::{AuthorityCommand, ConformanceArgs};
-use crate::commands::authority_serve::ServeConfig;
+use crate::cli::{AuthorityCommand, AuthorityEnrolArgs, AuthorityInitArgs, ConformanceArgs};
 use crate::commands::{authority, init};
 use crate::config::{self, Config};
 use crate::system::SystemClock;
@@ -29,8 +29,8 @@ pub(crate) struct County {
     pub(crate) name_zh: &'static str,
     pub(crate) config: PathBuf,
     pub(crate) settings: Config,
-    pub(crate) staff: std::net::SocketAddr,
-    pub(crate) ops: std::net::SocketAddr,
+    pub(crate) staff: SocketAddr,
+    pub(crate) ops: SocketAddr,
     pub(crate) component: Component,
 }
 
@@ -91,56 +91,36 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
     let logs = dir.join("logs");
     std::fs::create_dir_all(&logs)?;
     let web = WebCertificates::new(dir)?;
-    let origins = [Socket::bind()?, Socket::bind()?, Socket::bind()?];
-    let origin = |at: usize| format!("https://localhost:{}", origins[at].address().port());
+    let sockets = [Socket::bind()?, Socket::bind()?, Socket::bind()?];
+    let [anchor_socket, province_sockets @ ..] = &sockets;
 
-    let anchor_dir = dir.join("anchor");
-    found(&anchor_dir, &origin(0), "示例联盟锚点", "Demo anchor", None).await?;
-    web.serve_toml(&anchor_dir, &origins[0])?;
-    let mut province_dirs = Vec::new();
-    for (at, (folder, zh, en, prefix)) in PROVINCES.iter().enumerate() {
-        let province = dir.join(folder);
-        found(&province, &origin(at + 1), zh, en, Some((prefix, &origin(0)))).await?;
-        web.serve_toml(&province, &origins[at + 1])?;
-        authority::run(AuthorityCommand::Enrol {
-            dir: anchor_dir.clone(),
-            application: province.join("published/.well-known/openid-federation"),
-            prefix: Some(prefix.parse().map_err(DemoError::other)?),
-            name_zh: Some((*zh).to_owned()),
-            name_en: Some((*en).to_owned()),
-            replace_keys: false,
-            conformance: ConformanceArgs::default(),
-        })
-        .await?;
-        province_dirs.push(province);
+    let anchor = Authority::at(dir.join("anchor"), anchor_socket);
+    anchor.found("示例联盟锚点", "Demo anchor", None).await?;
+    web.serve_toml(&anchor.dir, anchor_socket)?;
+    let mut provinces = Vec::new();
+    for ((folder, zh, en, prefix), socket) in PROVINCES.iter().zip(province_sockets) {
+        let province = Authority::at(dir.join(folder), socket);
+        province.found(zh, en, Some((prefix, &anchor))).await?;
+        web.serve_toml(&province.dir, socket)?;
+        let application = province.dir.join("published/.well-known/openid-federation");
+        anchor.enrol(application, Some((prefix, zh, en))).await?;
+        provinces.push(province);
     }
+    let folders = std::iter::once(&anchor).chain(&provinces);
+    let authorities = serve(folders, sockets.into(), &logs)?;
 
-    let mut arguments = vec!["authority".to_owned(), "serve".to_owned()];
-    for folder in std::iter::once(&anchor_dir).chain(&province_dirs) {
-        arguments.extend(["--dir".to_owned(), folder.display().to_string()]);
-    }
-    let superiors = [origin(1), origin(2)];
-    let anchor = anchor_dir.join("anchor.json");
-    let authorities = Component::start(Spec {
-        name: "authorities".to_owned(),
-        arguments,
-        sockets: origins.into(),
-        log: log_file(&logs, "authorities"),
-        ops: None,
-    })?;
-
+    let anchor = anchor.dir.join("anchor.json");
     let mut counties = Vec::new();
     for plan in [&YUSHAN, &CHANGSHAN] {
-        let superior = &superiors[plan.province];
         let place = Place {
             dir,
             logs: &logs,
             web: &web,
             anchor: &anchor,
-            superior,
+            superior: &provinces[plan.province],
             log_level,
         };
-        counties.push(settle(plan, &place, &province_dirs[plan.province]).await?);
+        counties.push(settle(plan, &place).await?);
     }
     let (Some(changshan), Some(yushan)) = (counties.pop(), counties.pop()) else {
         return Err(DemoError::other("two counties were planned"));
@@ -159,32 +139,79 @@ pub(crate) async fn build(dir: &Path, log_level: &str) -> Result<Stage, DemoErro
     })
 }
 
-async fn found(
-    dir: &Path,
-    entity: &str,
-    zh: &str,
-    en: &str,
-    province: Option<(&str, &str)>,
-) -> Result<(), DemoError> {
-    let (prefix, superior) = match province {
-        Some((prefix, superior)) => (
-            Some(prefix.parse().map_err(DemoError::other)?),
-            Some(superior.parse().map_err(DemoError::other)?),
-        ),
-        None => (None, None),
-    };
-    authority::run(AuthorityCommand::Init {
-        dir: dir.to_owned(),
-        entity: entity.parse().map_err(DemoError::other)?,
-        name_zh: zh.to_owned(),
-        name_en: en.to_owned(),
-        prefix,
-        superior,
-        production: false,
-        static_host: false,
-    })
-    .await?;
-    Ok(())
+/// The anchor or a province: its folder, and where it will be served.
+struct Authority {
+    dir: PathBuf,
+    origin: String,
+}
+
+impl Authority {
+    fn at(dir: PathBuf, socket: &Socket) -> Self {
+        let origin = format!("https://localhost:{}", socket.address().port());
+        Self { dir, origin }
+    }
+
+    /// Founds it: a province with its prefix and its superior.
+    async fn found(&self, zh: &str, en: &str, province: Option<(&str, &Self)>) -> Result<(), DemoError> {
+        let (prefix, superior) = match province {
+            Some((prefix, superior)) => (
+                Some(prefix.parse().map_err(DemoError::other)?),
+                Some(superior.origin.parse().map_err(DemoError::other)?),
+            ),
+            None => (None, None),
+        };
+        authority::run(AuthorityCommand::Init(AuthorityInitArgs {
+            dir: self.dir.clone(),
+            entity: self.origin.parse().map_err(DemoError::other)?,
+            name_zh: zh.to_owned(),
+            name_en: en.to_owned(),
+            prefix,
+            superior,
+            production: false,
+            static_host: false,
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// Enrols an applicant: a province with its prefix and its names, or a county.
+    async fn enrol(
+        &self,
+        application: PathBuf,
+        province: Option<(&str, &str, &str)>,
+    ) -> Result<(), DemoError> {
+        let prefix = province.map(|(prefix, _, _)| prefix.parse()).transpose();
+        authority::run(AuthorityCommand::Enrol(AuthorityEnrolArgs {
+            dir: self.dir.clone(),
+            application,
+            prefix: prefix.map_err(DemoError::other)?,
+            name_zh: province.map(|(_, zh, _)| zh.to_owned()),
+            name_en: province.map(|(_, _, en)| en.to_owned()),
+            replace_keys: false,
+            conformance: ConformanceArgs::default(),
+        }))
+        .await?;
+        Ok(())
+    }
+}
+
+/// One process for all authorities, with their sockets in the same order.
+fn serve<'a>(
+    authorities: impl Iterator<Item = &'a Authority>,
+    sockets: Vec<Socket>,
+    logs: &Path,
+) -> Result<Component, DemoError> {
+    let mut arguments = vec!["authority".to_owned(), "serve".to_owned()];
+    for authority in authorities {
+        arguments.extend(["--dir".to_owned(), authority.dir.display().to_string()]);
+    }
+    Ok(Component::start(Spec {
+        name: "authorities".to_owned(),
+        arguments,
+        sockets,
+        log: log_file(logs, "authorities"),
+        ops: None,
+    })?)
 }
 
 /// Where a county is settled.
@@ -193,18 +220,54 @@ struct Place<'a> {
     logs: &'a Path,
     web: &'a WebCertificates,
     anchor: &'a Path,
-    superior: &'a str,
+    superior: &'a Authority,
     log_level: &'a str,
 }
 
-async fn settle(plan: &Plan, place: &Place<'_>, province: &Path) -> Result<County, DemoError> {
+async fn settle(plan: &Plan, place: &Place<'_>) -> Result<County, DemoError> {
     let home = place.dir.join(plan.folder);
     crate::keys::create_private_dir(&home)?;
     let sockets = [Socket::bind()?, Socket::bind()?, Socket::bind()?, Socket::bind()?];
-    let [public, federation, staff, ops] = [0, 1, 2, 3].map(|at: usize| sockets[at].address());
+    let addresses = [0, 1, 2, 3].map(|at: usize| sockets[at].address());
+    let [_, _, staff, ops] = addresses;
     let path = home.join("node.toml");
+    std::fs::write(&path, node_toml(plan, place, &home, addresses))?;
+    let settings = config::load(&path, std::iter::empty())?;
+    init::create(&settings)?;
+    let application = home.join("application.jwt");
+    std::fs::write(&application, apply(&settings).await?)?;
+    place.superior.enrol(application, None).await?;
+    let component = Component::start(Spec {
+        name: plan.folder.to_owned(),
+        arguments: vec![
+            "run".to_owned(),
+            "--config".to_owned(),
+            path.display().to_string(),
+        ],
+        sockets: sockets.into(),
+        log: log_file(place.logs, plan.folder),
+        ops: Some(ops),
+    })?;
+    Ok(County {
+        region: plan.region,
+        name_zh: plan.name_zh,
+        config: path,
+        settings,
+        staff,
+        ops,
+        component,
+    })
+}
+
+/// A county's configuration.
+fn node_toml(
+    plan: &Plan,
+    place: &Place<'_>,
+    home: &Path,
+    [public, federation, staff, ops]: [SocketAddr; 4],
+) -> String {
     let home_text = home.display();
-    let text = format!(
+    format!(
         r#"[node]
 entity = "https://localhost:{public_port}"
 region = "{region}"
@@ -255,48 +318,13 @@ level = "{level}"
         zh = plan.name_zh,
         en = plan.name_en,
         anchor = place.anchor.display(),
-        superior = place.superior,
+        superior = place.superior.origin,
         root = place.web.root.display(),
         certificate = place.web.certificate.display(),
         key = place.web.key.display(),
         federation_port = federation.port(),
         level = place.log_level,
-    );
-    std::fs::write(&path, text)?;
-    let settings = config::load(&path, std::iter::empty())?;
-    init::create(&settings)?;
-    let application = home.join("application.jwt");
-    std::fs::write(&application, apply(&settings).await?)?;
-    authority::run(AuthorityCommand::Enrol {
-        dir: province.to_owned(),
-        application,
-        prefix: None,
-        name_zh: None,
-        name_en: None,
-        replace_keys: false,
-        conformance: ConformanceArgs::default(),
-    })
-    .await?;
-    let component = Component::start(Spec {
-        name: plan.folder.to_owned(),
-        arguments: vec![
-            "run".to_owned(),
-            "--config".to_owned(),
-            path.display().to_string(),
-        ],
-        sockets: sockets.into(),
-        log: log_file(place.logs, plan.folder),
-        ops: Some(ops),
-    })?;
-    Ok(County {
-        region: plan.region,
-        name_zh: plan.name_zh,
-        config: path,
-        settings,
-        staff,
-        ops,
-        component,
-    })
+    )
 }
 
 async fn apply(settings: &Config) -> Result<String, DemoError> {
@@ -306,47 +334,4 @@ async fn apply(settings: &Config) -> Result<String, DemoError> {
     own_configuration::application(&identity, &publishing, &signers, SystemClock.now())
         .await
         .map_err(DemoError::other)
-}
-
-/// A certificate authority of the demonstration's own, for the public listeners on `localhost`.
-struct WebCertificates {
-    root: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl WebCertificates {
-    fn new(dir: &Path) -> Result<Self, DemoError> {
-        let mut root = CertificateParams::default();
-        root.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        root.distinguished_name
-            .push(DnType::CommonName, "Comity demo root");
-        let issuer = CertifiedIssuer::self_signed(root, KeyPair::generate().map_err(DemoError::other)?)
-            .map_err(DemoError::other)?;
-        let pair = KeyPair::generate().map_err(DemoError::other)?;
-        let leaf = CertificateParams::new(vec!["localhost".to_owned()]).map_err(DemoError::other)?;
-        let leaf = leaf.signed_by(&pair, &issuer).map_err(DemoError::other)?;
-        let this = Self {
-            root: dir.join("web-root.pem"),
-            certificate: dir.join("web.crt"),
-            key: dir.join("web.key"),
-        };
-        std::fs::write(&this.root, issuer.pem())?;
-        std::fs::write(&this.certificate, leaf.pem())?;
-        keys::write_new(&this.key, pair.serialize_pem().as_bytes())?;
-        Ok(this)
-    }
-
-    fn serve_toml(&self, dir: &Path, socket: &Socket) -> Result<(), DemoError> {
-        let serve = ServeConfig {
-            address: socket.address(),
-            certificate: self.certificate.clone(),
-            key: self.key.clone(),
-        };
-        std::fs::write(
-            dir.join("serve.toml"),
-            toml::to_string(&serve).map_err(DemoError::other)?,
-        )?;
-        Ok(())
-    }
 }

@@ -7,6 +7,7 @@ use comity_spec::attestation::{
 use comity_spec::exchange::PermitStatus;
 use comity_spec::ids::{CitizenNumber, OfficerId, PermitNumber};
 use comity_spec::time::{LocalDate, LocalDateError, endorsement};
+use serde::{Deserialize, Serialize};
 
 use super::codes::Evidence;
 use super::lifecycle::codes;
@@ -15,8 +16,10 @@ use super::refusal::{Missing, PermitError, Refusal};
 use crate::ports::permits::{Permit, PermitChange, PermitDetails, PermitEvent, PermitId};
 use crate::ports::row_id;
 
-/// What an applicant states. Sex and date of birth follow from the number, and so cannot contradict it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an applicant states, also as the file that a command reads. Sex and date of birth follow from the number, and so cannot contradict
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[allow(
     missing_docs,
     reason = "each field is documented at the claim of the same name in comity_spec::attestation"
@@ -24,6 +27,7 @@ use crate::ports::row_id;
 pub struct Application {
     pub name: String,
     pub ethnicity: String,
+    #[serde(default)]
     pub id_type: IdType,
     pub id_number: CitizenNumber,
     pub hukou_address: String,
@@ -32,8 +36,11 @@ pub struct Application {
     pub tier: Tier,
     pub basis: Basis,
     pub residence_since: LocalDate,
+    #[serde(default)]
     pub insured_months: Option<InsuredMonths>,
+    #[serde(default)]
     pub points_standard_met: Option<PointsStandard>,
+    #[serde(default)]
     pub previous_ids: Vec<String>,
 }
 
