@@ -6,6 +6,7 @@
 //! The pages and the command line share it.
 
 mod card_sheet;
+mod metered;
 mod picture;
 mod read_code;
 mod receipt_sheet;

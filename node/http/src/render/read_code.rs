@@ -1,12 +1,14 @@
 //! A code in an uploaded picture: the third way to present a permit, for a window without a scanner.
 //!
 //! The picture is untrusted. Its format is told from its bytes and is PNG or JPEG; bytes, width, height and decoder memory are
-//! capped *before* a pixel is decoded; what the code says is handed on as text and believed by nobody yet. The picture itself is
+//! capped *before* a pixel is decoded, and the search for codes by a count of its work ([`super::metered`]); what the code says is handed on as text and believed by nobody yet. The picture itself is
 //! dropped here: the window keeps no picture of a card (Decree 663 art. 18, PIPL art. 6).
 
 use std::io::Cursor;
 
 use image::{ImageFormat, ImageReader, Limits};
+
+use super::metered::{Metered, spend};
 
 /// Most bytes of a picture.
 pub const MAX_IMAGE_BYTES: usize = 6 * 1024 * 1024;
@@ -33,6 +35,11 @@ pub enum UnreadablePicture {
         "图片中没有读到二维码，请对准、补光后重拍，或改用扫码枪 / no code could be read; take it again, straight and well lit, or use a scanner"
     )]
     NoCode,
+    /// More that looks like a code than the search for one is worth.
+    #[error(
+        "图片过于杂乱，请只拍二维码后重试，或改用扫码枪 / too much in the picture looks like a code: take the code alone, or use a scanner"
+    )]
+    TooBusy,
     /// Several codes that say different things.
     #[error("图片中有多个二维码，请只拍一个 / several codes are in the picture; show one only")]
     Several,
@@ -62,7 +69,11 @@ pub fn read_code(picture: &[u8]) -> Result<String, UnreadablePicture> {
     limits.max_alloc = Some(MAX_DECODER_BYTES);
     reader.limits(limits);
     let pixels = reader.decode().map_err(|_| UnreadablePicture::NotAPicture)?;
-    let mut prepared = rqrr::PreparedImage::prepare(pixels.into_luma8());
+    spend(pixels.into_luma8(), one_code).unwrap_or(Err(UnreadablePicture::TooBusy))
+}
+
+fn one_code(pixels: Metered) -> Result<String, UnreadablePicture> {
+    let mut prepared = rqrr::PreparedImage::prepare(pixels);
     let mut found: Option<String> = None;
     for grid in prepared.detect_grids().iter().take(MAX_CODES) {
         let Ok((_, text)) = grid.decode() else { continue };
@@ -125,6 +136,57 @@ mod tests {
         assert_eq!(
             read_code(&encoded(scene, ImageFormat::Png)),
             Err(UnreadablePicture::Several)
+        );
+    }
+
+    /// `side` × `side` finder patterns of seven pixels, each of them a corner that some code might have.
+    fn finders(side: u32) -> GrayImage {
+        GrayImage::from_fn(side * 9 + 2, side * 9 + 2, |x, y| {
+            let within = |at: u32| (at % 9).wrapping_sub(2);
+            let (x, y) = (within(x), within(y));
+            let ring = |low: u32, high: u32| (low..=high).contains(&x) && (low..=high).contains(&y);
+            Luma([if ring(0, 6) && !ring(1, 5) || ring(2, 4) {
+                0
+            } else {
+                255
+            }])
+        })
+    }
+
+    #[test]
+    fn corners_of_codes_without_number_cost_a_bounded_amount_of_work() {
+        // Nine of them are three codes, as far as anybody can tell from their corners.
+        assert_eq!(
+            read_code(&encoded(finders(3), ImageFormat::Png)),
+            Err(UnreadablePicture::NoCode)
+        );
+        for side in [7, 50, 150] {
+            assert_eq!(
+                read_code(&encoded(finders(side), ImageFormat::Png)),
+                Err(UnreadablePicture::TooBusy),
+                "{side}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_that_are_filled_again_and_again_cost_a_bounded_amount_of_work() {
+        // Stripes whose every line looks like the middle of a corner, and more regions than the reader remembers.
+        let widths = [2_u32, 2, 6, 2, 2, 3];
+        let period: u32 = widths.iter().sum();
+        let scene = GrayImage::from_fn(period * 140, 500, |x, y| {
+            let mut at = x % period;
+            let stripe = widths.iter().position(|width| {
+                let inside = at < *width;
+                at = at.wrapping_sub(*width);
+                inside
+            });
+            let dark = stripe.is_some_and(|stripe| stripe % 2 == 0) && y > 2;
+            Luma([if dark { 0 } else { 255 }])
+        });
+        assert_eq!(
+            read_code(&encoded(scene, ImageFormat::Png)),
+            Err(UnreadablePicture::TooBusy)
         );
     }
 
