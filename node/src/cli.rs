@@ -85,6 +85,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// 数据库 / the store
+    Store {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(subcommand)]
+        command: StoreCommand,
+    },
     /// 节点现状 / the node's present state
     Status {
         #[command(flatten)]
@@ -380,6 +387,17 @@ pub(crate) enum BundleCommand {
     Export { file: PathBuf },
     /// 读入 / take in
     Import { file: PathBuf },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// 由备份恢复后首先执行: 备份之后发放的状态位置与流水号不再发放，凭证视为已换发，不可撤回 / first of all after restoring a backup:
+    /// nothing given since the copy is given again, and attestations issued since are superseded, for good
+    Restored {
+        /// 负责人 / the officer who answers for it
+        #[arg(long)]
+        officer: OfficerId,
+    },
 }
 
 #[derive(Clone, Debug, clap::Args)]

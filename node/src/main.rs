@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::admin::AdminCommand;
-use crate::cli::{Cli, Command, PermitCommand};
+use crate::cli::{Cli, Command, PermitCommand, StoreCommand};
 use crate::commands::{CommandError, Outcome};
 
 /// Exit code of wrong use (sysexits EX_USAGE).
@@ -101,6 +101,10 @@ async fn carry_out(command: Command) -> Result<Outcome, CommandError> {
             commands::node::run(&config.config, commands::node::bundle(command)?).await
         }
         Command::Record { config } => commands::node::run(&config.config, AdminCommand::RecordVerify).await,
+        Command::Store {
+            config,
+            command: StoreCommand::Restored { officer },
+        } => commands::node::run(&config.config, AdminCommand::StoreRestored { officer }).await,
         Command::Status { config } => commands::node::run(&config.config, AdminCommand::Status).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

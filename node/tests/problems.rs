@@ -4,114 +4,17 @@
 //! `node/http/tests/routes/problems.rs` has the others, and names the tests here.
 #![cfg(test)]
 
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+mod office;
 
 use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::synthetic;
 use comity_spec::problem::ProblemType;
-use comity_spec::time::{LocalDate, UnixSeconds};
+use comity_spec::time::LocalDate;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+
+use office::{Office, now};
 
 const PASSWORD: &str = "comity-problems-2026";
-
-/// A county's folder, made by the commands that its operator uses; the node itself does not run.
-struct Office(TempDir);
-
-impl Office {
-    fn new() -> Self {
-        let office = Self(tempfile::tempdir().unwrap());
-        let anchor = office.path("anchor");
-        office.does(&[
-            "authority",
-            "init",
-            "--dir",
-            anchor.to_str().unwrap(),
-            "--entity",
-            "https://anchor.example",
-            "--name-zh",
-            "示例锚点",
-            "--name-en",
-            "Example anchor",
-        ]);
-        // The documented example, moved into this folder.
-        let example = office.does(&["config", "example"]);
-        office.configure(
-            &example
-                .replace("/var/lib/comity", &office.0.path().display().to_string())
-                .replace(
-                    "/etc/comity/anchor.json",
-                    anchor.join("anchor.json").to_str().unwrap(),
-                ),
-        );
-        let application = office.path("application.jwt");
-        office.does(&["init", "--application", application.to_str().unwrap()]);
-        office
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn configure(&self, text: &str) {
-        std::fs::write(self.path("node.toml"), text).unwrap();
-    }
-
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_comity"))
-            .args(arguments)
-            .env("COMITY_CONFIG", self.path("node.toml"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A command that reads nothing may have ended before it is written to.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    }
-
-    /// What it printed; it must succeed.
-    fn does(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments, "");
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// What it said when it refused, which must be this problem: its title and its next step, Chinese first.
-    fn is_told(&self, arguments: &[&str], input: &str, kind: ProblemType) -> String {
-        let output = self.run(arguments, input);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(output.stdout.is_empty());
-        let (title, next) = (kind.title(), kind.next_step());
-        let places = [title.zh, title.en, next.zh, next.en].map(|text| {
-            said.find(text)
-                .unwrap_or_else(|| panic!("`{text}` is missing:\n{said}"))
-        });
-        assert!(places.is_sorted(), "{said}");
-        said
-    }
-
-    /// One act, given on standard input.
-    fn act(&self, officer: &str, act: &Value) -> Output {
-        self.run(&["permit", "act", "-", "--officer", officer], &act.to_string())
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the real binary runs on the real clock")]
-fn now() -> UnixSeconds {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    UnixSeconds::new(i64::try_from(since.as_secs()).unwrap()).unwrap()
-}
 
 /// A register of ten, and its manifest, written beside each other; in `wrong` rows the sex is none.
 fn register(office: &Office, name: &str, wrong: &[usize]) -> String {

@@ -23,6 +23,7 @@ pub mod node;
 pub mod permits;
 pub mod ports;
 pub mod recognition;
+pub mod restored;
 pub mod signing;
 pub mod staff;
 

@@ -1,6 +1,6 @@
 //! From a command to its use case.
 
-use super::{AdminCommand, AdminReply, Refused, agreements, officers, permits, status, trust};
+use super::{AdminCommand, AdminReply, Refused, agreements, officers, permits, status, store, trust};
 use crate::background::Running;
 
 /// Carries out one command. A refusal changed nothing.
@@ -62,5 +62,6 @@ async fn carry_out(running: &Running, command: AdminCommand) -> Result<AdminRepl
         }
         AdminCommand::OfficerList => officers::list(running).await,
         AdminCommand::RecordVerify => trust::verify_record(running).await,
+        AdminCommand::StoreRestored { officer } => store::restored(running, &officer).await,
     }
 }

@@ -12,6 +12,7 @@ mod permits;
 mod refused;
 mod socket;
 mod status;
+mod store;
 mod trust;
 mod words;
 
@@ -125,6 +126,11 @@ pub(crate) enum AdminCommand {
         file: PathBuf,
     },
     RecordVerify,
+    /// The store was restored from a backup.
+    StoreRestored {
+        /// Who says so.
+        officer: OfficerId,
+    },
 }
 
 /// A password is in one of them: nothing is printed.

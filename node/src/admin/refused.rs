@@ -15,6 +15,7 @@ use comity_node_core::permits::import_register::ImportError;
 use comity_node_core::permits::{PermitError, Refusal};
 use comity_node_core::ports::signer::SignerError;
 use comity_node_core::ports::store::StoreError;
+use comity_node_core::restored::RestoredError;
 use comity_node_core::signing::SigningError;
 use comity_node_core::staff::add_officer::AddOfficerError;
 use comity_node_core::staff::change_officer::ChangeOfficerError;
@@ -250,6 +251,18 @@ impl From<bundle::ImportError> for Refused {
             bundle::ImportError::TooLarge
             | bundle::ImportError::Json(_)
             | bundle::ImportError::Version(_) => Self::of(ProblemType::BundleRefused, &error),
+        }
+    }
+}
+
+impl From<RestoredError> for Refused {
+    fn from(error: RestoredError) -> Self {
+        match error {
+            RestoredError::Store(error) => error.into(),
+            RestoredError::Line(error) => error.into(),
+            RestoredError::OutOfSerials { .. } | RestoredError::ClockBehind { .. } => {
+                Self::in_its_words(&error)
+            }
         }
     }
 }

@@ -11,6 +11,9 @@
 //! whose answer was lost, or that was given up half way, nobody knows for certain, and a gap costs nothing, since the order is
 //! random and the list has decoys anyway, while an index of two permits would cancel both. What was given back is forgotten with
 //! the process; the store refuses an index that is taken, and then its lists are read anew.
+//!
+//! A store that was restored from a backup has lists of which more was handed out than it knows, and there may be lists that it does
+//! not know at all: [`crate::restored`] closes those and has the next ones numbered beyond these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -25,9 +28,10 @@ use super::{Issuer, STATUS_LIST_PATH};
 use crate::ports::Rng;
 use crate::ports::attestations::{Decoy, ListId, NewStatusList, StatusListRow};
 use crate::ports::store::{Conflict, Row, Store, StoreError, Write};
+use crate::restored::restored_at;
 
 /// Entries of a list, as an index.
-const LENGTH: u32 = ENTRIES as u32;
+pub(crate) const LENGTH: u32 = ENTRIES as u32;
 /// Decoys of a list, in hundredths of its entries.
 pub const DECOY_PERCENT: u32 = 1;
 
@@ -110,7 +114,7 @@ impl StatusAllocator {
             if let Some(place) = from.and_then(Open::next) {
                 places.push(place);
             } else {
-                newest += 1;
+                newest = newest.max(number_floor(issuer.store).await?) + 1;
                 opened = Some(open_list(issuer, ListId(newest), now, &mut writes));
             }
         }
@@ -132,6 +136,29 @@ impl StatusAllocator {
             existing,
             opening,
         })
+    }
+
+    /// Closes every list there is, in one commit with `also`: what nobody has of them is superseded for good, and the next draw opens
+    /// a list. What was drawn and is on its way to the store is refused there, and drawn anew. Returns the lists as they were.
+    ///
+    /// # Errors
+    /// As the store says.
+    pub(crate) async fn close_lists(
+        &self,
+        store: &dyn Store,
+        name: &'static str,
+        also: Vec<Write>,
+    ) -> Result<Vec<StatusListRow>, StoreError> {
+        // Held to the end: nobody opens a list under a number from before.
+        let mut drawing = self.drawing.lock().await;
+        // However this ends, the store is read anew.
+        drawing.open = None;
+        self.distrust();
+        let lists = store.status_lists().await?;
+        let mut writes: Vec<_> = lists.iter().map(|list| Write::CloseStatusList(list.id)).collect();
+        writes.extend(also);
+        store.commit(name, writes).await?;
+        Ok(lists)
     }
 
     fn returned(&self) -> std::sync::MutexGuard<'_, Returned> {
@@ -242,6 +269,11 @@ impl Drop for Drawn<'_> {
                 .extend(kept.map(|place| ((place.list, place.position), place)));
         }
     }
+}
+
+/// The number beyond which lists are numbered: those that a restored store does not know must not come again.
+async fn number_floor(store: &dyn Store) -> Result<i64, StoreError> {
+    Ok(restored_at(store).await?.map_or(0, UnixSeconds::get))
 }
 
 fn open_list(issuer: &Issuer<'_>, id: ListId, now: UnixSeconds, writes: &mut Vec<Write>) -> Open {

@@ -43,6 +43,8 @@ pub enum Event {
     SignedOut,
     /// An officer changed the password.
     PasswordChanged,
+    /// The store was restored from a backup: lines that came after the copy are not in this record.
+    StoreRestored,
 }
 
 /// Whose permit it was about.

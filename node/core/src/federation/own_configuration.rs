@@ -17,6 +17,7 @@ use crate::node::Identity;
 use crate::ports::signer::{Signer as _, SignerError, Signers};
 use crate::ports::store::{Store, StoreError, Write};
 use crate::ports::trust::StatementRow;
+use crate::restored::restored_at;
 use crate::signing::{self, LocalSigner, SigningError};
 
 /// Path of the issuer metadata of SD-JWT VC.
@@ -89,7 +90,13 @@ pub async fn current(
             return Err(OwnConfigurationError::ClockBehind { now, last: row.iat });
         }
         let wanted = statement(identity, publishing, signers, row.iat)?;
-        if now.since(row.iat) < REISSUE_AFTER && says(&row.jws, &wanted) && is_by(&row.jws, signers) {
+        // Others may have seen a newer one than a backup held, perhaps with other keys: an older one would be refused.
+        let is_newest = restored_at(store).await?.is_none_or(|at| row.iat >= at);
+        if is_newest
+            && now.since(row.iat) < REISSUE_AFTER
+            && says(&row.jws, &wanted)
+            && is_by(&row.jws, signers)
+        {
             return Ok(row.jws.clone());
         }
         // Two different ones of one second would be a fork.
@@ -281,6 +288,22 @@ mod tests {
             issue(&test, &test.publishing).await,
             Err(OwnConfigurationError::ClockBehind { .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn after_a_restoration_the_copys_is_signed_anew_and_once() {
+        let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+        let test = world.node("361123");
+        let copied = issue(&test, &test.publishing).await.unwrap();
+        world.clock.advance(60);
+        assert_eq!(issue(&test, &test.publishing).await.unwrap(), copied);
+        crate::restored::restored(&test.node.bureau(), &"officer-01".parse().unwrap())
+            .await
+            .unwrap();
+        let renewed = issue(&test, &test.publishing).await.unwrap();
+        assert_eq!(iat(&renewed), NOW + 60);
+        world.clock.advance(60);
+        assert_eq!(issue(&test, &test.publishing).await.unwrap(), renewed);
     }
 
     #[tokio::test]

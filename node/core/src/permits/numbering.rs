@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::ports::store::{Store, StoreError};
 
 /// Name of the setting with the highest serial of a permit number given here.
-pub(super) const SERIAL: &str = "permit_serial";
+pub(crate) const SERIAL: &str = "permit_serial";
 /// Queues among which persons are spread. Two strangers in one wait for each other once in so many times, which costs a moment.
 const QUEUES: usize = 256;
 
@@ -58,8 +58,8 @@ impl Counter {
         Ok(Some(next))
     }
 
-    /// A number turned out to be taken: the store is read again before the next is drawn.
-    pub(super) async fn doubt(&self) {
+    /// A number turned out to be taken, or numbers were skipped: the store is read again before the next is drawn.
+    pub(crate) async fn doubt(&self) {
         self.serial.lock().await.known = false;
     }
 
@@ -72,7 +72,8 @@ impl Counter {
     }
 }
 
-async fn stored(store: &dyn Store) -> Result<u32, StoreError> {
+/// The highest serial known to the store, 0 before the first.
+pub(crate) async fn stored(store: &dyn Store) -> Result<u32, StoreError> {
     match store.setting(SERIAL).await? {
         None => Ok(0),
         Some(text) => text.parse().map_err(|_| StoreError::Corrupt {

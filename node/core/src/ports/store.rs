@@ -12,7 +12,7 @@ use comity_spec::ids::{AgreementId, Digest, OfficerId};
 use comity_spec::time::UnixSeconds;
 
 use super::agreements::{AgreementReads, AgreementRow, WithdrawalRow};
-use super::attestations::{AttestationReads, Decoy, Issuance, NewStatusList, Publication};
+use super::attestations::{AttestationReads, Decoy, Issuance, ListId, NewStatusList, Publication};
 use super::officers::{Officer, OfficerReads, PendingAct, Session};
 use super::outbox::{OutboxItem, OutboxReads};
 use super::permits::{ImportMark, PermitChange, PermitReads};
@@ -34,6 +34,8 @@ pub enum Write {
     StatusList(NewStatusList),
     /// Decoy entries of a list are set.
     Decoy(Decoy),
+    /// Nothing of a list is handed out any more: every entry that nobody has is a decoy from now on, superseded for good.
+    CloseStatusList(ListId),
     /// A list was signed: refused unless `iat` rises.
     Publication(Publication),
     /// An accepted entity statement: refused when older than the newest kept for (`iss`, `sub`).

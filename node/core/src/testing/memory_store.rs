@@ -81,6 +81,15 @@ impl MemoryStore {
         lock(&self.meanwhile).push((name, writes));
     }
 
+    /// What a backup made now would hold.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            tables: Mutex::new(self.tables()),
+            ..Self::default()
+        }
+    }
+
     /// Names of the commits that were carried out, oldest first.
     pub fn commits(&self) -> Vec<&'static str> {
         lock(&self.commits).clone()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use comity_spec::ids::{AgreementId, Digest, EntityId, OfficerId, PermitNumber, TraceNumber};
-use comity_spec::status::StatusValue;
+use comity_spec::status::{ENTRIES, StatusValue};
 use comity_spec::time::UnixSeconds;
 
 use crate::ports::agreements::{AgreementRow, AgreementState, WithdrawalRow};
@@ -57,6 +57,7 @@ impl Tables {
             Write::Issuance(issuance) => self.issuance(*issuance),
             Write::StatusList(list) => self.status_list(list),
             Write::Decoy(decoy) => self.decoy(decoy),
+            Write::CloseStatusList(list) => self.close_status_list(list),
             Write::Publication(publication) => self.publication(publication),
             Write::Statement(row) => self.statement(row),
             Write::MemberList(row) => self.member_list(row),
@@ -277,6 +278,22 @@ impl Tables {
             list.changes += 1;
         }
         Arc::make_mut(&mut self.decoys).insert(place, decoy.status);
+        Ok(())
+    }
+
+    fn close_status_list(&mut self, id: ListId) -> Done {
+        let list = Arc::make_mut(&mut self.lists)
+            .get_mut(&id)
+            .ok_or(Conflict::Missing(Row::StatusList))?;
+        let length = u32::try_from(ENTRIES).unwrap_or(u32::MAX);
+        list.next_position = length;
+        let decoys = Arc::make_mut(&mut self.decoys);
+        for place in (0..length).map(|index| (id, index)) {
+            if !self.issuances.contains_key(&place) && !decoys.contains_key(&place) {
+                decoys.insert(place, StatusValue::Superseded);
+                list.changes += 1;
+            }
+        }
         Ok(())
     }
 

@@ -57,6 +57,7 @@ async fn one(tx: &mut Tx, write: &Write) -> Result<(), Fault> {
         Write::Issuance(issuance) => attestations::issue(tx, &[issuance]).await,
         Write::StatusList(list) => attestations::create(tx, list).await,
         Write::Decoy(decoy) => attestations::decoy(&mut tx.conn, decoy).await,
+        Write::CloseStatusList(list) => attestations::close(&mut tx.conn, *list).await,
         Write::Publication(publication) => attestations::publish(&mut tx.conn, publication).await,
         Write::Statement(row) => trust::statement(&mut tx.conn, row).await,
         Write::MemberList(row) => trust::member_list(&mut tx.conn, row).await,

@@ -31,9 +31,10 @@ macro_rules! on_both {
         }
     };
 }
+pub(crate) use on_both;
 
 /// A store that can be closed, to look at what it left.
-trait Closing: Store {
+pub(crate) trait Closing: Store {
     async fn closed(self);
 }
 

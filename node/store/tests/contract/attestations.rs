@@ -189,3 +189,47 @@ async fn publication_rises_and_says_what_it_shows(store: &dyn Store) {
     );
     done(store, vec![publication(1, NOW + 1, 1)]).await;
 }
+
+on_every_store!(of_a_closed_list_what_nobody_has_is_superseded_and_nothing_is_handed_out);
+async fn of_a_closed_list_what_nobody_has_is_superseded_and_nothing_is_handed_out(store: &dyn Store) {
+    let holder = permit(1);
+    let writes = vec![
+        new(holder.clone()),
+        list(1),
+        list(2),
+        decoy(1, 4, StatusValue::Suspended),
+        decoy(1, 5, StatusValue::Valid),
+        issue(issuance(0, &holder, 1, 3)),
+    ];
+    done(store, writes).await;
+    done(store, vec![Write::CloseStatusList(ListId(1))]).await;
+    let row = store.status_lists().await.unwrap().remove(0);
+    assert_eq!((row.changes, row.next_position), (1 + 131_072 - 3, 131_072));
+    let shown = store.nonzero(ListId(1)).await.unwrap();
+    let expected = (0..131_072)
+        .filter(|index| ![3, 5].contains(index))
+        .map(|index| match index {
+            4 => (index, StatusValue::Suspended),
+            _ => (index, StatusValue::Superseded),
+        });
+    assert!(shown.into_iter().eq(expected));
+    for index in [0, 9, 131_071] {
+        assert_eq!(
+            conflict(store, vec![issue(issuance(1, &holder, 1, index))]).await,
+            Conflict::Exists(Row::StatusIndex)
+        );
+    }
+    done(store, vec![Write::CloseStatusList(ListId(1))]).await;
+    assert_eq!(
+        store.status_lists().await.unwrap()[0],
+        row,
+        "nothing was left to close"
+    );
+    // The other list is as it was, and one that is not there is said to be missing.
+    assert_eq!(store.nonzero(ListId(2)).await.unwrap(), []);
+    done(store, vec![issue(issuance(1, &holder, 2, 9))]).await;
+    assert_eq!(
+        conflict(store, vec![Write::CloseStatusList(ListId(3))]).await,
+        Conflict::Missing(Row::StatusList)
+    );
+}

@@ -11,6 +11,7 @@ mod commit;
 mod fixtures;
 mod model;
 mod permits;
+mod restored;
 mod trust;
 mod use_cases;
 mod windows;

@@ -76,6 +76,8 @@ fn write(rng: &CountingRng, step: u64) -> Write {
             index: draw(rng, ENTRIES),
             status: status(rng),
         }),
+        // Late, since nothing is issued from a closed list any more.
+        6 if step > 2_500 && draw(rng, 8) == 0 => Write::CloseStatusList(ListId(list)),
         6 => Write::Publication(Publication {
             list: ListId(list),
             iat: at(soon),

@@ -91,7 +91,7 @@ async fn a_register_is_mirrored_attested_and_published(store: &dyn Store) {
     assert_eq!((left.left, left.unchanged), (20, PEOPLE - 20));
 }
 
-fn local<'a>(county: &'a County, store: &'a dyn Store) -> Bureau<'a> {
+pub(crate) fn local<'a>(county: &'a County, store: &'a dyn Store) -> Bureau<'a> {
     Bureau {
         issuer: Issuer {
             store,
@@ -101,7 +101,7 @@ fn local<'a>(county: &'a County, store: &'a dyn Store) -> Bureau<'a> {
     }
 }
 
-fn application(county: &County, place: usize) -> Application {
+pub(crate) fn application(county: &County, place: usize) -> Application {
     let person = synthetic::resident(county.region, county.today(), place).unwrap();
     Application {
         name: person.name,

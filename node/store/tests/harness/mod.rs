@@ -61,6 +61,9 @@ pub trait Database: Sized {
     /// Opens it with `keys`.
     async fn open_with(&self, keys: &StoreKeys) -> Result<Self::Store, OpenError>;
 
+    /// What a backup of it holds. It is closed.
+    async fn copy(&self) -> Self;
+
     /// Tries a statement behind the store's back, while it is closed or beside it.
     async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error>;
 
@@ -94,6 +97,10 @@ impl Database for Memory {
         Ok(MemoryStore::default())
     }
 
+    async fn copy(&self) -> Self {
+        panic!("a store in memory is copied itself")
+    }
+
     async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
         panic!("there is no SQL in memory: {statement}");
     }
@@ -124,6 +131,14 @@ impl Database for Sqlite {
 
     async fn open_with(&self, keys: &StoreKeys) -> Result<SqliteStore, OpenError> {
         SqliteStore::open(&self.path(), keys, rng()).await
+    }
+
+    async fn copy(&self) -> Self {
+        let copy = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        std::fs::copy(self.path(), copy.path()).unwrap();
+        copy
     }
 
     async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
@@ -182,22 +197,37 @@ impl Database for Postgres {
             store.close().await;
             run(&mut conn, format!("ALTER DATABASE {making} RENAME TO {template}")).await;
         }
-        let name = format!("test_{:016x}", u64::from_le_bytes(rng().bytes()));
-        run(&mut conn, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        let copy = copied(&mut conn, &admin, &template).await;
         conn.close().await.unwrap();
-        Some(Self {
-            url: within(&admin, &name),
-        })
+        Some(copy)
     }
 
     async fn open_with(&self, keys: &StoreKeys) -> Result<PostgresStore, OpenError> {
         PostgresStore::open(&self.url, keys, rng()).await
     }
 
+    async fn copy(&self) -> Self {
+        let admin = std::env::var("COMITY_TEST_POSTGRES").unwrap();
+        let mut conn = PgConnection::connect(&admin).await.unwrap();
+        let url = url::Url::parse(&self.url).unwrap();
+        let copy = copied(&mut conn, &admin, url.path().trim_start_matches('/')).await;
+        conn.close().await.unwrap();
+        copy
+    }
+
     async fn try_execute(&self, statement: String) -> Result<(), sqlx::Error> {
         let mut conn = PgConnection::connect(&self.url).await?;
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await?;
         conn.close().await
+    }
+}
+
+/// A new database with the content of another one to which nobody is connected.
+async fn copied(conn: &mut PgConnection, admin: &str, of: &str) -> Postgres {
+    let name = format!("test_{:016x}", u64::from_le_bytes(rng().bytes()));
+    run(conn, format!("CREATE DATABASE {name} TEMPLATE {of}")).await;
+    Postgres {
+        url: within(admin, &name),
     }
 }
 
