@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,8 @@ def of_decision(asked: Question) -> Answer:
         status_refreshed=asked.get("status_refreshed", False),
         **{name: asked[name] for name in alike if name in asked},
     )
+    if answer is not None and "typed_issuer" in asked:  # what was typed is what was asked about
+        case = replace(case, typed_name=jws.peek(asked["lookup"]["request"])["subject"]["name"])
     decided = decide.decide(case)
     read = decided.decision
     told: Answer = {"step": decided.step}

@@ -72,17 +72,18 @@ class Agreement:
 
     def covering_row(self, issuer: str, recogniser: str, service: str, provider: str | None) -> Mapping[str, Any]:
         """AGR-19; both sides judge by this. `issuer` and `recogniser` are regions."""
-        rows = [row for row in self.contents["services"] if row["code"] == service]
-        require(rows, "service.not-listed")
-        wanted = {"issuer": issuer, "recogniser": recogniser}
-        rows = [row for row in rows if row.get("direction", wanted) == wanted]
-        require(rows, "service.direction")
-        row: Mapping[str, Any] = rows[0]
-        if "providers" in row:
-            require(provider is not None, "service.provider-needed")
-            here = {one["id"] for one in row["providers"] if one["region"] == recogniser}
-            require(provider in here, "service.provider")
-        return row
+        wanted, why_not = {"issuer": issuer, "recogniser": recogniser}, "service.not-listed"
+        for row in self.contents["services"]:
+            if row["code"] != service:
+                continue
+            here = {one["id"] for one in row.get("providers", []) if one["region"] == recogniser}
+            if row.get("direction", wanted) != wanted:
+                why_not = "service.direction"
+            elif "providers" in row and provider not in here:
+                why_not = "service.provider-needed" if provider is None else "service.provider"
+            else:
+                return dict(row)
+        raise Refused(why_not)  # 16.14: the last row that names it tells
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def _insured(wanted: int, facts: Facts) -> str:
         return UNKNOWN
     if told["n"] >= wanted:
         return MET
-    begun = identifiers.full_months(told["as_of"], facts.today) + 1
+    begun = identifiers.full_months(told["as_of"], facts.today) + (told["as_of"] < facts.today)
     return UNKNOWN if told["n"] + begun >= wanted else NOT_MET
 
 

@@ -250,7 +250,7 @@ class _Walk:
         if held and refused == "status.ended":
             self._age_class(held.as_of)  # so much is known of it
         card = shown.claims.get("card_valid_until", case.today)
-        passed = case.now > shown.exp or card < case.today  # DEC-19
+        passed = shown.endorsed_until < case.today or card < case.today  # ATT-5, DEC-19
         if passed:
             self._ask_look_up()
         if refused == "status.no-list":
@@ -277,7 +277,7 @@ class _Walk:
         if answer.state is None:
             raise _Found("NO_MATCH", "lookup.no-match")
         state, today, age = answer.state, self.case.today, self._age_class(answer.as_of)
-        self.claims = {**self.claims, **answer.claims}
+        self.claims = answer.claims  # 8.5: facts of the two are not mixed
         self.endorsed_until, card = state["endorsed_until"], state.get("card_valid_until", today)
         if state["valid_from"] > today:
             self.date = state["valid_from"]
@@ -314,9 +314,9 @@ class _Walk:
             if local not in (None, shown):
                 self.advisories.add("TIER_MAPPED")
         facts = conditions.Facts(self.case.today, self.claims, self.endorsed_until, self.case.provider)
-        self.missing[:0] = conditions.missing_of(self.row, facts)
+        self.missing += conditions.missing_of(self.row, facts)
         if (self.tier or {}).get("local") is None and (self.tier or "tier" in self.row["claims"]):
-            self.missing.append(conditions.missing("tier_mapping", conditions.UNKNOWN, self.row["owner"]))
+            self.missing.insert(0, conditions.missing("tier_mapping", conditions.UNKNOWN, self.row["owner"]))
 
     def _holder(self) -> None:
         shown = self.attestation.claims if self.attestation else {}

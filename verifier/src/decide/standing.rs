@@ -216,12 +216,7 @@ fn from_presentation<'a>(
                 .now
                 .since(held.map_or(exp, VerifiedStatusList::as_of))
                 .max(0);
-            let cause = if date_passed {
-                DATE_PASSED
-            } else {
-                "status.expired"
-            };
-            return ask.newer_list_or(|| say(Outcome::StatusStale, cause).aged(age));
+            return ask.newer_list_or(|| say(Outcome::StatusStale, "status.expired").aged(age));
         }
         // Permanent values were told above; for totality, what is kept of them says no more than that.
         StatusReading::Tombstone(_) => return Ok(Err(say(Outcome::Superseded, "status.superseded"))),

@@ -12,6 +12,10 @@ use super::{
 };
 use crate::testing::{PermitDraft, merge, sign};
 
+mod bounds;
+mod outranks;
+mod told;
+
 /// A window of 常山 before which somebody shows the card of 示例甲, off line, status of now.
 fn window() -> DecisionInput {
     DecisionInput {
@@ -114,6 +118,9 @@ pub(super) fn all() -> Vec<Vector> {
     all.extend(conditions());
     all.extend(people());
     all.extend(words_and_keys());
+    all.extend(bounds::all());
+    all.extend(outranks::all());
+    all.extend(told::all());
     all.into_iter()
         .map(|mut vector| {
             // Whatever the outcome: each differs from the green one in one thing.

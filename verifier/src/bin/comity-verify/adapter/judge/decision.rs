@@ -2,6 +2,7 @@
 //!
 //! Agreements and status lists were verified in their day, under the federation `demo`; what is asked is the decision.
 
+use comity_spec::exchange::VerificationRequest;
 use comity_spec::ids::{EntityId, ProviderId, ServiceCode};
 use comity_spec::jose::KeyPurpose;
 use comity_spec::outcome::Outcome;
@@ -24,6 +25,8 @@ use serde_json::{Value, json};
 use super::{
     Federations, Judged, Stop, adopted, at, budget, challenge, id, rule, unaskable, value_of, world,
 };
+
+const REQUEST: &str = "comity-verification-request+jwt";
 
 /// Received in the second in which it was signed.
 fn received(token: &str, trust: &Trust) -> Result<VerifiedStatusList, Stop> {
@@ -63,7 +66,7 @@ fn sent<T: DeserializeOwned>(jws: &str, typ: &str, trust: &Trust, now: i64) -> R
 }
 
 pub(super) fn answer(request: &str, response: &str, trust: &Trust, now: i64) -> Result<LookedUp, Stop> {
-    let request = sent(request, "comity-verification-request+jwt", trust, now)?;
+    let request = sent(request, REQUEST, trust, now)?;
     verify_response(response.as_bytes(), &request, trust, at(now)?, &mut budget()).map_err(|e| rule(e.rule()))
 }
 
@@ -133,9 +136,18 @@ pub(super) fn decision(input: &vector::DecisionInput, federations: &Federations)
         None => "440103".parse().map_err(|e| unaskable("a region", e))?,
     };
     let issuer = input.typed_issuer.as_deref().map(id).transpose()?;
-    let subject =
-        serde_json::from_value(json!({ "number": { "id_number": "361123188001010017" }, "name": "示例甲" }));
-    let subject = subject.map_err(|e| unaskable("a subject", e))?;
+    // What was typed is what was asked about; without a request nothing is read that depends on it.
+    let subject = match &input.lookup {
+        Some(lookup) => {
+            sent::<VerificationRequest>(&lookup.request, REQUEST, &before, input.now)?
+                .into_value()
+                .subject
+        }
+        None => serde_json::from_value(
+            json!({ "number": { "id_number": "361123188001010017" }, "name": "示例甲" }),
+        )
+        .map_err(|e| unaskable("a subject", e))?,
+    };
     let asked = match &issuer {
         Some(issuer) => issuer.clone(),
         None => id("https://c361123.example")?,
