@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import sys
@@ -110,7 +111,10 @@ def of_in_force(asked: Question) -> Answer:
     book = asked.book(asked["federation"])
     for token in asked.get("withdrawals", []):
         named = book.named(jws.peek(token).get("agreement"))
-        book.withdrawals.append(agreement.read_withdrawal(token, named, asked.federation()))
+        read = agreement.read_withdrawal(token, named, asked.federation())
+        iat, notice = jws.peek(token)["iat"], named.notice if named else datetime.timedelta()
+        ends = agreement.ends_from(read.effective_from, iat, notice, asked.get("received_at"))
+        book.withdrawals.append(replace(read, effective_from=ends))
     return {"version": book.between(asked["issuer"], asked["recogniser"], identifiers.date(asked["on"]))[0].version}
 
 

@@ -222,6 +222,9 @@ pub struct InForceInput {
     /// Withdrawals, compact JWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawals: Vec<String>,
+    /// When the withdrawals were first received (AGR-22); absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<i64>,
     /// When they are adopted.
     pub now: i64,
     /// The county that issues.

@@ -99,7 +99,7 @@ class Adopted:
 
 
 def defects(agreement: Agreement) -> list[str]:
-    """AGR-4 to AGR-11, every defect at once and in the order of the text."""
+    """AGR-4 to AGR-11, every defect at once."""
     found: list[str] = []
 
     def expect(holds: object, rule: str) -> None:
@@ -110,12 +110,18 @@ def defects(agreement: Agreement) -> list[str]:
     regions = [party["region"] for party in parties]
     pinned = [kid for party in parties for kid in party["federation_keys"]]
     expect(agreement.version >= 1 and ("prev" in contents) == (agreement.version > 1), "version")
-    expect(2 <= len(parties) <= 16, "party-count")
+    tiers, freshness = contents.get("tier_map", []), (agreement.fresh_seconds, agreement.usable_seconds)
+    expect(0 < freshness[0] <= min(freshness[1], FRESH) and freshness[1] <= USABLE, "freshness")
+    texts = [contents[name]["zh"] for name in ("title", "legal_basis", "continuation")]
+    expect(all(one.strip() for one in [*texts, contents["impact_assessment"]]), "empty-text")
+    expect(contents.get("effective_until", contents["effective_from"]) >= contents["effective_from"], "dates")
+    if not 2 <= len(parties) <= 16:  # beyond these bounds nothing more is read
+        return [*found, "agreement.party-count"]
     expect(len(set(regions)) == len(parties) == len({party["entity"] for party in parties}), "party-twice")
     expect(all(party["federation_keys"] for party in parties), "party-without-key")
     expect(len(pinned) == len(set(pinned)), "key-twice")
-    expect(contents.get("effective_until", contents["effective_from"]) >= contents["effective_from"], "dates")
-    expect(1 <= len(contents["services"]) <= 512, "service-count")
+    if not 1 <= len(contents["services"]) <= 512 or len(tiers) > 512:
+        return [*found, "agreement.service-count"]
     held: set[tuple[str, str, str]] = set()
     for row in contents["services"]:
         expect(identifiers.is_catalogued(row["code"]), "unknown-service")
@@ -137,15 +143,10 @@ def defects(agreement: Agreement) -> list[str]:
         shallow, sound = conditions.bounded(row.get("conditions", [])), conditions.sound
         expect(shallow, "condition-depth")
         expect(not shallow or all(sound(one, providers) for one in row.get("conditions", [])), "condition")
-    tiers = contents.get("tier_map", [])
     mapped = [(row["issuer"], row["recogniser"]) for row in tiers]
     expect(all(one != other and {one, other} <= set(regions) for one, other in mapped), "tier-row")
     expect(len(mapped) == len(set(mapped)) and all(row["map"] for row in tiers), "tier-row")
-    expect(0 < agreement.fresh_seconds <= min(agreement.usable_seconds, FRESH), "freshness")
-    expect(agreement.usable_seconds <= USABLE, "freshness")
     expect(all(one["region"] in regions for one in contents.get("signatories", [])), "signatory")
-    texts = [contents[name]["zh"] for name in ("title", "legal_basis", "continuation")]
-    expect(all(one.strip() for one in [*texts, contents["impact_assessment"]]), "empty-text")
     return found
 
 
@@ -164,7 +165,7 @@ def read_proposal(document: str, federation: Federation) -> tuple[Several, Agree
     several = jws.read_several(document, TYP)
     agreement = Agreement.of(several.octets, several.payload)
     wrong = defects(agreement)
-    require(not wrong, (wrong or [""])[0], ", ".join(wrong))
+    require(not wrong, wrong[0] if len(wrong) == 1 else "agreement.contents", ", ".join(wrong))
     require(agreement.contents["environment"] == federation.anchor.environment, "agreement.environment")
     latest = max((one.header.signed_at for one, _ in several.signatures), default=0)
     require(latest <= federation.now + jws.CLOCK_SKEW, "agreement.clock-doubt")
@@ -219,6 +220,12 @@ def read_withdrawal(token: str, agreement: Agreement | None, federation: Federat
     return Withdrawal(token, claims["iss"], claims["agreement"], claims["effective_from"])
 
 
+def ends_from(stated: datetime.date, iat: int, notice: datetime.timedelta, received_at: int | None) -> datetime.date:
+    """AGR-22: whoever dates a withdrawal back gains nothing, the notice counts from the day on which it came."""
+    came = identifiers.day_of(received_at - jws.CLOCK_SKEW) if received_at is not None else datetime.date.min
+    return max(stated, came + notice) if came > identifiers.day_of(iat) else stated
+
+
 # --- in force (4.5) ---
 
 
@@ -265,10 +272,11 @@ class Book:
         standing = [agreement for agreement in ours if agreement.digest not in void]
         require(standing, "agreement.void")
         begun = [agreement for agreement in standing if agreement.contents["effective_from"] <= on]
-        require(begun, "agreement.not-yet")
-        rules = begun[-1]
+        rules = (begun or standing)[-1]
         ends = [gone.effective_from for gone in self.withdrawals if gone.agreement == rules.reference]
-        require(all(on < day for day in ends), "agreement.withdrawn")
+        # One that ends before it takes effect is withdrawn already (16.13).
+        require(all(max(on, rules.contents["effective_from"]) < day for day in ends), "agreement.withdrawn")
+        require(begun, "agreement.not-yet")
         require(on <= rules.contents.get("effective_until", on), "agreement.ended")
         return rules
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import threading
 from collections.abc import Mapping
@@ -43,17 +42,12 @@ class Treaties:
                         book.adopted.append(Adopted(contents, json.loads(signers), document))
                 for token, seen_at in self._store.rows("SELECT token, seen_at FROM withdrawal"):
                     payload = jws.peek(token)
-                    day = self._ends(book.named(payload["agreement"]), payload, seen_at)
+                    day, held = identifiers.date(payload["effective_from"]), book.named(payload["agreement"])
+                    if held is not None:
+                        day = agreements.ends_from(day, payload["iat"], held.notice, seen_at)
                     book.withdrawals.append(Withdrawal(token, payload["iss"], payload["agreement"], day))
                 self._book = book
             return self._book
-
-    @staticmethod
-    def _ends(held: Agreement | None, payload: Mapping[str, Any], seen_at: int) -> datetime.date:
-        """AGR-22: whoever dates a withdrawal back gains nothing, the notice counts from the day on which it came."""
-        stated, came = identifiers.date(payload["effective_from"]), identifiers.day_of(seen_at - jws.CLOCK_SKEW)
-        late = held is not None and came > identifiers.day_of(payload["iat"])
-        return max(stated, came + held.notice) if held and late else stated
 
     def listed(self) -> list[dict[str, Any]]:
         book = self.book()

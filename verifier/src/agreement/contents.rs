@@ -328,9 +328,8 @@ fn holds(condition: &Condition, row: &Service) -> bool {
         Condition::AgeBetween { min, max } => min <= max || mutant!("AGR-10/range"),
         Condition::ProviderIn(ids) => {
             let named = |id: &ProviderId| {
-                row.providers
-                    .as_ref()
-                    .is_none_or(|all| all.iter().any(|p| p.id == *id))
+                let providers = row.providers.iter().flatten();
+                providers.into_iter().any(|p| p.id == *id)
             };
             !ids.is_empty() && ids.iter().all(named)
         }

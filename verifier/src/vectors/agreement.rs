@@ -2,6 +2,7 @@
 
 use comity_spec::agreement::SignedAgreement;
 use comity_spec::jose::{KeyPurpose, Typ};
+use comity_spec::time::LocalDate;
 use comity_spec::vector::{AgreementInput, InForceInput, Of, Vector, WithdrawalInput};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -9,6 +10,9 @@ use serde_json::{Value, json};
 use super::{CHANGSHAN, CHANGSHAN_ID, DAY, NOW, YUSHAN, YUSHAN_ID, accept, demo, now, refuse, text, today};
 use crate::b64;
 use crate::testing::{key, merge, sign, sign_agreement, thumbprint};
+
+mod bounds;
+mod reasons;
 
 const TWIN: &str = "agreement/valid";
 const LEAVING: &str = "agreement/valid-withdrawal";
@@ -58,10 +62,13 @@ pub(super) fn all() -> Vec<Vector> {
     let mut all: Vec<Vector> = adoption()
         .into_iter()
         .chain(contents())
+        .chain(bounds::contents())
         .map(Vector::Agreement)
         .collect();
-    all.extend(withdrawals().into_iter().map(Vector::Withdrawal));
-    all.extend(in_force().into_iter().map(Vector::InForce));
+    let notices = withdrawals().into_iter().chain(bounds::withdrawals());
+    all.extend(notices.map(Vector::Withdrawal));
+    let forces = in_force().into_iter().chain(reasons::all());
+    all.extend(forces.map(Vector::InForce));
     all
 }
 
@@ -579,6 +586,18 @@ fn withdrawals() -> Vec<Of<WithdrawalInput>> {
     ]
 }
 
+/// A notice of withdrawal by the county of a region.
+fn notice(agreement: &SignedAgreement, region: &str, iat: i64, from: LocalDate) -> String {
+    let payload = b64::decode(agreement.payload.as_bytes()).expect("base64url");
+    let payload: Value = serde_json::from_slice(&payload).expect("JSON");
+    let claims = json!({
+        "iss": format!("https://c{region}.example"), "iat": iat,
+        "agreement": { "id": payload["id"], "version": payload["version"], "digest": digest(agreement) },
+        "effective_from": from, "reason": { "zh": "示例", "en": "Example" },
+    });
+    sign(&key(&format!("{region}/federation")), Typ::Withdrawal, &claims)
+}
+
 fn in_force() -> Vec<Of<InForceInput>> {
     let first = signed(&payload());
     let next = |from: i64, notice: u32| {
@@ -598,6 +617,7 @@ fn in_force() -> Vec<Of<InForceInput>> {
         federation: "demo".into(),
         agreements: agreements.iter().map(|one| text(one)).collect(),
         withdrawals: Vec::new(),
+        received_at: None,
         now: NOW,
         issuer: YUSHAN_ID.into(),
         recogniser: CHANGSHAN_ID.into(),

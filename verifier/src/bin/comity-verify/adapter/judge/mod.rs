@@ -15,8 +15,8 @@ use comity_spec::status::StatusValue;
 use comity_spec::time::{LocalDate, UnixSeconds};
 use comity_spec::vector::{self, Federation, Keys};
 use comity_verifier::agreement::{
-    AgreementError, Agreements, Because, ContentDefect, Coverage, VerifiedAgreement, verify_bytes,
-    verify_withdrawal,
+    AgreementError, Agreements, Because, ContentDefect, Coverage, VerifiedAgreement, VerifiedWithdrawal,
+    WithdrawalError, verify_bytes, verify_withdrawal,
 };
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::bundle::open;
@@ -273,17 +273,11 @@ fn withdrawal(input: &vector::WithdrawalInput, federations: &Federations) -> Jud
 fn in_force(input: &vector::InForceInput, federations: &Federations) -> Judged {
     let trust = world(&input.federation, federations, input.now)?;
     let agreements = adopted(&input.agreements, &trust, input.now)?;
-    let withdrawals = match agreements.first() {
-        None => Vec::new(),
-        Some(first) => input
-            .withdrawals
-            .iter()
-            .map(|one| {
-                verify_withdrawal(one, first, &trust, at(input.now)?)
-                    .map_err(|e| unaskable("a withdrawal", e.rule()))
-            })
-            .collect::<Result<_, Stop>>()?,
-    };
+    let withdrawals = input
+        .withdrawals
+        .iter()
+        .map(|one| withdrawn(one, &agreements, input, &trust))
+        .collect::<Result<_, Stop>>()?;
     let set = Agreements::new(agreements, withdrawals);
     let on: LocalDate = input.on.parse().map_err(|e| unaskable("a day", e))?;
     match set.between(&id(&input.issuer)?, &id(&input.recogniser)?, on) {
@@ -296,6 +290,29 @@ fn in_force(input: &vector::InForceInput, federations: &Federations) -> Judged {
         })),
         Coverage::None => Err(rule("agreement.none")),
     }
+}
+
+/// A withdrawal of one of the agreements, counted from its receipt where that is known.
+fn withdrawn(
+    token: &str,
+    agreements: &[VerifiedAgreement],
+    input: &vector::InForceInput,
+    trust: &Trust,
+) -> Result<VerifiedWithdrawal, Stop> {
+    let now = at(input.now)?;
+    let verify = |of| (verify_withdrawal(token, of, trust, now), of);
+    let of_another =
+        |(verified, _): &(Result<_, _>, _)| matches!(verified, Err(WithdrawalError::OtherAgreement));
+    let (verified, of) = agreements
+        .iter()
+        .map(verify)
+        .find(|tried| !of_another(tried))
+        .ok_or_else(|| unaskable("a withdrawal", "of no agreement that was given"))?;
+    let verified = verified.map_err(|e| unaskable("a withdrawal", e.rule()))?;
+    Ok(match input.received_at {
+        Some(seconds) => verified.first_seen(at(seconds)?, of),
+        None => verified,
+    })
 }
 
 fn attestation(input: &vector::AttestationInput, federations: &Federations) -> Judged {
