@@ -25,7 +25,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (cases, requirements) = args.material.load()?;
     if let Some(requirement) = requirements.find(&args.name) {
         say(&format!("[{}] {}", args.name, requirement.sentence))?;
-        say(&format!("  text      spec/protocol/{}", requirement.chapter))?;
+        say(&format!(
+            "  text      {}; #{} in its page",
+            requirement.chapter, args.name
+        ))?;
         let proving = cases.iter().filter(|case| case.requirements.contains(&args.name));
         for case in proving {
             say(&format!("  case      {} ({})", case.name, case.must_be()))?;
@@ -62,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "  twin      {twin}, asked first; this one differs from it in one thing"
         ))?;
     }
-    say(&format!("  vector    {}", case.path.display()))?;
+    say(&format!("  vector    {}", case.place))?;
     if args.material.class().is_bound_by(&case.kind) {
         let class = args.material.class().name();
         say(&format!(
@@ -87,7 +90,7 @@ fn rule(name: &str, cases: &Cases, requirements: &Requirements) -> Result<(), Fa
             &row.meaning
         };
         say(&format!("{name}: {meaning}"))?;
-        say(&format!("  text      spec/protocol/{CHAPTER}, {}", row.section))?;
+        say(&format!("  text      {CHAPTER}, {}", row.section))?;
         for id in &row.by {
             let sentence = requirements.find(id).map_or("", |r| r.sentence.as_str());
             say(&format!("  requires  [{id}] {sentence}"))?;

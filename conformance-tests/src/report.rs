@@ -184,7 +184,7 @@ pub(crate) fn failure(requirements: &Requirements, case: &Case, outcome: &Outcom
             &printable(outcome.stderr.trim()).replace('\n', "\n            "),
         );
     }
-    row("vector", &case.path.display().to_string());
+    row("vector", &case.place);
     row("again", again);
     text
 }

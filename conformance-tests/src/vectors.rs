@@ -50,9 +50,9 @@ pub(crate) struct Case {
     pub(crate) input: Value,
     /// What must come of it.
     pub(crate) expect: Expect,
-    /// Where it stands.
+    /// Where a reader finds it.
     #[serde(skip)]
-    pub(crate) path: PathBuf,
+    pub(crate) place: String,
 }
 
 impl Case {
@@ -69,8 +69,8 @@ impl Case {
 struct File {
     /// Its name: folder and file without `.json`.
     name: String,
-    /// Where it stands; of those that this program carries, where the tree has it.
-    path: PathBuf,
+    /// Where a reader finds it: whoever has only this program has no tree.
+    place: String,
     /// What is in it.
     text: std::io::Result<String>,
 }
@@ -88,7 +88,9 @@ impl Cases {
     pub(crate) fn carried(requirements: &Requirements) -> Result<Self, CasesError> {
         let files = VECTORS.iter().map(|(name, text)| File {
             name: (*name).to_owned(),
-            path: Path::new("spec/vectors").join(format!("{name}.json")),
+            place: format!(
+                "{name}.json of `comity-conformance vectors --out DIR`; #case-{name} in the page of the text"
+            ),
             text: Ok((*text).to_owned()),
         });
         Self::of(files, requirements)
@@ -108,7 +110,7 @@ impl Cases {
             File {
                 name: below.to_string_lossy().replace('\\', "/"),
                 text: std::fs::read_to_string(&path),
-                path,
+                place: path.display().to_string(),
             }
         });
         Self::of(files, requirements)
@@ -117,11 +119,11 @@ impl Cases {
     fn of(files: impl Iterator<Item = File>, requirements: &Requirements) -> Result<Self, CasesError> {
         let (mut cases, mut federations, mut wrong) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut texts = Vec::new();
-        for File { name, path, text } in files {
+        for File { name, place, text } in files {
             let text = match text {
                 Ok(text) => text,
                 Err(error) => {
-                    wrong.push(format!("{}: {error}", path.display()));
+                    wrong.push(format!("{place}: {error}"));
                     continue;
                 }
             };
@@ -135,14 +137,14 @@ impl Cases {
                     cases.push((
                         name.clone(),
                         Case {
-                            path: path.clone(),
+                            place: place.clone(),
                             ..case
                         },
                     ))
                 }),
             };
             if let Err(error) = read {
-                wrong.push(format!("{}: {error}", path.display()));
+                wrong.push(format!("{place}: {error}"));
             }
             texts.push((name, text));
         }

@@ -400,7 +400,7 @@ impl Table {
     /// step stands below what is the matter.
     fn sentences(&self, prefix: &str, code: usize, facts: &[usize]) -> String {
         let mut html = String::from(
-            "<div class=\"scroll\"><table class=\"sentences\">\n<thead><tr><th>code</th><th>中文</th><th>English</th></tr></thead>\n<tbody>\n",
+            "<div class=\"scroll\"><table class=\"sentences\">\n<thead><tr><th>code</th><th>中文: 提示<span class=\"next\">下一步 (<code>next_step</code>)</span></th><th>English: <code>text</code><span class=\"next\"><code>next_step</code></span></th></tr></thead>\n<tbody>\n",
         );
         for row in self.rows.iter().skip(1) {
             let cell = |at: usize| row.get(at).map_or("", |cell| cell.plain.as_str());
@@ -417,7 +417,7 @@ impl Table {
                 .collect();
             let both = |text: usize, next: usize| {
                 format!(
-                    "{}<span class=\"next\">{}</span>",
+                    "{} <span class=\"next\">{}</span>",
                     tongues(cell(text)),
                     tongues(cell(next))
                 )
@@ -684,6 +684,9 @@ mod tests {
         };
         let html = html(markdown, place, &targets()).unwrap();
         assert!(html.contains("<tr id=\"outcome-NODE_NOT_READY\">"), "{html}");
-        assert!(html.contains("<td>A<span class=\"next\">B</span></td>"), "{html}");
+        assert!(
+            html.contains("<td>A <span class=\"next\">B</span></td>"),
+            "{html}"
+        );
     }
 }
