@@ -13,13 +13,19 @@ use comity_spec::time::LocalDate;
 use comity_verifier::trust::County;
 use serde_json::json;
 
+use super::file::{read, read_text};
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
 use crate::terminal;
 
+/// Most bytes of a file with an agreement: four times what a signed one may have (chapter 11.7), for a text with indents.
+const LONGEST: usize = 1 << 20;
+
 /// Proposes a text.
 pub(super) async fn propose(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let text = std::fs::read_to_string(file).map_err(|error| Refused::file(file, &error))?;
+    let text = read_text(file, LONGEST)
+        .await
+        .map_err(|error| Refused::file(file, &error))?;
     let agreement: Agreement = serde_json::from_str(&text)
         .map_err(|error| {
         Refused(format!(
@@ -168,7 +174,9 @@ pub(super) async fn withdraw(
 
 /// Takes in a signed text from a file.
 pub(super) async fn receive(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let bytes = std::fs::read(file).map_err(|error| Refused::file(file, &error))?;
+    let bytes = read(file, LONGEST)
+        .await
+        .map_err(|error| Refused::file(file, &error))?;
     let taken = receive_proposal(&running.node, &bytes).await?;
     running.use_view().await;
     Ok(AdminReply::done(

@@ -6,6 +6,7 @@
 
 mod agreements;
 mod execute;
+mod file;
 mod officers;
 mod password;
 mod permits;

@@ -5,6 +5,7 @@ use std::path::Path;
 use comity_node_core::permits::codes::{CancellationReason, Evidence, ReinstatementReason, SuspensionReason};
 use comity_node_core::permits::import_register::{Imported, RegisterFile, import_register};
 use comity_node_core::permits::issue::Application;
+use comity_node_core::permits::register_file::{self, manifest};
 use comity_node_core::permits::{
     Done, decide_cancellation, endorse, found, issue, propose_cancellation, reinstate, replace, report_lost,
     suspend,
@@ -18,6 +19,7 @@ use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::file::read;
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
 
@@ -61,18 +63,18 @@ pub(super) async fn import(
     manifest: &Path,
     leaving_confirmed: bool,
 ) -> Result<AdminReply, Refused> {
-    let read = |path: &Path, what: &str| {
-        std::fs::read(path).map_err(|error| {
-            let detail = format!("{}: {error}\n{what}", path.display());
-            Refused(crate::told::told(ProblemType::ImportRefused, &detail))
-        })
+    let unread = |path: &Path, what: &str, error: &std::io::Error| {
+        let detail = format!("{}: {error}\n{what}", path.display());
+        Refused(crate::told::told(ProblemType::ImportRefused, &detail))
     };
-    let bytes = read(file, "登记文件 / the register file")?;
-    let manifest = read(
-        manifest,
-        "每个登记文件旁须有同名的 .manifest.json，写明 kind、sequence、rows、sha256、source_as_of / beside each register file lies a manifest of \
-         its name and .manifest.json",
-    )?;
+    let bytes = read(file, register_file::MAX_BYTES)
+        .await
+        .map_err(|error| unread(file, "登记文件 / the register file", &error))?;
+    let beside = "每个登记文件旁须有同名的 .manifest.json，写明 kind、sequence、rows、sha256、source_as_of / beside each register file lies a manifest of \
+         its name and .manifest.json";
+    let manifest = read(manifest, manifest::MAX_BYTES)
+        .await
+        .map_err(|error| unread(manifest, beside, &error))?;
     let input = RegisterFile {
         file: &bytes,
         manifest: &manifest,

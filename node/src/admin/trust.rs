@@ -8,11 +8,13 @@ use comity_node_core::federation::bundle;
 use comity_node_core::federation::intake::Taken;
 use comity_node_core::federation::refresh::{ObjectReport, RefreshReport};
 use comity_node_core::federation::refresh_status::{ListReport, ListResult};
+use comity_spec::bundle::MAX_BYTES;
 use comity_spec::ids::EntityId;
 use comity_spec::time::LocalDate;
 use comity_verifier::trust::Subject;
 use serde_json::json;
 
+use super::file::read;
 use super::{AdminReply, Refused, words};
 use crate::background::Running;
 use crate::terminal;
@@ -102,7 +104,10 @@ pub(super) async fn bundle_export(running: &Running, file: &Path) -> Result<Admi
 
 /// Takes a bundle in.
 pub(super) async fn bundle_import(running: &Running, file: &Path) -> Result<AdminReply, Refused> {
-    let bytes = std::fs::read(file).map_err(|error| Refused::file(file, &error))?;
+    // One byte more than a bundle may have, so that what is too large is told so as a bundle.
+    let bytes = read(file, MAX_BYTES + 1)
+        .await
+        .map_err(|error| Refused::file(file, &error))?;
     let report = bundle::import(&running.node, &bytes).await?;
     running.use_view().await;
     Ok(AdminReply::done(rendered(&report), json!({})))

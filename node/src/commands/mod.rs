@@ -101,9 +101,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| CommandError::io(path, &error))
 }
 
-/// Replaces a file whole: a reader sees the old bytes or the new ones.
+/// Replaces a file whole: a reader sees the old bytes or the new ones. What stands there and is no plain file is left alone: a file put
+/// in the place of `/dev/null` or `/dev/stdout` would be missed by every program of the machine.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     use std::io::Write as _;
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(CommandError::refused(format!(
+            "{} 已存在且不是普通文件，未作改动，请另选文件名 / is there and no plain file; nothing was written: name another file",
+            path.display()
+        )));
+    }
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
@@ -117,4 +124,29 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), CommandError
     file.persist(path)
         .map_err(|error| CommandError::io(path, &error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_file_is_replaced_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        replace_file(&file, b"old").unwrap();
+        replace_file(&file, b"new").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for other in [&link, &pipe] {
+            let before = std::fs::symlink_metadata(other).unwrap().file_type();
+            assert!(replace_file(other, b"lost").is_err());
+            assert_eq!(std::fs::symlink_metadata(other).unwrap().file_type(), before);
+        }
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+    }
 }
