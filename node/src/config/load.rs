@@ -266,6 +266,37 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_not_shown_however_the_address_is_mistyped() {
+        for url in [
+            "postgres://u:geheim@h/db",
+            "postgres://u:ge/heim@h/db",
+            "postgres://u:g@e/heim@h/db",
+            "postgres://u:geheim/@h/db?sslmode=require",
+            "postgres://:geheim@h",
+            "postgres:u:geheim@h/db",
+            "postgres:/u:geheim@h/db",
+            "postgres//u:geheim@h/db",
+            "postgres://h/db?user=u&password=geheim",
+            "postgres:h/db?password=geheim",
+        ] {
+            let shown = without_password(url);
+            assert!(!shown.contains("heim"), "{url}: {shown}");
+            assert!(
+                shown.contains('h') && shown.starts_with("postgres"),
+                "{url}: {shown}"
+            );
+        }
+        for plain in [
+            "postgres://u@h/db",
+            "postgres://h:5432/db",
+            "sqlite:/var/lib/comity/node.db",
+            "sqlite:///srv/a@b/node.db",
+        ] {
+            assert_eq!(without_password(plain), plain);
+        }
+    }
+
+    #[test]
     fn plain_http_is_refused_off_loopback_and_half_a_certificate_everywhere() {
         let text = EXAMPLE.replace("certificate = \"/etc/comity/staff.crt\"\n", "");
         assert!(matches!(

@@ -56,22 +56,24 @@ impl std::fmt::Debug for DatabaseConfig {
     }
 }
 
-/// The URL with any password replaced by `***`.
+/// The URL with any password replaced by `***`, also where it is mistyped: what does not open is shown in the refusal, and that is
+/// logged. So whatever stands between the first colon behind the scheme and the last `@` is taken for the password, slashes and all.
 pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let shown = match authority.rsplit_once('@') {
-        Some((user, host)) => match user.split_once(':') {
-            Some((name, _)) => format!("{name}:***@{host}"),
-            None => authority.to_owned(),
-        },
-        None => authority.to_owned(),
-    };
     // libpq also reads `?password=`; nothing after the question mark is needed to recognise a database.
-    let path = path.split('?').next().unwrap_or_default();
-    format!("{scheme}://{shown}{path}")
+    let shown = |rest: &str| rest.split('?').next().unwrap_or_default().to_owned();
+    let Some((userinfo, host)) = url.rsplit_once('@') else {
+        return shown(url);
+    };
+    let scheme = userinfo.find([':', '/']).unwrap_or(0);
+    let slashes = |c: char| c == '/';
+    let rest = userinfo[scheme..]
+        .strip_prefix(':')
+        .unwrap_or(&userinfo[scheme..]);
+    let behind_scheme = userinfo.len() - rest.trim_start_matches(slashes).len();
+    match userinfo[behind_scheme..].find(':') {
+        Some(colon) => format!("{}:***@{}", &userinfo[..behind_scheme + colon], shown(host)),
+        None => format!("{userinfo}@{}", shown(host)),
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
