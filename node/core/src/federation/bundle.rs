@@ -61,6 +61,10 @@ pub enum ImportError {
 /// Puts together what this node holds and what has not ended: chain, member lists, adopted agreements, withdrawals, and the
 /// newest status lists, its own among them.
 ///
+/// Nobody reads more than [`MAX_BYTES`]. What is ignored in a status list may have any length, so a county could otherwise fill the bundles
+/// of all its partners until none of them was read: peers' lists go in while there is room, the shortest first, so that whoever pads is left
+/// out before others.
+///
 /// # Errors
 /// [`StoreError`].
 pub async fn export(node: &Node) -> Result<Bundle, StoreError> {
@@ -96,7 +100,7 @@ pub async fn export(node: &Node) -> Result<Bundle, StoreError> {
         // Nodes once kept their own as a peer's when a bundle brought them.
         .filter(|row| alive(row.exp) && row.iss != node.identity.entity)
         .map(|row| row.token);
-    Ok(Bundle {
+    let mut bundle = Bundle {
         version: VERSION,
         created: now,
         statements: statements.into_iter().map(|row| row.jws).collect(),
@@ -108,8 +112,30 @@ pub async fn export(node: &Node) -> Result<Bundle, StoreError> {
             .into_iter()
             .map(|row| row.jws)
             .collect(),
-        status_lists: own.chain(peers).collect(),
-    })
+        status_lists: own.collect(),
+    };
+    add_fitting(&mut bundle, peers.collect());
+    Ok(bundle)
+}
+
+/// Adds lists, the shortest first, while the bundle stays one that is read.
+fn add_fitting(bundle: &mut Bundle, mut lists: Vec<String>) {
+    let begun = serde_json::to_vec(bundle).expect("a bundle is strings and integers, which always serialise");
+    let mut room = MAX_BYTES.saturating_sub(begun.len());
+    lists.sort_by_key(String::len);
+    // Each stands in quotation marks, behind a comma.
+    let fits = |list: &String| {
+        let left = room.checked_sub(list.len() + 3);
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let all = lists.len();
+    let fitting: Vec<String> = lists.into_iter().take_while(fits).collect();
+    let left_out = all - fitting.len();
+    bundle.status_lists.extend(fitting);
+    if left_out > 0 {
+        tracing::warn!(left_out, "status lists of peers do not fit into the bundle");
+    }
 }
 
 /// Takes a bundle in, object by object, and swaps the view.

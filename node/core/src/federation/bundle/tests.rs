@@ -108,6 +108,43 @@ async fn what_was_kept_of_ones_own_lists_does_not_leave_with_a_bundle() {
 }
 
 #[tokio::test]
+async fn no_county_makes_the_bundle_larger_than_anybody_reads() {
+    use crate::ports::store::Write;
+    use crate::ports::trust::PeerStatusRow;
+    let world = World::new(UnixSeconds::new(NOW).unwrap()).await;
+    let test = world.ready("361123").await;
+    let list = |county: &str, n: usize, bytes: usize| {
+        let iss = world.federation.county(county).entity.clone();
+        Write::PeerStatus(PeerStatusRow {
+            uri: iss.join(&format!("/status-lists/{n}")),
+            iss,
+            iat: test.node.now(),
+            exp: test.node.now().plus_saturating(3600),
+            etag: None,
+            token: "x".repeat(bytes),
+        })
+    };
+    let honest = 40_000;
+    let mut rows = vec![list("330822", 1, honest), list("330822", 2, honest)];
+    // As many as are kept of one county, each as long as one is fetched: what is ignored in a list can be any length.
+    rows.extend((3..259).map(|n| list("330822", n, crate::ports::peers::MAX_OBJECT)));
+    test.node.store.commit("test", rows).await.unwrap();
+    let bundle = export(&test.node).await.unwrap();
+    let bytes = serde_json::to_vec(&bundle).unwrap().len();
+    assert!(bytes <= MAX_BYTES, "{bytes}");
+    let of = |length| {
+        bundle
+            .status_lists
+            .iter()
+            .filter(|list| list.len() == length)
+            .count()
+    };
+    assert_eq!(of(honest), 2);
+    assert!(of(crate::ports::peers::MAX_OBJECT) > 250, "what fits is in it");
+    assert!(bundle.statements.len() > 3);
+}
+
+#[tokio::test]
 async fn an_old_bundle_does_not_turn_a_node_back() {
     let mut world = World::new(UnixSeconds::new(NOW).unwrap()).await;
     let old = full(&world).await;
