@@ -30,6 +30,9 @@ use crate::holder_name::{self, NameMatch};
 use crate::presentation::Presented;
 use crate::status_view::{StatusReading, VerifiedStatusList};
 
+/// What was found, or the verdict that it leads to; or else what has to be asked first.
+type Found<T> = Result<Result<T, Verdict>, Box<Wanted>>;
+
 /// How the permit stands, once nothing speaks against it.
 struct Good<'a> {
     claims: &'a PermitClaims,
@@ -158,7 +161,7 @@ fn from_presentation<'a>(
     input: &DecideInput<'a>,
     covered: &Covered<'_>,
     presented: &'a Presented,
-) -> Result<Result<Good<'a>, Verdict>, Box<Wanted>> {
+) -> Found<Good<'a>> {
     let endorsed = presented.endorsed_until();
     let say = |outcome, cause| Verdict::because(outcome, cause).endorsed(endorsed);
     let ask = Ask {
@@ -197,29 +200,9 @@ fn from_presentation<'a>(
     {
         return Err(wanted);
     }
-    let (value, as_of) = match reading {
-        StatusReading::Value { value, as_of, .. } => (value, as_of),
-        StatusReading::NoList => {
-            let outcome = match mutant!("DEC-16") {
-                true => Outcome::StatusStale,
-                false => Outcome::IssuerUnreachable,
-            };
-            return ask.newer_list_or(|| say(outcome, "status.no-list"));
-        }
-        StatusReading::IndexOutOfRange => {
-            return Ok(Err(say(Outcome::IssuerUnreachable, "status-list.index")));
-        }
-        // It is not read; how old it is may be said.
-        StatusReading::Expired { exp } => {
-            let held = input.status.list(&presented.status().uri);
-            let age = input
-                .now
-                .since(held.map_or(exp, VerifiedStatusList::as_of))
-                .max(0);
-            return ask.newer_list_or(|| say(Outcome::StatusStale, "status.expired").aged(age));
-        }
-        // Permanent values were told above; for totality, what is kept of them says no more than that.
-        StatusReading::Tombstone(_) => return Ok(Err(say(Outcome::Superseded, "status.superseded"))),
+    let (value, as_of) = match readable(ask, reading)? {
+        Ok(read) => read,
+        Err(verdict) => return Ok(Err(verdict)),
     };
     let age = Age::of(input, covered, as_of);
     let say = |outcome, cause| say(outcome, cause).aged(age.seconds());
@@ -242,6 +225,34 @@ fn from_presentation<'a>(
             ask.newer_list_or(|| say(Outcome::StatusStale, "status.not-fresh"))
         }
         (Age::Amber(_), _) => ask.newer_list().map_or(Ok(Ok(good)), Err),
+    }
+}
+
+/// The value that the presentation's list shows, and as of when; of a list that cannot be read, a newer one is asked for.
+fn readable(ask: Ask<'_, '_>, reading: StatusReading) -> Found<(StatusValue, UnixSeconds)> {
+    let Ask { input, presented, .. } = ask;
+    let say = |outcome, cause| Verdict::because(outcome, cause).endorsed(presented.endorsed_until());
+    match reading {
+        StatusReading::Value { value, as_of, .. } => Ok(Ok((value, as_of))),
+        StatusReading::NoList => {
+            let outcome = match mutant!("DEC-16") {
+                true => Outcome::StatusStale,
+                false => Outcome::IssuerUnreachable,
+            };
+            ask.newer_list_or(|| say(outcome, "status.no-list"))
+        }
+        StatusReading::IndexOutOfRange => Ok(Err(say(Outcome::IssuerUnreachable, "status-list.index"))),
+        // It is not read; how old it is may be said.
+        StatusReading::Expired { exp } => {
+            let held = input.status.list(&presented.status().uri);
+            let age = input
+                .now
+                .since(held.map_or(exp, VerifiedStatusList::as_of))
+                .max(0);
+            ask.newer_list_or(|| say(Outcome::StatusStale, "status.expired").aged(age))
+        }
+        // Permanent values were told before; for totality, what is kept of them says no more than that.
+        StatusReading::Tombstone(_) => Ok(Err(say(Outcome::Superseded, "status.superseded"))),
     }
 }
 
@@ -272,11 +283,11 @@ impl Ask<'_, '_> {
         })
     }
 
-    fn look_up_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Result<Result<T, Verdict>, Box<Wanted>> {
+    fn look_up_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Found<T> {
         self.look_up().map_or_else(|| Ok(Err(verdict())), Err)
     }
 
-    fn newer_list_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Result<Result<T, Verdict>, Box<Wanted>> {
+    fn newer_list_or<T>(self, verdict: impl FnOnce() -> Verdict) -> Found<T> {
         self.newer_list().map_or_else(|| Ok(Err(verdict())), Err)
     }
 }

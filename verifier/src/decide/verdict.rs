@@ -2,23 +2,18 @@
 //! whether a named person still has to look.
 
 use comity_spec::agreement::AgreementRef;
-use comity_spec::attestation::StatusReference;
-use comity_spec::decision::{Advisory, Channel, Confirmation, Decision, MissingCondition, TierGrant};
-use comity_spec::entity::Environment;
+use comity_spec::decision::{Channel, Confirmation, Decision, MissingCondition, TierGrant};
 use comity_spec::ids::{ProviderId, Region, ServiceCode};
 use comity_spec::mutant;
 use comity_spec::outcome::{Outcome, Particular};
-use comity_spec::status::StatusValue;
 use comity_spec::text::Bilingual;
 use comity_spec::time::{LocalDate, UnixSeconds};
 
-use super::{Clerk, DecideInput, Lookup, Network, Refusal, Source, Step};
+use super::{Clerk, DecideInput, Lookup, Refusal, Source, Step};
 use crate::agreement::{Because, VerifiedAgreement};
-use crate::status_view::StatusReading;
 use crate::trust::Standing;
 
-/// Days before the end of an endorsement from which the window reminds of it (Decree 663 art. 10: within one month before).
-const DUE_SOON_DAYS: i64 = 30;
+mod advisories;
 
 /// An outcome with everything that its words and its record need.
 pub(super) struct Verdict {
@@ -251,97 +246,6 @@ impl Verdict {
             _ => step,
         }
     }
-
-    fn advisories(&self, input: &DecideInput<'_>) -> Vec<Advisory> {
-        let mut list = Vec::new();
-        let mut say = |code: &str, zh: String, en: String| {
-            list.push(Advisory {
-                code: code.to_owned(),
-                text: Bilingual { zh, en },
-            });
-        };
-        if self.wrong_environment {
-            let (own, other) = match input.trust.environment() {
-                Environment::Production => (("正式", "PRODUCTION"), ("测试", "SANDBOX")),
-                Environment::Sandbox => (("测试", "SANDBOX"), ("正式", "PRODUCTION")),
-            };
-            say(
-                "WRONG_ENVIRONMENT",
-                format!(
-                    "所出示内容属于{}环境，本机为{}环境，两者互不承认。",
-                    other.0, own.0
-                ),
-                format!(
-                    "What was shown belongs to {}; this office works in {}. The two never meet.",
-                    other.1, own.1
-                ),
-            );
-        }
-        let recognised = matches!(self.outcome, Outcome::Recognised | Outcome::RecognisedConditional);
-        if let Some(until) = self.endorsed_until.filter(|_| recognised) {
-            let left = until.days_since(input.today());
-            if (0..=DUE_SOON_DAYS + i64::from(mutant!("DEC-30/due"))).contains(&left) {
-                say(
-                    "ENDORSEMENT_DUE_SOON",
-                    format!("签注至 {until}，还有 {left} 天，请提醒持证人及时办理，签注不收费。"),
-                    format!(
-                        "Endorsed until {until}, {left} days from now: please remind the holder. It is free."
-                    ),
-                );
-            }
-        }
-        if let Some(age) = self.age.filter(|age| {
-            *age >= 3600 || (input.recogniser.network == Network::OffLine && !mutant!("DEC-31"))
-        }) {
-            let (zh, en) = spoken_age(age);
-            say(
-                "STATUS_AGE",
-                format!("状态数据为{zh}前。"),
-                format!("The status data is {en} old."),
-            );
-        }
-        if let Some(TierGrant {
-            issuer,
-            local: Some(local),
-        }) = &self.tier
-            && issuer != local
-        {
-            say(
-                "TIER_MAPPED",
-                format!("签发地类别 {issuer} 按协议对应本地类别 {local}。"),
-                format!("The issuer's tier {issuer} is treated as {local} under the agreement."),
-            );
-        }
-        if matches!(self.outcome, Outcome::StatusStale) {
-            if self.cause == DATE_PASSED {
-                say(
-                    "ENDORSEMENT_SEEN_PASSED",
-                    "所出示的码上签注日期已过，持证人可能已补办签注，联网查询后才能确认。".to_owned(),
-                    "The date on the code has passed; the holder may have endorsed since. Only a look-up can tell.".to_owned(),
-                );
-            }
-            if let Some((zh, en)) = last_known(input) {
-                say(
-                    "LAST_KNOWN_STATUS",
-                    format!("最后一次获知的状态：{zh}。"),
-                    format!("Last known status: {en}."),
-                );
-            }
-        }
-        if let (Source::Presented(_), Lookup::Failed(refusal)) =
-            (input.evidence.source, input.evidence.lookup)
-        {
-            say(
-                "LOOKUP_FAILED",
-                format!("已向签发地查询，未获可用答复（{}）。", refusal.cause),
-                format!(
-                    "The issuer was asked and gave no usable answer ({}).",
-                    refusal.cause
-                ),
-            );
-        }
-        list
-    }
 }
 
 /// Telephone and hours of the issuer's office: of a county in good standing, or of one that its superior paused.
@@ -388,50 +292,3 @@ pub fn not_ready(
 
 /// Cause of a STATUS_STALE that is about a date and not about age.
 pub(super) const DATE_PASSED: &str = "permit.date-passed-unconfirmed";
-
-/// What was last known, for somebody who decides by telephone.
-fn last_known(input: &DecideInput<'_>) -> Option<(&'static str, &'static str)> {
-    use comity_spec::exchange::PermitStatus;
-    if let Lookup::Answered(answer) = input.evidence.lookup {
-        return answer
-            .response()
-            .permit_state
-            .as_ref()
-            .map(|state| match state.status {
-                PermitStatus::Valid => ("正常", "valid"),
-                PermitStatus::Cancelled => ("已注销", "cancelled"),
-                PermitStatus::Suspended => ("暂停使用", "suspended"),
-                PermitStatus::ReportedLost => ("已挂失", "reported lost"),
-                PermitStatus::Superseded => ("已换领", "superseded"),
-            });
-    }
-    let Source::Presented(presented) = input.evidence.source else {
-        return None;
-    };
-    let StatusReference { idx, uri } = presented.status();
-    let StatusReading::Value { value, .. } = input.status.read(uri, *idx, input.now) else {
-        return None;
-    };
-    Some(match value {
-        StatusValue::Valid => ("正常", "valid"),
-        StatusValue::Cancelled => ("已注销", "cancelled"),
-        StatusValue::Suspended => ("暂停使用", "suspended"),
-        StatusValue::Superseded => ("已换领", "superseded"),
-    })
-}
-
-/// An age in the unit in which people say it.
-pub(super) fn spoken_age(seconds: i64) -> (String, String) {
-    match seconds {
-        ..60 => (format!(" {seconds} 秒"), format!("{seconds} s")),
-        60..3600 => (format!(" {} 分钟", seconds / 60), format!("{} min", seconds / 60)),
-        3600..172_800 => (
-            format!(" {} 小时", seconds / 3600),
-            format!("{} h", seconds / 3600),
-        ),
-        _ => (
-            format!(" {} 天", seconds / 86_400),
-            format!("{} days", seconds / 86_400),
-        ),
-    }
-}

@@ -14,6 +14,7 @@
 //! brings them; and nothing of a county for which no agreement speaks, since a tombstone stays when the chain is mended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use comity_spec::ids::EntityId;
 use comity_spec::mutant;
@@ -118,6 +119,12 @@ pub enum ListResult {
 }
 
 impl ListReport {
+    /// Of a token whose own address is not to be believed: under the address at which it was asked for, if it was.
+    fn of_offer(uri: Option<String>, result: ListResult) -> Self {
+        let uri = uri.unwrap_or_else(|| "?".to_owned());
+        Self { uri, result }
+    }
+
     /// Whether it was asked for and did not come as it should. Of a county that is no active member nothing is asked for.
     #[must_use]
     pub const fn is_missed(&self) -> bool {
@@ -315,55 +322,23 @@ async fn take_in_turn(
 ) -> Result<Vec<ListReport>, StoreError> {
     let _turn = node.rebuilding.lock().await;
     let began = node.now();
-    let view = node.view();
-    let held = node.store.peer_status().await?;
-    let mut floor = ClockFloor::read(node.store.as_ref()).await?;
+    let mut intake = Intake {
+        node,
+        view: node.view(),
+        held: node.store.peer_status().await?,
+        floor: ClockFloor::read(node.store.as_ref()).await?,
+        known: BTreeMap::new(),
+    };
     let mut reports = Vec::new();
-    let mut known = BTreeMap::new();
     let mut written = 0;
     while written < TURN
         && let Some(offer) = offers.next()
     {
-        let Offered {
-            issuer,
-            uri,
-            token,
-            etag,
-        } = offer;
-        let name = |uri: Option<String>| uri.unwrap_or_else(|| "?".to_owned());
-        let list = match verify_status_token(&token, &view.trust, node.now()) {
-            Ok(list) => list,
-            Err(error) => {
-                reports.push(ListReport {
-                    uri: name(uri),
-                    result: ListResult::Refused(error),
-                });
-                continue;
-            }
-        };
-        let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
-        if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
-            reports.push(ListReport {
-                uri: name(uri),
-                result: ListResult::OtherAddress,
-            });
-            continue;
-        }
-        let kept = held.iter().find(|row| row.uri == list.uri());
-        let result = match against_row(kept, &list, &token) {
-            _ if *list.iss() == node.identity.entity => ListResult::Own,
-            _ if !spoken_for(&view, list.iss()) => ListResult::NotSpokenFor,
-            Some(result) => result,
-            None if !has_room(&mut known, &view, &list) => ListResult::TooMany,
-            None => store(node, &view.status, &mut floor, &list, token, etag).await?,
-        };
-        if let ListResult::Stored { tombstones, .. } = result {
+        let report = intake.take(offer).await?;
+        if let ListResult::Stored { tombstones, .. } = report.result {
             written += tombstones;
         }
-        reports.push(ListReport {
-            uri: list.uri().to_owned(),
-            result,
-        });
+        reports.push(report);
     }
     if reports
         .iter()
@@ -371,17 +346,19 @@ async fn take_in_turn(
     {
         reload_status(node).await?;
     }
-    if reports
-        .iter()
-        .any(|report| matches!(report.result, ListResult::Stored { tombstones: 1.., .. }))
-    {
+    if written > 0 {
         // The recogniser alone can tell which of its receipts a cancellation touches (chapter 9.1); the trace names nobody.
         let revoked = revoked_receipts(node).await?.into_iter();
         for receipt in revoked.filter(|receipt| receipt.seen_at >= began) {
             tracing::warn!(trace = %receipt.trace, "a live receipt rests on a permit cancelled since: look at it again");
         }
     }
-    for report in &reports {
+    raise_alarms(&reports);
+    Ok(reports)
+}
+
+fn raise_alarms(reports: &[ListReport]) {
+    for report in reports {
         if let ListResult::TooMany = report.result {
             tracing::error!(list = %report.uri, most = MAX_LISTS, "a county names more status lists than are kept of one");
         }
@@ -389,7 +366,48 @@ async fn take_in_turn(
             tracing::error!(list = %report.uri, result = ?report.result, "a status list contradicts itself: raise the alarm");
         }
     }
-    Ok(reports)
+}
+
+/// What tokens are held against during one turn.
+struct Intake<'a> {
+    node: &'a Node,
+    view: Arc<View>,
+    held: Vec<PeerStatusRow>,
+    floor: ClockFloor,
+    /// Lists known of the counties met in this turn, those stored in it included.
+    known: BTreeMap<EntityId, BTreeSet<String>>,
+}
+
+impl Intake<'_> {
+    /// One token: verified, compared with what is kept, and stored when it is newer.
+    async fn take(&mut self, offer: Offered) -> Result<ListReport, StoreError> {
+        let Offered {
+            issuer,
+            uri,
+            token,
+            etag,
+        } = offer;
+        let list = match verify_status_token(&token, &self.view.trust, self.node.now()) {
+            Ok(list) => list,
+            Err(error) => return Ok(ListReport::of_offer(uri, ListResult::Refused(error))),
+        };
+        let another = uri.as_ref().is_some_and(|uri| uri != list.uri());
+        if another || issuer.is_some_and(|issuer| issuer != *list.iss()) {
+            return Ok(ListReport::of_offer(uri, ListResult::OtherAddress));
+        }
+        let kept = self.held.iter().find(|row| row.uri == list.uri());
+        let result = match against_row(kept, &list, &token) {
+            _ if *list.iss() == self.node.identity.entity => ListResult::Own,
+            _ if !spoken_for(&self.view, list.iss()) => ListResult::NotSpokenFor,
+            Some(result) => result,
+            None if !has_room(&mut self.known, &self.view, &list) => ListResult::TooMany,
+            None => store(self.node, &self.view.status, &mut self.floor, &list, token, etag).await?,
+        };
+        Ok(ListReport {
+            uri: list.uri().to_owned(),
+            result,
+        })
+    }
 }
 
 /// Whether an agreement held here, in force or not, speaks for a county: it pins the key that signed the county's configuration, or one that

@@ -1,5 +1,7 @@
 //! What a receipt says on paper, once for the page and once for the PDF: the same facts in the same order.
 
+use std::fmt::Display;
+
 use comity_node_core::Node;
 use comity_node_core::recognition::RecognitionView;
 use comity_spec::entity::Environment;
@@ -31,84 +33,11 @@ pub(super) fn facts<'a>(node: &Node, view: &'a RecognitionView) -> Option<Facts<
     let printed = view.receipt.as_ref()?;
     let decision = &view.decision;
     let signed = signed(printed);
-    let mut lines = Vec::new();
-    let mut say = |label: fn(&Words) -> &'static str, zh: String, en: String| {
-        lines.push(Line {
-            label: Bilingual {
-                zh: label(Lang::Zh.words()).to_owned(),
-                en: label(Lang::En.words()).to_owned(),
-            },
-            value: Bilingual { zh, en },
-        });
-    };
-    let both = |text: String| (text.clone(), text);
-    let (zh, en) = both(view.trace.to_string());
-    say(|w| w.trace, zh, en);
-    let (zh, en) = both(words::local_time(
-        signed.as_ref().map_or(view.at, |receipt| receipt.iat),
-    ));
-    say(|w| w.decided_at, zh, en);
-    let recogniser = coverage::county_name(node, decision.recogniser);
-    say(
-        |w| w.officer,
-        format!("{}（{}） {}", recogniser.zh, decision.recogniser, view.officer),
-        format!("{} ({}) {}", recogniser.en, decision.recogniser, view.officer),
-    );
-    let service = coverage::name_of(&decision.service);
-    say(
-        |w| w.service,
-        format!("{}（{}）", service.zh, decision.service),
-        format!("{} ({})", service.en, decision.service),
-    );
-    if let Some(provider) = &decision.provider {
-        let name = coverage::provider_name(node, provider);
-        let name = name.unwrap_or_else(|| Bilingual {
-            zh: provider.to_string(),
-            en: provider.to_string(),
-        });
-        say(|w| w.provider, name.zh, name.en);
-    }
-    if let Some(region) = decision.issuer_region {
-        let issuer = coverage::county_name(node, region);
-        say(
-            |w| w.issuer,
-            format!("{}（{region}）", issuer.zh),
-            format!("{} ({region})", issuer.en),
-        );
-    }
-    if let Some(tier) = &decision.tier {
-        let name = words::tier(&tier.issuer);
-        say(|w| w.tier, name.zh, name.en);
-    }
-    if let Some(until) = decision.endorsed_until {
-        let (zh, en) = both(until.to_string());
-        say(|w| w.endorsed_until, zh, en);
-    }
-    if let Some(agreement) = &decision.agreement {
-        say(
-            |w| w.agreement,
-            words::agreement(Lang::Zh, agreement),
-            words::agreement(Lang::En, agreement),
-        );
-    }
-    if let Some(age) = decision.status_age_seconds {
-        let age = words::age(age);
-        say(|w| w.status_age, age.zh, age.en);
-    }
-    let person = words::confirmation(decision.confirmation);
-    say(|w| w.holder, person.zh.to_owned(), person.en.to_owned());
-    if let Some(receipt) = &signed {
-        let (zh, en) = both(words::local_time(receipt.exp));
-        say(|w| w.valid_until, zh, en);
-    }
-    let (zh, en) = both(decision.outcome.code().to_owned());
-    say(|w| w.outcome_code, zh, en);
     let word = |lang| words::verdict(lang, decision, view.needs_holder).to_owned();
-    let now = node.now();
     Some(Facts {
         view,
         printed,
-        lines,
+        lines: lines(node, view, signed.as_ref()),
         missing: decision
             .missing
             .iter()
@@ -125,8 +54,92 @@ pub(super) fn facts<'a>(node: &Node, view: &'a RecognitionView) -> Option<Facts<
                 en: format!("by {}: {}", words::local_time(follow_up.due), follow_up.how.en),
             }),
         sandbox: node.identity.environment == Environment::Sandbox,
-        printed_on: LocalDate::of(now),
+        printed_on: LocalDate::of(node.now()),
     })
+}
+
+/// What stands beside the verdict, in this order; what the decision does not know is left out.
+fn lines(node: &Node, view: &RecognitionView, signed: Option<&Receipt>) -> Vec<Line> {
+    let decision = &view.decision;
+    let decided_at = signed.map_or(view.at, |receipt| receipt.iat);
+    let officer = named(
+        coverage::county_name(node, decision.recogniser),
+        decision.recogniser,
+    );
+    let lines = [
+        Some(line(|w| w.trace, alike(&view.trace))),
+        Some(line(|w| w.decided_at, alike(&words::local_time(decided_at)))),
+        Some(line(
+            |w| w.officer,
+            Bilingual {
+                zh: format!("{} {}", officer.zh, view.officer),
+                en: format!("{} {}", officer.en, view.officer),
+            },
+        )),
+        Some(line(
+            |w| w.service,
+            named(coverage::name_of(&decision.service), &decision.service),
+        )),
+        decision.provider.as_ref().map(|provider| {
+            let name = coverage::provider_name(node, provider);
+            line(|w| w.provider, name.unwrap_or_else(|| alike(provider)))
+        }),
+        decision
+            .issuer_region
+            .map(|region| line(|w| w.issuer, named(coverage::county_name(node, region), region))),
+        decision
+            .tier
+            .as_ref()
+            .map(|tier| line(|w| w.tier, words::tier(&tier.issuer))),
+        decision
+            .endorsed_until
+            .map(|until| line(|w| w.endorsed_until, alike(&until))),
+        decision.agreement.as_ref().map(|agreement| {
+            line(
+                |w| w.agreement,
+                Bilingual {
+                    zh: words::agreement(Lang::Zh, agreement),
+                    en: words::agreement(Lang::En, agreement),
+                },
+            )
+        }),
+        decision
+            .status_age_seconds
+            .map(|age| line(|w| w.status_age, words::age(age))),
+        Some(line(
+            |w| w.holder,
+            words::confirmation(decision.confirmation).into(),
+        )),
+        signed.map(|receipt| line(|w| w.valid_until, alike(&words::local_time(receipt.exp)))),
+        Some(line(|w| w.outcome_code, alike(&decision.outcome.code()))),
+    ];
+    lines.into_iter().flatten().collect()
+}
+
+fn line(label: fn(&Words) -> &'static str, value: Bilingual) -> Line {
+    Line {
+        label: Bilingual {
+            zh: label(Lang::Zh.words()).to_owned(),
+            en: label(Lang::En.words()).to_owned(),
+        },
+        value,
+    }
+}
+
+/// The same in both languages.
+fn alike(value: &impl Display) -> Bilingual {
+    Bilingual {
+        zh: value.to_string(),
+        en: value.to_string(),
+    }
+}
+
+/// A name with its code behind it.
+fn named(name: Bilingual, code: impl Display) -> Bilingual {
+    Bilingual {
+        zh: format!("{}（{code}）", name.zh),
+        en: format!("{} ({code})", name.en),
+    }
 }
 
 impl Facts<'_> {

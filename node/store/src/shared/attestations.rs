@@ -54,7 +54,14 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
     let Some(first) = issued.first() else {
         return Ok(());
     };
-    let permit = first.permit.0.as_bytes().to_vec();
+    attested(&mut tx.conn, first, issued).await?;
+    no_decoys(&mut tx.conn, first.list, issued).await?;
+    insert(tx, issued).await?;
+    advance(&mut tx.conn, first.list, issued).await
+}
+
+/// The permit, if it is still of this version, is attested as long as these last.
+async fn attested(conn: &mut Conn, first: &Issuance, issued: &[&Issuance]) -> Result<(), Fault> {
     // One that is superseded from the start attests nothing.
     let attesting = issued.iter().filter(|one| !one.status.is_permanent());
     let attested_until = attesting.map(|one| one.exp.get()).max().unwrap_or(0);
@@ -62,25 +69,33 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
         "UPDATE permit SET attested_until = CASE WHEN attested_until > $3 THEN attested_until ELSE $3 END \
          WHERE id = $1 AND version = $2",
     )
-    .bind(permit.clone())
+    .bind(first.permit.0.as_bytes().to_vec())
     .bind(first.permit_version)
     .bind(attested_until)
-    .execute(&mut tx.conn)
+    .execute(&mut *conn)
     .await?;
     if attested.rows_affected() == 0 {
-        return Err(permits::moved_on(&mut tx.conn, first.permit).await);
+        return Err(permits::moved_on(conn, first.permit).await);
     }
+    Ok(())
+}
+
+async fn no_decoys(conn: &mut Conn, list: ListId, issued: &[&Issuance]) -> Result<(), Fault> {
     let mut decoys = QueryBuilder::<Db>::new("SELECT count(*) FROM decoy WHERE list = ");
-    decoys.push_bind(first.list.0).push(" AND entry IN (");
+    decoys.push_bind(list.0).push(" AND entry IN (");
     let mut entries = decoys.separated(", ");
     for one in issued {
         entries.push_bind(i64::from(one.index));
     }
     decoys.push(")");
-    let met: i64 = decoys.build_query_scalar().fetch_one(&mut tx.conn).await?;
+    let met: i64 = decoys.build_query_scalar().fetch_one(conn).await?;
     if met > 0 {
         return Err(Conflict::Exists(Row::StatusIndex).into());
     }
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault> {
     let rows: Vec<(&Issuance, Vec<u8>)> = issued
         .iter()
         .map(|one| {
@@ -94,7 +109,7 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
     );
     insert.push_values(rows, |mut row, (one, token)| {
         row.push_bind(one.id.as_bytes().to_vec())
-            .push_bind(permit.clone())
+            .push_bind(one.permit.0.as_bytes().to_vec())
             .push_bind(one.permit_version)
             .push_bind(form_code(one.form))
             .push_bind(one.list.0)
@@ -111,6 +126,11 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
         .execute(&mut tx.conn)
         .await
         .map_err(|error| refused(error, Row::StatusIndex, Row::StatusList))?;
+    Ok(())
+}
+
+/// The list's next position is behind these, and what they show besides "valid" is a change of it.
+async fn advance(conn: &mut Conn, list: ListId, issued: &[&Issuance]) -> Result<(), Fault> {
     let furthest = issued.iter().map(|one| one.position).max().unwrap_or(0);
     let shown = issued
         .iter()
@@ -120,11 +140,11 @@ pub(super) async fn issue(tx: &mut Tx, issued: &[&Issuance]) -> Result<(), Fault
         "UPDATE status_list SET changes = changes + $3, \
          next_position = CASE WHEN next_position > $2 THEN next_position ELSE $2 + 1 END WHERE id = $1",
     )
-    .bind(first.list.0)
+    .bind(list.0)
     .bind(i64::from(furthest))
     // At most TOGETHER.
     .bind(i64::try_from(shown).unwrap_or(i64::MAX))
-    .execute(&mut tx.conn)
+    .execute(conn)
     .await?;
     Ok(())
 }

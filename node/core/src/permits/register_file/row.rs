@@ -114,14 +114,7 @@ impl<'a> Fields<'a> {
 pub(super) fn read(fields: &mut Fields<'_>, line: u64, region: Region) -> Option<Row> {
     use Column as C;
     let ordinary = Tier::parse("ORDINARY").ok()?;
-    let permit_number = fields.read(C::PermitNumber, |text| {
-        PermitNumber::from_str(text).map_err(|_| {
-            Text::new(
-                "应为 1 至 32 位大写字母、数字或连字符",
-                "must be 1 to 32 capitals, digits or hyphens",
-            )
-        })
-    });
+    let permit_number = fields.read(C::PermitNumber, permit_number);
     let name = fields.text(C::Name, 100);
     let sex = fields.read(C::Sex, sex);
     let ethnicity = fields.text(C::Ethnicity, 30);
@@ -134,14 +127,8 @@ pub(super) fn read(fields: &mut Fields<'_>, line: u64, region: Region) -> Option
     let basis = fields.read(C::Basis, basis);
     let residence_since = fields.date(C::ResidenceSince);
     let endorsed_until = fields.date(C::EndorsedUntil);
-    let residence_region = fields.or(C::ResidenceRegion, region, |text| {
-        text.parse()
-            .map_err(|_| Text::new("应为六位行政区划代码", "must be a region code of six digits"))
-    });
-    let tier = fields.or(C::Tier, ordinary, |text| {
-        Tier::parse(text)
-            .map_err(|_| Text::new("应为大写字母、数字或下划线", "must be capitals, digits or _"))
-    });
+    let residence_region = fields.or(C::ResidenceRegion, region, region_code);
+    let tier = fields.or(C::Tier, ordinary, tier);
     let id_type = fields.or(C::IdType, kind_of(id_number.as_ref()), id_type);
     let insured_months = fields.or(C::InsuredMonths, None, |text| insured(text).map(Some));
     let points = fields.or(C::PointsStandardMet, None, |text| points(text).map(Some));
@@ -150,21 +137,11 @@ pub(super) fn read(fields: &mut Fields<'_>, line: u64, region: Region) -> Option
     let card_valid_until = fields.or(C::CardValidUntil, None, |text| {
         text.parse().map(Some).map_err(|_| DATE)
     });
-    let elc_id = fields.or(C::ElcId, None, |text| match text.len() {
-        1..=200 => Ok(Some(text.to_owned())),
-        _ => Err(TOO_LONG),
-    });
+    let elc_id = fields.or(C::ElcId, None, |text| elc_id(text).map(Some));
     let event = fields.or(C::SourceEvent, SourceEvent::Update, |text| {
         SourceEvent::from_code(text).ok_or(CODE)
     });
-    let anniversary = match endorsed_until.map(endorsement::anniversary_of) {
-        Some(Ok(day)) => Some(day),
-        Some(Err(_)) => {
-            fields.refuse(C::EndorsedUntil, DATE);
-            None
-        }
-        None => None,
-    };
+    let anniversary = endorsed_until.and_then(|until| anniversary(fields, until));
     agree(fields, id_number.as_ref(), birth_date, sex);
     in_order(fields, residence_since, issue_date, endorsed_until);
     if !fields.reasons.is_empty() {
@@ -204,6 +181,15 @@ pub(super) fn read(fields: &mut Fields<'_>, line: u64, region: Region) -> Option
             elc_id: elc_id?,
         },
     })
+}
+
+/// The day from which the endorsement year counts, as far as the last day tells it.
+fn anniversary(fields: &mut Fields<'_>, until: LocalDate) -> Option<LocalDate> {
+    let day = endorsement::anniversary_of(until);
+    if day.is_err() {
+        fields.refuse(Column::EndorsedUntil, DATE);
+    }
+    day.ok()
 }
 
 /// The number carries date of birth and sex: where they differ, one of the fields is wrong.
@@ -259,6 +245,31 @@ fn in_order(
                 "is after the last endorsed day: check both",
             ),
         );
+    }
+}
+
+fn permit_number(text: &str) -> Result<PermitNumber, Text> {
+    PermitNumber::from_str(text).map_err(|_| {
+        Text::new(
+            "应为 1 至 32 位大写字母、数字或连字符",
+            "must be 1 to 32 capitals, digits or hyphens",
+        )
+    })
+}
+
+fn region_code(text: &str) -> Result<Region, Text> {
+    text.parse()
+        .map_err(|_| Text::new("应为六位行政区划代码", "must be a region code of six digits"))
+}
+
+fn tier(text: &str) -> Result<Tier, Text> {
+    Tier::parse(text).map_err(|_| Text::new("应为大写字母、数字或下划线", "must be capitals, digits or _"))
+}
+
+fn elc_id(text: &str) -> Result<String, Text> {
+    match text.len() {
+        1..=200 => Ok(text.to_owned()),
+        _ => Err(TOO_LONG),
     }
 }
 
