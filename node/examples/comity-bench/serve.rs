@@ -19,7 +19,6 @@ use comity_node_core::permits::synthetic::permit_number;
 use comity_node_core::ports::Rng;
 use comity_node_core::ports::attestations::{AttestationReads as _, Form};
 use comity_node_core::ports::officers::Role;
-use comity_node_core::ports::permits::PermitReads as _;
 use comity_node_core::staff::{AddOfficer, add_officer};
 use comity_node_core::{Node, View};
 use comity_node_http::federation::{self, FederationState};
@@ -91,20 +90,7 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
     let issuer = on_store(&pair.yushan, Arc::clone(&issuer_store) as _);
     let window_store = Arc::new(sqlite(directory, "changshan").await?);
     let window = on_store(&pair.changshan, Arc::clone(&window_store) as _);
-    let (mut cards, mut people) = (Vec::new(), Vec::new());
-    // The agreement maps one tier, and of four synthetic residents in a row the first two have it.
-    for place in (0..).filter(|place| place % 4 < 2).take(CARDS) {
-        let number = SubjectNumber::PermitNumber(permit_number(issuer.identity.region, place)?);
-        let permit = issuer_store.permits_by_number(&number).await?;
-        let permit = permit.first().ok_or("too few permits for the cards")?;
-        let issued = issue_for_permit(&issuer.issuer(), permit).await?;
-        let card = issued.into_iter().flatten().find(|one| one.form == Form::Card);
-        cards.push(card.ok_or("a permit that is not in force")?.token);
-        people.push((
-            permit.details.permit_number.to_string(),
-            permit.details.name.clone(),
-        ));
-    }
+    let (cards, people) = issued(&issuer).await?;
     publish(&issuer.issuer(), &[]).await?;
     let tokens: Vec<String> = issuer_store
         .status_lists()
@@ -112,15 +98,7 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
         .into_iter()
         .filter_map(|list| list.token)
         .collect();
-    let view = window.view();
-    let mut lists = Vec::new();
-    for token in &tokens {
-        lists.push(verify_status_token(token.as_bytes(), &view.trust, window.now())?);
-    }
-    window.view.store(Arc::new(View {
-        status: Arc::new(StatusView::new(lists, [])),
-        ..View::clone(&view)
-    }));
+    hold(&window, &tokens)?;
     let officer = AddOfficer {
         id: OFFICER.parse()?,
         name: "示例经办人".to_owned(),
@@ -188,6 +166,39 @@ async fn serving(directory: &Path) -> Result<(), Failure> {
     tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new())).await??;
     issuer_store.close().await;
     window_store.close().await;
+    Ok(())
+}
+
+/// Cards of as many people whose tier the agreement maps, and numbers and names of these.
+async fn issued(issuer: &Node) -> Result<(Vec<String>, Vec<(String, String)>), Failure> {
+    let (mut cards, mut people) = (Vec::new(), Vec::new());
+    // The agreement maps one tier, and of four synthetic residents in a row the first two have it.
+    for place in (0..).filter(|place| place % 4 < 2).take(CARDS) {
+        let number = SubjectNumber::PermitNumber(permit_number(issuer.identity.region, place)?);
+        let permit = issuer.store.permits_by_number(&number).await?;
+        let permit = permit.first().ok_or("too few permits for the cards")?;
+        let issued = issue_for_permit(&issuer.issuer(), permit).await?;
+        let card = issued.into_iter().flatten().find(|one| one.form == Form::Card);
+        cards.push(card.ok_or("a permit that is not in force")?.token);
+        people.push((
+            permit.details.permit_number.to_string(),
+            permit.details.name.clone(),
+        ));
+    }
+    Ok((cards, people))
+}
+
+/// The window knows these status lists.
+fn hold(window: &Node, tokens: &[String]) -> Result<(), Failure> {
+    let view = window.view();
+    let mut lists = Vec::new();
+    for token in tokens {
+        lists.push(verify_status_token(token.as_bytes(), &view.trust, window.now())?);
+    }
+    window.view.store(Arc::new(View {
+        status: Arc::new(StatusView::new(lists, [])),
+        ..View::clone(&view)
+    }));
     Ok(())
 }
 

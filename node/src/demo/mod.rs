@@ -1,9 +1,10 @@
 //! `comity demo`: two counties recognise each other's permits on this machine, end to end, with real components.
 //!
 //! One anchor and two provinces in one process, two county nodes in one each, on loopback, with generated keys and SQLite in a
-//! temporary folder. [`stage`] builds it, [`cast`] fills the registers, [`scenes`] plays what happens at the windows and compares each
-//! outcome with the expected one, [`emit`] leaves what was issued to other implementations, [`scan`] looks for everybody in what was
-//! logged and stored meanwhile, [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
+//! temporary folder. [`stage`] builds it, [`cast`] writes the registers, [`prepare`] has them imported and the agreement signed,
+//! [`scenes`] plays what happens at the windows and compares each outcome with the expected one,
+//! [`emit`] leaves what was issued to other implementations, [`scan`] looks for everybody in what was logged and stored meanwhile,
+//! [`report`] prints. Everything goes through the same listeners, commands and files that a county uses.
 
 mod asked;
 mod browser;

@@ -95,7 +95,7 @@ impl Header {
     }
 }
 
-/// At most 40 characters of a peer's text, for an error.
+/// At most 43 characters of a peer's text, for an error: a whole thumbprint, which is what a `kid` should be.
 pub(super) fn shorten(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(43).collect()
 }

@@ -76,8 +76,8 @@ const GATES: &[Gate] = &[
     },
     Gate {
         name: "sizes",
-        holds: "no file has more than 600 lines besides its tests",
-        mend: "split the file where the subject changes; tests may go to a `tests.rs` beside it",
+        holds: "no file has more than 600 lines besides its tests, no function more than 100",
+        mend: "split the file where the subject changes, the function into named steps; tests may go to a `tests.rs` beside it",
         check: sizes::check,
     },
     Gate {

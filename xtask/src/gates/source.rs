@@ -99,6 +99,11 @@ impl<'a> Source<'a> {
             .collect()
     }
 
+    /// How many lines the item that begins at a byte has.
+    pub(super) fn item_lines(&self, at: usize) -> usize {
+        self.line(item_end(&self.code, at).saturating_sub(1)) - self.line(at) + 1
+    }
+
     /// Files that this one declares as `#[cfg(test)] mod name;`.
     fn test_files(&self) -> Vec<String> {
         let mut files = Vec::new();

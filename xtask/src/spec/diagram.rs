@@ -217,91 +217,124 @@ fn columns(sequence: &Sequence) -> Vec<f64> {
 }
 
 fn drawn(sequence: &Sequence, columns: &[f64]) -> String {
-    let total = columns[columns.len() - 1].ceil();
-    let mut body = String::new();
-    let mut y = MARGIN + HEAD + 12.0;
-    let mut frames: Vec<f64> = Vec::new();
+    let mut drawing = Drawing {
+        columns,
+        total: columns[columns.len() - 1].ceil(),
+        body: String::new(),
+        y: MARGIN + HEAD + 12.0,
+        frames: Vec::new(),
+    };
     for step in &sequence.steps {
+        drawing.step(step);
+    }
+    let Drawing { total, body, y, .. } = drawing;
+    let y = y + 8.0;
+    let (lines, heads) = participants(sequence, columns, y);
+    let height = (y + 4.0).ceil();
+    let who = escape(&sequence.names.join(", "));
+    format!(
+        "<figure class=\"diagram\"><svg role=\"img\" aria-label=\"Sequence diagram: {who}\" viewBox=\"0 0 {total:.0} {height:.0}\" \
+         width=\"{total:.0}\" height=\"{height:.0}\">{lines}{heads}{body}</svg></figure>\n"
+    )
+}
+
+/// The steps drawn so far, from top to bottom.
+struct Drawing<'a> {
+    columns: &'a [f64],
+    total: f64,
+    body: String,
+    /// Where the next step begins.
+    y: f64,
+    /// Where each open frame began.
+    frames: Vec<f64>,
+}
+
+impl Drawing<'_> {
+    fn step(&mut self, step: &Step) {
         match step {
             Step::Message { from, to, text, .. } if from == to => {
                 let lines = wrapped(text, WRAP);
-                boxed(&mut body, "act", columns[*from], widest(&lines), &mut y, &lines);
+                let middle = self.columns[*from];
+                boxed(&mut self.body, "act", middle, widest(&lines), &mut self.y, &lines);
             }
-            Step::Note { from, to, text } => {
-                let middle = f64::midpoint(columns[*from], columns[*to]);
-                let room = (columns[*to] - columns[*from]).abs() + 60.0;
-                let lines = wrapped(text, WRAP.max(room));
-                boxed(
-                    &mut body,
-                    "note",
-                    middle,
-                    widest(&lines).max(room - 40.0),
-                    &mut y,
-                    &lines,
-                );
-            }
+            Step::Note { from, to, text } => self.note(*from, *to, text),
             Step::Message {
                 from,
                 to,
                 dashed,
                 text,
-            } => {
-                let (start, end) = (columns[*from], columns[*to]);
-                let lines = wrapped(text, (end - start).abs().max(WRAP) - 20.0);
-                y += 8.0;
-                texts(
-                    &mut body,
-                    " class=\"said\"",
-                    f64::midpoint(start, end),
-                    &mut y,
-                    &lines,
-                );
-                y += 2.0;
-                let tip = if end > start { -7.0 } else { 7.0 };
-                let class = if *dashed { " class=\"back\"" } else { "" };
-                put(
-                    &mut body,
-                    format_args!(
-                        "<path{class} d=\"M{start:.0} {y:.0}H{end:.0}\"/><path class=\"tip\" d=\"M{end:.0} {y:.0}l{tip} -4v8z\"/>"
-                    ),
-                );
-                y += 10.0;
-            }
+            } => self.message(*from, *to, *dashed, text),
             Step::Open { word, text } => {
-                y += 4.0;
-                let inset = 4.0 + 5.0 * frames.len() as f64;
-                frames.push(y);
-                label(&mut body, inset, &mut y, word, text);
+                self.y += 4.0;
+                let inset = self.inset();
+                self.frames.push(self.y);
+                label(&mut self.body, inset, &mut self.y, word, text);
             }
-            Step::Else { text } => {
-                let inset = 4.0 + 5.0 * frames.len().saturating_sub(1) as f64;
-                y += 6.0;
-                put(
-                    &mut body,
-                    format_args!(
-                        "<path class=\"else\" d=\"M{inset:.0} {y:.0}H{:.0}\"/>",
-                        total - inset
-                    ),
-                );
-                label(&mut body, inset, &mut y, "else", text);
-            }
-            Step::End => {
-                let start = frames.pop().unwrap_or(y);
-                let inset = 4.0 + 5.0 * frames.len() as f64;
-                y += 6.0;
-                put(
-                    &mut body,
-                    format_args!(
-                        "<rect class=\"frame\" x=\"{inset:.0}\" y=\"{start:.0}\" width=\"{:.0}\" height=\"{:.0}\" rx=\"3\"/>",
-                        total - inset * 2.0,
-                        y - start
-                    ),
-                );
-                y += 6.0;
-            }
+            Step::Else { text } => self.otherwise(text),
+            Step::End => self.end(),
         }
     }
-    y += 8.0;
+
+    fn note(&mut self, from: usize, to: usize, text: &str) {
+        let middle = f64::midpoint(self.columns[from], self.columns[to]);
+        let room = (self.columns[to] - self.columns[from]).abs() + 60.0;
+        let lines = wrapped(text, WRAP.max(room));
+        let wide = widest(&lines).max(room - 40.0);
+        boxed(&mut self.body, "note", middle, wide, &mut self.y, &lines);
+    }
+
+    fn message(&mut self, from: usize, to: usize, dashed: bool, text: &str) {
+        let (start, end) = (self.columns[from], self.columns[to]);
+        let lines = wrapped(text, (end - start).abs().max(WRAP) - 20.0);
+        self.y += 8.0;
+        let middle = f64::midpoint(start, end);
+        texts(&mut self.body, " class=\"said\"", middle, &mut self.y, &lines);
+        self.y += 2.0;
+        let y = self.y;
+        let tip = if end > start { -7.0 } else { 7.0 };
+        let class = if dashed { " class=\"back\"" } else { "" };
+        put(
+            &mut self.body,
+            format_args!(
+                "<path{class} d=\"M{start:.0} {y:.0}H{end:.0}\"/><path class=\"tip\" d=\"M{end:.0} {y:.0}l{tip} -4v8z\"/>"
+            ),
+        );
+        self.y += 10.0;
+    }
+
+    /// How far a frame inside those that are open stands from the edge.
+    fn inset(&self) -> f64 {
+        4.0 + 5.0 * self.frames.len() as f64
+    }
+
+    fn otherwise(&mut self, text: &str) {
+        let inset = 4.0 + 5.0 * self.frames.len().saturating_sub(1) as f64;
+        self.y += 6.0;
+        let (y, right) = (self.y, self.total - inset);
+        put(
+            &mut self.body,
+            format_args!("<path class=\"else\" d=\"M{inset:.0} {y:.0}H{right:.0}\"/>"),
+        );
+        label(&mut self.body, inset, &mut self.y, "else", text);
+    }
+
+    fn end(&mut self) {
+        let start = self.frames.pop().unwrap_or(self.y);
+        let inset = self.inset();
+        self.y += 6.0;
+        let (wide, high) = (self.total - inset * 2.0, self.y - start);
+        put(
+            &mut self.body,
+            format_args!(
+                "<rect class=\"frame\" x=\"{inset:.0}\" y=\"{start:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\" rx=\"3\"/>"
+            ),
+        );
+        self.y += 6.0;
+    }
+}
+
+/// The participants' life lines, down to `y`, and their heads.
+fn participants(sequence: &Sequence, columns: &[f64], y: f64) -> (String, String) {
     let mut lines = String::new();
     let mut heads = String::new();
     for (name, x) in sequence.names.iter().zip(columns) {
@@ -321,12 +354,7 @@ fn drawn(sequence: &Sequence, columns: &[f64]) -> String {
             ),
         );
     }
-    let height = (y + 4.0).ceil();
-    let who = escape(&sequence.names.join(", "));
-    format!(
-        "<figure class=\"diagram\"><svg role=\"img\" aria-label=\"Sequence diagram: {who}\" viewBox=\"0 0 {total:.0} {height:.0}\" \
-         width=\"{total:.0}\" height=\"{height:.0}\">{lines}{heads}{body}</svg></figure>\n"
-    )
+    (lines, heads)
 }
 
 fn boxed(body: &mut String, class: &str, middle: f64, wide: f64, y: &mut f64, lines: &[String]) {

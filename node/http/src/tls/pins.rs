@@ -2,9 +2,8 @@
 //! where superior and county both assert them; resolving that is the trust store's work, this holds the result).
 //!
 //! It is asked at the handshake **and at every request**, because a connection in a peer's pool outlives the
-//! withdrawal of its pin by hours. It refuses a key that two entities claim: both lose it.
+//! withdrawal of its pin by hours. A key that two entities claim is nobody's here (TRU-14); their other keys stay theirs.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::fmt;
@@ -91,9 +90,7 @@ impl PinTable {
         for (pin, mut claimants) in claimed {
             match (claimants.len(), claimants.pop_first()) {
                 (1, Some(owner)) => {
-                    if let Entry::Vacant(slot) = table.entry(pin) {
-                        slot.insert(owner);
-                    }
+                    table.insert(pin, owner);
                 }
                 (_, Some(first)) => {
                     claimants.insert(first);

@@ -68,8 +68,7 @@ impl Serving {
 
     /// Serves as configured, with limits of its own kind.
     pub(crate) async fn start(server: Server, certificate: Certificate) -> Self {
-        // The recorder of metrics must be there before the first is raised.
-        transport::tls_refused(server.name, "");
+        transport::record_metrics();
         let drawn = AtomicU32::new(1);
         let region = "361123".parse().unwrap();
         let trace = move || {

@@ -128,7 +128,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(mut server: Server, calls: Arc<AtomicUsize>) -> Self {
-        recorder();
+        record_metrics();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -359,6 +359,11 @@ pub(crate) const POST_ECHO: &str = "POST /echo HTTP/1.1\r\nhost: localhost\r\nco
 fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().unwrap())
+}
+
+/// Installs the recorder: what is counted before it is there is lost.
+pub(crate) fn record_metrics() {
+    recorder();
 }
 
 /// The value of a counter; the listener's name keeps tests of one process apart.

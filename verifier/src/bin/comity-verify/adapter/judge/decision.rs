@@ -2,7 +2,7 @@
 //!
 //! Agreements and status lists were verified in their day, under the federation `demo`; what is asked is the decision.
 
-use comity_spec::exchange::VerificationRequest;
+use comity_spec::exchange::{Subject, VerificationRequest};
 use comity_spec::ids::{EntityId, ProviderId, ServiceCode};
 use comity_spec::jose::KeyPurpose;
 use comity_spec::outcome::Outcome;
@@ -105,16 +105,7 @@ pub(super) fn decision(input: &vector::DecisionInput, federations: &Federations)
     // Whatever befell the county since: its agreements and lists were verified in their day.
     let before = world("demo", federations, input.now)?;
     let agreements = Agreements::new(adopted(&input.agreements, &before, input.now)?, Vec::new());
-    let lists = input
-        .status_lists
-        .iter()
-        .map(|token| received(token, &before))
-        .collect::<Result<Vec<_>, Stop>>()?;
-    let tombstones = input
-        .tombstones
-        .iter()
-        .map(|(uri, idx, bits)| (uri.clone(), *idx, value_of(*bits)));
-    let status = StatusView::new(lists, tombstones);
+    let status = status(input, &before)?;
     let opened = input.presented.as_ref().map(|presented| {
         presentation::open(
             presented.as_bytes(),
@@ -136,18 +127,7 @@ pub(super) fn decision(input: &vector::DecisionInput, federations: &Federations)
         None => "440103".parse().map_err(|e| unaskable("a region", e))?,
     };
     let issuer = input.typed_issuer.as_deref().map(id).transpose()?;
-    // What was typed is what was asked about; without a request nothing is read that depends on it.
-    let subject = match &input.lookup {
-        Some(lookup) => {
-            sent::<VerificationRequest>(&lookup.request, REQUEST, &before, input.now)?
-                .into_value()
-                .subject
-        }
-        None => serde_json::from_value(
-            json!({ "number": { "id_number": "361123188001010017" }, "name": "示例甲" }),
-        )
-        .map_err(|e| unaskable("a subject", e))?,
-    };
+    let subject = typed(input, &before)?;
     let asked = match &issuer {
         Some(issuer) => issuer.clone(),
         None => id("https://c361123.example")?,
@@ -201,6 +181,33 @@ pub(super) fn decision(input: &vector::DecisionInput, federations: &Federations)
         now,
     });
     Ok(told(&step))
+}
+
+fn status(input: &vector::DecisionInput, before: &Trust) -> Result<StatusView, Stop> {
+    let lists = input
+        .status_lists
+        .iter()
+        .map(|token| received(token, before))
+        .collect::<Result<Vec<_>, Stop>>()?;
+    let tombstones = input
+        .tombstones
+        .iter()
+        .map(|(uri, idx, bits)| (uri.clone(), *idx, value_of(*bits)));
+    Ok(StatusView::new(lists, tombstones))
+}
+
+/// What was typed is what was asked about; without a request nothing is read that depends on it.
+fn typed(input: &vector::DecisionInput, before: &Trust) -> Result<Subject, Stop> {
+    match &input.lookup {
+        Some(lookup) => {
+            let request: Verified<VerificationRequest> = sent(&lookup.request, REQUEST, before, input.now)?;
+            Ok(request.into_value().subject)
+        }
+        None => serde_json::from_value(
+            json!({ "number": { "id_number": "361123188001010017" }, "name": "示例甲" }),
+        )
+        .map_err(|e| unaskable("a subject", e)),
+    }
 }
 
 fn told(step: &Step) -> Value {
