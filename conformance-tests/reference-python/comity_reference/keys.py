@@ -54,15 +54,16 @@ def _p256(x: bytes, y: bytes) -> ec.EllipticCurvePublicKey:
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + x + y)
 
 
-def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",)) -> PublicKey:
-    """A public JWK. Unknown members are ignored (the standard owns it), private ones refused."""
+def read_jwk(value: Any, curves: tuple[str, ...] = ("Ed25519",), named: bool = True) -> PublicKey:
+    """A public JWK. Unknown members are ignored (the standard owns it), private ones refused. A wallet's is not `named`: its
+    `kid` decides nothing."""
     require(isinstance(value, dict), "key.malformed")
     require(not _PRIVATE & value.keys(), "key.private")
     kty, crv, x, y = (value.get(name) for name in ("kty", "crv", "x", "y"))
     require(crv in curves and kty == ("EC" if crv == "P-256" else "OKP"), "key.malformed")
     require(isinstance(x, str) and (kty == "OKP" or isinstance(y, str)), "key.malformed")
     key = _read_point(crv, x, y if kty == "EC" else None)
-    require(value.get("kid") in (None, key.kid), "key.kid")
+    require(not named or value.get("kid") in (None, key.kid), "key.kid")
     return key
 
 

@@ -41,8 +41,9 @@ def unb64url(text: str, rule: str = "jws.base64url") -> bytes:
     return data
 
 
-def parse(data: bytes, prefix: str = "jws") -> Any:
-    """JSON of the strict profile; refusals are `<prefix>.utf8`, `.depth`, `.duplicate-name`, `.number`, `.json`."""
+def parse(data: bytes, prefix: str = "jws", fractions: bool = False) -> Any:
+    """JSON of the strict profile; refusals are `<prefix>.utf8`, `.depth`, `.duplicate-name`, `.number`, `.json`. A wallet's
+    numbers may have `fractions`."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -65,7 +66,8 @@ def parse(data: bytes, prefix: str = "jws") -> Any:
     def refused_as(rule: str) -> Any:
         return lambda _: require(False, f"{prefix}.{rule}")
 
-    hooks = {"parse_int": integer, "parse_float": refused_as("number"), "parse_constant": refused_as("json")}
+    real = float if fractions else refused_as("number")
+    hooks = {"parse_int": integer, "parse_float": real, "parse_constant": refused_as("json")}
     try:
         value = json.loads(text, object_pairs_hook=pairs, **hooks)
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # half of a surrogate pair is no text

@@ -296,12 +296,6 @@ class Federation:
         elif one.sub != self.anchor.entity:
             no_prefix = one.prefix is None or one.sub in self.provinces
             require("comity_state" not in claims and no_prefix, "trust.own-standing")
-        if one.node is not None:  # TRU-12
-            seen = set(one.keys)
-            for purpose, jwks in one.node["keys"].items():
-                kids = read_keys(jwks["keys"], purpose).keys()
-                require(purpose != "federation" and not kids & seen, "trust.key-two-purposes")
-                seen |= kids
 
     def _check_list(self, one: Stated) -> None:
         lines, by_anchor = one.claims["members"], one.iss == self.anchor.entity
@@ -337,12 +331,16 @@ class Federation:
         configuration = self.stated.get((entity, entity))
         hints = configuration.hints if configuration else list(by)
         named = [iss for iss in by if iss in hints]
-        worst = _worst(self._state(one) for iss, one in by.items() if iss in named or iss == self.anchor.entity)
+        states = {iss: self._state(one) for iss, one in by.items()}
+        top = states.get(self.anchor.entity, "active")
+        require(top == "active", f"trust.{top}")
+        # TRU-15: one that vouches outranks another province's word that it is suspended or removed.
+        vouching = [iss for iss in named if states[iss] == "active" and by[iss].exp > self.now]
+        worst = "active" if vouching else _worst(states[iss] for iss in named)
         require(worst == "active", f"trust.{worst}")
         if configuration is None:
             raise Refused(self._refusal(entity, entity) or "trust.incomplete")
         require(named, "trust.authority-hints")
-        vouching = [iss for iss in named if by[iss].exp > self.now]
         require(len(vouching) <= 1, "trust.two-superiors")
         for other in self._configurations[entity]:
             for rival in [by[iss] for iss in other.hints if iss in by and by[iss].exp > self.now]:
@@ -351,7 +349,7 @@ class Federation:
         statement = by[(vouching or named)[0]]
         links = [statement, configuration, *self._links(statement.iss)]
         require(all(link.exp > self.now for link in links), "trust.chain-expired")
-        newer = self._current_list(statement.iss)
+        newer = self.stated.get((statement.iss, MEMBER_LIST))  # its end reinstates nobody (TRU-18)
         require(not newer or newer.iat <= statement.iat or entity in newer.members, "trust.not-listed")
         return self._agreed(statement, configuration, min(link.exp for link in links))
 
@@ -381,7 +379,7 @@ class Federation:
     def _state(self, statement: Stated) -> str:
         """TRU-18: the more restrictive of statement, list and the province's own standing."""
         states = [statement.claims["comity_state"] if statement.exp > self.now else "active"]
-        listed = self._current_list(statement.iss)
+        listed = self.stated.get((statement.iss, MEMBER_LIST))
         if listed and listed.iat >= statement.iat and statement.sub in listed.members:
             states.append(listed.members[statement.sub]["state"])
         if statement.iss != self.anchor.entity:
@@ -400,10 +398,16 @@ class Federation:
         require(own["region"].startswith(prefix), "trust.region-outside-prefix")
         require(own["endpoints"]["public"] == configuration.sub, "trust.public-endpoint")
         require(own["environment"] == self.anchor.environment, "trust.environment")
-        both = {}
-        for purpose, jwks in own["keys"].items():
-            stated = read_keys(theirs["keys"].get(purpose, {"keys": []})["keys"], purpose)
-            both[purpose] = {kid: key for kid, key in read_keys(jwks["keys"], purpose).items() if kid in stated}
+        both: dict[str, Keys] = {}
+        seen = set(common)
+        for purpose in own["keys"].keys() & theirs["keys"].keys():
+            stated = [_point(jwk) for jwk in theirs["keys"][purpose]["keys"]]
+            counting = [jwk for jwk in own["keys"][purpose]["keys"] if _point(jwk) in stated]
+            both[purpose] = read_keys(counting, purpose)
+            if purpose != "encryption":  # TRU-12: those that count, reserved ones aside
+                kids = both[purpose].keys()
+                require(purpose != "federation" and not kids & seen, "trust.key-two-purposes")
+                seen |= kids
         return County(
             entity=configuration.sub,
             superior=statement.iss,
@@ -425,10 +429,11 @@ class Federation:
         states = [one.members[entity]["state"] for _, one in listed if one and entity in one.members]
         if _worst(states) != "active":
             return Refused(f"trust.{_worst(states)}")
-        explained = self._refusal(sub=entity, other_than=entity) or ("trust.no-path" if states else None)
-        if explained:
-            return Refused(explained)
+        if states or self._refusal(sub=entity, other_than=entity):
+            return Refused(self._refusal() or "trust.incomplete")
         for iss in authorities:
+            if iss != self.anchor.entity and iss not in self.provinces:
+                continue  # a province that is only listed: its list is not at hand either
             try:
                 require(all(link.exp > self.now for link in self._links(iss)), "trust.member-list-expired")
             except Refused as error:
@@ -448,6 +453,10 @@ class Federation:
             if "region_prefix" in line:
                 states[entity] = _worst([states.get(entity, "active"), line["state"]])
         return [self.anchor.entity, *(entity for entity, state in sorted(states.items()) if state != "removed")]
+
+
+def _point(jwk: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(jwk.get(name) for name in ("kty", "crv", "x"))
 
 
 def _common_keys(above: Keys, configuration: Stated) -> Keys:

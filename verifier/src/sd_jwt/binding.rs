@@ -64,10 +64,24 @@ pub(super) struct KeyBindingJwt(Unverified);
 /// RFC 9901 §4.3: all four are required. Others are passed over, since the type is not ours.
 #[derive(Deserialize)]
 struct Claims {
+    #[serde(deserialize_with = "whole_seconds")]
     iat: i64,
     aud: String,
     nonce: String,
     sd_hash: String,
+}
+
+/// A NumericDate (RFC 7519) may have a fraction, which is dropped.
+fn whole_seconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    let seconds = serde_json::Number::deserialize(from)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the conversion saturates, and no such time is accepted"
+    )]
+    let whole = seconds
+        .as_i64()
+        .or_else(|| seconds.as_f64().map(|s| s.floor() as i64));
+    whole.ok_or_else(|| serde::de::Error::custom("not a number of seconds"))
 }
 
 impl KeyBindingJwt {

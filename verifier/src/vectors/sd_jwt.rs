@@ -10,6 +10,8 @@ use super::{CHANGSHAN_ID, NOW, YUSHAN, YUSHAN_ID, accept, demo, raw, refuse};
 use crate::b64;
 use crate::testing::{jwk, key, thumbprint};
 
+mod nested;
+
 const TWIN: &str = "sd-jwt/valid";
 const BOUND: &str = "sd-jwt/valid-key-binding";
 const NONCE: &str = "n-0S6_WzA2Mj";
@@ -61,6 +63,7 @@ fn input(presented: String) -> SdJwtInput {
 pub(super) fn all() -> Vec<Vector> {
     let mut all = disclosures();
     all.extend(bindings());
+    all.extend(nested::all());
     all.into_iter().map(Vector::SdJwt).collect()
 }
 
@@ -375,22 +378,24 @@ fn hash(token: &str) -> String {
     b64::encode(&Sha256::digest(token.as_bytes()))
 }
 
+/// Presented where this key binding was asked for.
+fn asked(presented: String) -> SdJwtInput {
+    let mut input = input(presented);
+    input.challenge = Some(Challenge {
+        aud: CHANGSHAN_ID.into(),
+        nonce: NONCE.into(),
+        now: NOW,
+        max_age: 300,
+    });
+    input
+}
+
 fn bindings() -> Vec<Of<SdJwtInput>> {
     let cnf = json!({ "jwk": jwk(&holder()) });
     let token = bound_token(Some(cnf.clone()));
     let claims = json!({ "iat": NOW - 5, "aud": CHANGSHAN_ID, "nonce": NONCE, "sd_hash": hash(&token) });
     let header = r#"{"alg":"EdDSA","typ":"kb+jwt"}"#;
     let bind = |claims: &Value| raw(&holder(), header, claims.to_string().as_bytes());
-    let asked = |presented: String| {
-        let mut input = input(presented);
-        input.challenge = Some(Challenge {
-            aud: CHANGSHAN_ID.into(),
-            nonce: NONCE.into(),
-            now: NOW,
-            max_age: 300,
-        });
-        input
-    };
     let with = |name: &str, value: Value| {
         let mut changed = claims.clone();
         changed[name] = value;

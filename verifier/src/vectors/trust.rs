@@ -9,6 +9,8 @@ use super::{
 };
 use crate::testing::{Draft, jwk, key, merge, sign};
 
+mod several;
+
 const TWIN: &str = "trust/valid";
 const JIANGXI: &str = "https://jiangxi.example";
 const ZHEJIANG: &str = "https://zhejiang.example";
@@ -74,6 +76,7 @@ pub(super) fn all() -> Vec<Vector> {
     all.extend(signers());
     all.extend(lists());
     all.extend(time());
+    all.extend(several::all());
     all.into_iter().map(Vector::Trust).collect()
 }
 
