@@ -42,8 +42,9 @@ class Attestation:
 def read_typed(scanned: str) -> str:
     """The token in what was scanned: digits of a code or an SD-JWT as text (7.1, step 1)."""
     require(len(scanned) <= MAX_PRESENTED, "presentation.size")
-    require(scanned.strip(), "presentation.not-text")
-    return symbol.decode(scanned) if symbol.is_digits(scanned) else scanned.strip()
+    scanned = scanned.lstrip("\ufeff").strip()
+    require(scanned, "presentation.not-text")
+    return symbol.decode(scanned) if symbol.is_digits(scanned) else scanned
 
 
 def issuer_of(scanned: str) -> str | None:

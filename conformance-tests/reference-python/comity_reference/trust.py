@@ -111,7 +111,7 @@ class County:
         """Whether an address lies under this county's public base URL (ATT-9, STA-6, VER-17)."""
         path = url.removeprefix(self.entity + "/")
         plain = path != url and re.fullmatch(r"[A-Za-z0-9._~/-]+", path)
-        return bool(plain) and not {"", ".", ".."} & set(path.split("/"))
+        return bool(plain) and len(url) <= 512 and not {"", ".", ".."} & set(path.split("/"))
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,20 @@ fn receipts() -> Vec<Of<ReceiptInput>> {
             with(json!({ "holder_binding": null })),
             json!({ "about": "cannot-tell" }),
         ),
+        accept(
+            "receipt/valid-60-seconds-ahead",
+            "JWS-17",
+            "issued at the end of the skew",
+            with(json!({ "iat": NOW + 60 })),
+            same(),
+        ),
+        accept(
+            "receipt/valid-for-a-second",
+            "RCP-1",
+            "exp is a second after iat, and that second is now",
+            with(json!({ "iat": NOW, "exp": NOW + 1 })),
+            same(),
+        ),
         no("expired", "RCP-1", "exp is now", late, "receipt.expired"),
         no(
             "ends-before-it-begins",

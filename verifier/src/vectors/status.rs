@@ -11,6 +11,8 @@ use super::{CHANGSHAN_ID, HOUR, NOW, YUSHAN, YUSHAN_ID, accept, demo, refuse};
 use crate::b64;
 use crate::testing::{jwk, key, lst, merge, sign};
 
+mod bounds;
+
 const TWIN: &str = "status-list/valid";
 const UNDER: &str = "status-list/valid-token";
 const ENTRIES: [(usize, StatusValue); 3] = [
@@ -45,7 +47,8 @@ fn without(member: &str) -> String {
 
 pub(super) fn all() -> Vec<Vector> {
     let mut all: Vec<Vector> = by_keys().into_iter().map(Vector::StatusList).collect();
-    all.extend(under_a_federation().into_iter().map(Vector::StatusToken));
+    let under = under_a_federation().into_iter().chain(bounds::all());
+    all.extend(under.map(Vector::StatusToken));
     all
 }
 

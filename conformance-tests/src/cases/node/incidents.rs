@@ -296,8 +296,8 @@ async fn anothers_agreement(scene: &mut Scene) -> Played {
     let answered = scene
         .call(&caller, post(PROPOSALS, "application/jose+json", proposal))
         .await?;
-    // A target may think that it does not know the signer's key yet; it must not think that the text holds.
-    scene.problem(&answered, &["proposal-refused", "not-ready"])?;
+    // The text pins the signer's key for nobody: no chain that is still to come could make it a party's.
+    scene.problem(&answered, &["proposal-refused"])?;
     let state = state_of(scene, &partner.agreement).await?;
     ensure!(
         state == Some(AgreementState::Adopted),
