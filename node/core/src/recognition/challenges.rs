@@ -16,6 +16,9 @@ use crate::ports::Rng;
 pub const CHALLENGE_LIFETIME: i64 = 300;
 /// Most nonces outstanding; the oldest goes first.
 const MOST: usize = 10_000;
+/// Most of them of one officer, whose own oldest goes first: drawing without end takes no other window its wallets. A county's window system
+/// may be one officer.
+const MOST_OF_ONE: usize = 1_000;
 
 /// The nonces outstanding.
 #[derive(Debug, Default)]
@@ -28,13 +31,22 @@ impl Challenges {
         let nonce = URL_SAFE_NO_PAD.encode(rng.bytes::<16>());
         let mut outstanding = self.outstanding();
         outstanding.retain(|_, (_, at)| now.since(*at) < CHALLENGE_LIFETIME);
-        if outstanding.len() >= MOST
-            && let Some(oldest) = outstanding
-                .iter()
+        let own = outstanding.values().filter(|(owner, _)| owner == officer).count();
+        let oldest = |of: &dyn Fn(&OfficerId) -> bool| {
+            let those = outstanding.iter().filter(|(_, (owner, _))| of(owner));
+            those
                 .min_by_key(|(_, (_, at))| *at)
-                .map(|(n, _)| n.clone())
-        {
-            outstanding.remove(&oldest);
+                .map(|(nonce, _)| nonce.clone())
+        };
+        let gone = if own >= MOST_OF_ONE {
+            oldest(&|owner| owner == officer)
+        } else if outstanding.len() >= MOST {
+            oldest(&|_| true)
+        } else {
+            None
+        };
+        if let Some(gone) = gone {
+            outstanding.remove(&gone);
         }
         outstanding.insert(nonce.clone(), (officer.clone(), now));
         nonce
@@ -76,5 +88,21 @@ mod tests {
         let late = challenges.issue(&one, &rng, now);
         assert!(!challenges.redeem(&late, &one, now.plus_saturating(CHALLENGE_LIFETIME)));
         assert!(!challenges.redeem("never issued", &one, now));
+    }
+
+    #[test]
+    fn who_draws_nonces_without_end_uses_up_the_own_ones() {
+        let challenges = Challenges::default();
+        let rng = CountingRng::default();
+        let (one, two) = ("clerk-01".parse().unwrap(), "clerk-02".parse().unwrap());
+        let now = UnixSeconds::new(1_800_000_000).unwrap();
+        let others = challenges.issue(&two, &rng, now);
+        let drawn: Vec<_> = (0..=MOST)
+            .map(|_| challenges.issue(&one, &rng, now.plus_saturating(1)))
+            .collect();
+        let later = now.plus_saturating(2);
+        assert!(challenges.redeem(&others, &two, later), "another window's wallet");
+        let good = drawn.iter().filter(|nonce| challenges.redeem(nonce, &one, later));
+        assert_eq!(good.count(), MOST_OF_ONE);
     }
 }
