@@ -244,7 +244,7 @@ fn void(all: &[VerifiedAgreement], versions: &BTreeMap<AgreementId, Vec<usize>>)
         for (n, a) in places.iter().enumerate() {
             for b in &places[n + 1..] {
                 let (one, other) = (&all[*a], &all[*b]);
-                let rivals = one.agreement().prev == other.agreement().prev
+                let rivals = (one.agreement().prev == other.agreement().prev && !mutant!("AGR-16/prev"))
                     || one.agreement().version == other.agreement().version;
                 let common = one.signers.iter().any(|s| other.party(&s.party).is_some());
                 if rivals && common && !mutant!("AGR-16") {
@@ -261,7 +261,7 @@ fn void(all: &[VerifiedAgreement], versions: &BTreeMap<AgreementId, Vec<usize>>)
             let mut held = before.peekable();
             if held.peek().is_some() {
                 let rests = held.any(|b| Some(*all[*b].digest()) == one.prev && !void.contains(b));
-                if !rests {
+                if !rests && !mutant!("AGR-16/succeeds") {
                     void.insert(*at);
                 }
             }

@@ -104,7 +104,8 @@ impl VerifiedWithdrawal {
         let counted = if mutant!("AGR-22") {
             self.withdrawal.iat
         } else {
-            at.plus_saturating(-SKEW).max(self.withdrawal.iat)
+            at.plus_saturating(if mutant!("AGR-22/skew") { 0 } else { -SKEW })
+                .max(self.withdrawal.iat)
         };
         self.ends_from = self.withdrawal.effective_from.max(earliest(agreement, counted));
         self

@@ -88,7 +88,7 @@ fn looked_up<'a>(
     };
     let age = Age::of(input, covered, response.source_as_of.min(response.iat));
     let found = judge_state(input.today(), state, age);
-    if let (Ok(()), Source::Presented(presented)) = (&found, source) {
+    if let (true, Source::Presented(presented)) = (found.is_ok() || mutant!("DEC-17/order"), source) {
         // The permit may be in order while the code that was shown is of another, cancelled one.
         let reading = reading(input, presented);
         if permanent(reading) == Some(StatusValue::Cancelled) && !mutant!("DEC-17") {
@@ -102,7 +102,10 @@ fn looked_up<'a>(
     }
     found?;
     Ok(Good {
-        claims: answer.claims(),
+        claims: match source {
+            Source::Presented(presented) if mutant!("DEC-26/mixed") => presented.claims(),
+            _ => answer.claims(),
+        },
         endorsed_until: state.endorsed_until,
         age,
     })
@@ -456,8 +459,8 @@ fn differs(evidence: &Evidence<'_>, claims: &PermitClaims) -> Option<&'static st
     };
     // What the answer did not tell, the code that was shown may: an answer without a name is no reason not to compare.
     let shown = match evidence.source {
-        Source::Presented(presented) => presented.claims().name.as_deref(),
-        Source::Typed { .. } | Source::Refused(_) => None,
+        Source::Presented(presented) if !mutant!("DEC-23/shown") => presented.claims().name.as_deref(),
+        Source::Presented(_) | Source::Typed { .. } | Source::Refused(_) => None,
     };
     if let Some(typed) = typed.filter(|_| !mutant!("DEC-23"))
         && [claims.name.as_deref(), shown]

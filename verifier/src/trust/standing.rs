@@ -161,7 +161,7 @@ fn from_lists<'a>(trust: &'a Trust, entity: &EntityId, now: UnixSeconds) -> Stan
     let mut as_of = now;
     for authority in &trust.authorities {
         // Whoever has left no longer vouches for anybody.
-        if authority.state == MemberState::Removed {
+        if authority.state == MemberState::Removed && !mutant!("TRU-17/left") {
             continue;
         }
         if mutant!("TRU-17") && current(authority, now).is_none() {
