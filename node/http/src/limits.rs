@@ -13,6 +13,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use comity_spec::ids::SpkiPin;
 use comity_spec::problem::ProblemType;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -70,6 +71,16 @@ impl Quota {
     /// [`crate::tls::PinStillListed`], so that only listed keys have buckets at all.
     pub fn guard(self, router: Router) -> Router {
         router.layer(middleware::from_fn_with_state(self, check_quota))
+    }
+}
+
+impl Quota {
+    /// Puts the quota before these handlers alone.
+    pub(crate) fn before<S: Clone + Send + Sync + 'static>(
+        self,
+        handlers: MethodRouter<S>,
+    ) -> MethodRouter<S> {
+        handlers.layer(middleware::from_fn_with_state(self, check_quota))
     }
 }
 

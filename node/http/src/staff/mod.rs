@@ -27,6 +27,8 @@ mod words;
 
 use axum::Router;
 
+use crate::limits::{Quota, QuotaRate};
+
 pub use state::{Channel, State};
 
 /// Largest body that the staff router takes, in bytes: a picture with its form, or in base64 within JSON. The listener's
@@ -36,8 +38,16 @@ pub const MAX_BODY_BYTES: usize = crate::render::MAX_IMAGE_BYTES / 3 * 4 + 64 * 
 /// Largest body of a route that takes no picture.
 const SMALL_BODY_BYTES: usize = 64 * 1024;
 
+/// How fast one address may sign in, pages and API together. Comparing a password takes a core for a moment and two are compared at a time: without
+/// it one device in the staff's network had everybody wait half a minute for theirs. A morning's queue behind one address fits.
+const SIGN_INS: QuotaRate = QuotaRate {
+    per_second: 5.0,
+    burst: 60.0,
+};
+
 /// The staff router: pages and API.
 pub fn router(state: State) -> Router {
-    let routes = pages::router().merge(api::router());
+    let sign_ins = Quota::new("staff", SIGN_INS);
+    let routes = pages::router(&sign_ins).merge(api::router(&sign_ins));
     answer::guarded(routes, &state).with_state(state)
 }

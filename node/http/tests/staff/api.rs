@@ -156,6 +156,26 @@ async fn who_is_not_signed_in_or_not_a_clerk_learns_nothing() {
 }
 
 #[tokio::test]
+async fn one_address_signs_in_so_often_and_holds_up_nobody_who_is_in() {
+    let window = Window::open().await;
+    let mut clerk = window.program("clerk-01").await;
+    let mut somebody = window.browser();
+    let mut answers = Vec::new();
+    // What does not read is refused before a password is compared, and counts all the same.
+    for _ in 0..80 {
+        answers.push(somebody.post_json("/staff/v1/sessions", &json!({})).await);
+    }
+    assert_eq!(answers[0].status, 400);
+    let last = answers.last().unwrap();
+    assert_eq!(last.status, 429, "{}", last.text());
+    assert!(!last.header("retry-after").is_empty());
+    let form = somebody.post_form("/signin", &[("officer", "clerk-01")]).await;
+    assert_eq!(form.status, 429, "pages and API together");
+    assert_eq!(somebody.get("/signin").await.status, 200);
+    assert_eq!(clerk.get("/staff/v1/services").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_cookie_needs_the_form_token_and_a_signed_out_session_is_none() {
     let window = Window::open().await;
     let (_, digits) = window.card(0).await;

@@ -43,16 +43,20 @@ use serde::de::DeserializeOwned;
 
 use super::identity::NoSession;
 use super::{MAX_BODY_BYTES, SMALL_BODY_BYTES, State};
+use crate::limits::Quota;
 use crate::problem_response::{Fault, Problem};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-pub(super) fn router() -> Router<State> {
+pub(super) fn router(sign_ins: &Quota) -> Router<State> {
     let pictures = Router::new()
         .route("/staff/v1/verifications", post(verifications::begin))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     let small = Router::new()
-        .route("/staff/v1/sessions", post(sessions::begin))
+        .route(
+            "/staff/v1/sessions",
+            sign_ins.clone().before(post(sessions::begin)),
+        )
         .route("/staff/v1/sessions/current", delete(sessions::end))
         .route("/staff/v1/password", post(password::change))
         .route("/staff/v1/challenges", post(challenges::issue))

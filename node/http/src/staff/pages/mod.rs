@@ -17,9 +17,10 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use super::{SMALL_BODY_BYTES, State};
+use crate::limits::Quota;
 use crate::render::MAX_IMAGE_BYTES;
 
-pub(super) fn router() -> Router<State> {
+pub(super) fn router(sign_ins: &Quota) -> Router<State> {
     let picture = Router::new()
         .route("/verify/image", get(verify::image_form).post(verify::image))
         .layer(DefaultBodyLimit::max(MAX_IMAGE_BYTES + SMALL_BODY_BYTES));
@@ -27,7 +28,10 @@ pub(super) fn router() -> Router<State> {
         .route("/", get(async || Redirect::to("/verify")))
         .route("/assets/staff.css", get(assets::style))
         .route("/assets/staff.js", get(assets::script))
-        .route("/signin", get(sign_in::form).post(sign_in::submit))
+        .route(
+            "/signin",
+            get(sign_in::form).merge(sign_ins.clone().before(post(sign_in::submit))),
+        )
         .route("/signout", post(sign_in::sign_out))
         .route("/verify", get(verify::scan_form).post(verify::scan))
         .route("/verify/number", get(verify::number_form).post(verify::number))
