@@ -186,6 +186,16 @@ fn ages() -> Vec<Of<DecisionInput>> {
             because("STATUS_STALE", "lookup.too-old"),
         ),
         to(
+            "looked-up-age-from-the-older-of-two-times",
+            "STA-11 DEC-14",
+            "answered fifteen minutes ago from a register of now, and ten are fresh by agreement",
+            answer(
+                agreement(|p| p["freshness"] = json!({ "fresh_seconds": 600, "usable_seconds": 1200 })),
+                json!({ "iat": NOW - 900, "exp": NOW }),
+            ),
+            because("STATUS_STALE", "status.age-not-allowed"),
+        ),
+        to(
             "lost-on-data-of-24-hours",
             "DEC-15",
             "reported lost, in the last second that is fresh",

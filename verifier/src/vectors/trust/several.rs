@@ -300,6 +300,34 @@ fn lists() -> Vec<Of<TrustInput>> {
             "not-a-member",
         ),
         no(
+            "list-names-its-own-authority",
+            "TRU-16",
+            "a line of the province itself",
+            of(
+                STRANGER,
+                listed(|l| {
+                    let mut line = l["members"][0].clone();
+                    line["entity"] = json!(JIANGXI);
+                    l["members"].as_array_mut().expect("members").push(line);
+                }),
+            ),
+            "member-line",
+        ),
+        no(
+            "list-60-seconds-ahead",
+            "JWS-17 TRU-17",
+            "a list issued at the end of the skew says who is no member",
+            of(STRANGER, listed(|l| l["iat"] = json!(NOW + 60))),
+            "not-a-member",
+        ),
+        no(
+            "list-61-seconds-ahead",
+            "JWS-17",
+            "a list issued one second beyond it says nothing",
+            of(STRANGER, listed(|l| l["iat"] = json!(NOW + 61))),
+            "clock-doubt",
+        ),
+        no(
             "listed-and-not-stated",
             "TRU-17 TRU-22",
             "a list names it, and there is no statement on it",
