@@ -8,7 +8,10 @@ use tokio::net::TcpListener;
 /// Why a socket is not there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SocketError {
-    #[error("无法监听 {address}: {reason} / cannot listen")]
+    #[error(
+        "无法监听 {address}: {reason}。请确认该端口没有被其他进程或另一个监听占用，或修改其 address / cannot listen: is another process or \
+         another listener on it? if so, change the address"
+    )]
     Bind {
         address: SocketAddr,
         reason: std::io::Error,

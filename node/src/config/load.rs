@@ -46,7 +46,11 @@ fn parse(text: &str, environment: impl Iterator<Item = (String, String)>) -> Res
             apply(&mut table, &place.to_ascii_lowercase(), &value).ok_or(ConfigError::Override { name })?;
         }
     }
-    let config: Config = table.try_into().map_err(|error| refused(text, &error))?;
+    // A table knows no lines: what the file itself has wrong is found in it again.
+    let config: Config = table.try_into().map_err(|error| {
+        let in_file = toml::from_str::<Config>(text).err();
+        refused(text, &in_file.unwrap_or(error))
+    })?;
     let findings = check(&config);
     if findings.is_empty() {
         Ok(config)
@@ -66,7 +70,7 @@ fn refused(text: &str, error: &toml::de::Error) -> ConfigError {
     let line = error
         .span()
         .and_then(|span| text.get(..span.start))
-        .map(|before| format!("第 line {} 行: ", before.matches('\n').count() + 1));
+        .map(|before| format!("第 {0} 行 / line {0}: ", before.matches('\n').count() + 1));
     ConfigError::Parse {
         reason: line.unwrap_or_default() + &shown.concat(),
     }
@@ -198,6 +202,25 @@ mod tests {
         )
         .unwrap_err();
         assert!(error.to_string().contains("refresh_second"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_refused_with_its_line() {
+        let (line, _) = EXAMPLE
+            .lines()
+            .enumerate()
+            .find(|(_, text)| text.starts_with("region ="))
+            .unwrap();
+        let error = parse(&EXAMPLE.replace("\"330822\"", "\"33082\""), std::iter::empty()).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("line {}:", line + 1)),
+            "{error}"
+        );
+        let elsewhere = with(&[("COMITY__NODE__REGION", "33082")]).unwrap_err();
+        assert!(
+            !elsewhere.to_string().contains("line"),
+            "not the file's: {elsewhere}"
+        );
     }
 
     #[test]

@@ -10,15 +10,17 @@
   // place: a scanner that ends with two Enters, or reads the next card too early, must not say that somebody is the holder.
   document.querySelector("[data-next]")?.focus({ preventScroll: true });
 
-  // A scanner types wherever the cursor is: digits that meet no field go to the code's field.
+  // A scanner types wherever the cursor is: digits go to the code's field, from a link, a button or a list as well, which have no use
+  // for them. A code ends with Enter: if it could not be sent, for want of a service, the next one takes its place and is not appended.
   const scan = document.querySelector("[data-scan]");
   if (scan) {
+    let ended = false;
     document.addEventListener("keydown", (event) => {
-      const target = event.target;
-      const busy = target.closest("input, select, textarea, button, a, summary");
-      if (!busy && /^[0-9]$/.test(event.key) && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        scan.focus();
-      }
+      if (event.target === scan && event.key === "Enter") ended = true;
+      if (!/^[0-9]$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+      scan.focus();
+      if (ended) scan.select();
+      ended = false;
     });
   }
 
@@ -35,6 +37,14 @@
     for (const form of document.querySelectorAll("form[data-once]")) {
       delete form.dataset.sent;
     }
+  });
+
+  // A picture that is too large is said before it is sent.
+  const picture = document.querySelector("[data-most]");
+  picture?.addEventListener("change", () => {
+    const large = (picture.files[0]?.size ?? 0) > Number(picture.dataset.most);
+    picture.setCustomValidity(large ? picture.dataset.large : "");
+    picture.reportValidity();
   });
 
   for (const button of document.querySelectorAll("[data-print]")) {

@@ -120,6 +120,7 @@ words! {
     issuer_input: "签发地", "Issuing county";
     image_title: "请上传二维码图片", "Upload a picture of the code";
     image_hint: "PNG 或 JPEG，6 MB 以内，只拍一个码。图片读取后即丢弃，不保存。", "PNG or JPEG, up to 6 MB, one code only. It is read and dropped, never kept.";
+    issuer_choose: "请选择签发地", "Choose the issuing county";
     service_input: "办理事项", "Service";
     service_choose: "请选择办理事项", "Choose the service";
     more: "用途、依据和出示人", "Purpose, legal basis, who presents";
@@ -138,6 +139,7 @@ words! {
     error_number_other: "居住证编号只含大写字母、数字和短横，最长 32 位。", "A permit number holds capitals, digits and hyphens, at most 32.";
     error_name: "请输入姓名，与证件逐字一致。", "Enter the name exactly as on the card.";
     error_issuer: "请选择签发地。", "Choose the issuing county.";
+    error_image_large: "图片过大，请缩小到 6 MB 以内再上传，或改用扫码枪。", "The picture is too large: make it smaller than 6 MB, or use the scanner.";
     error_image_missing: "请选择图片文件。", "Choose a picture file.";
     error_form: "表单内容不完整，请重新填写后提交。", "The form was incomplete; please fill it in again.";
     what_now: "现在怎么做", "What to do now";
@@ -159,6 +161,7 @@ words! {
     pending_word: "证件有效，请核对本人", "Permit holds: now check the person";
     pending_conditional: "可有条件互认，请核对本人", "Conditional: now check the person";
     provisional: "核对本人之前，本结果不是最终结果。", "Not final until you have checked the person.";
+    next_look_first: "请先核对本人、确认人证是否一致。", "First check the person and say whether it is the holder.";
     next_confirmed: "请按本县居住证办理所选事项，打印核验回执交持证人。", "Provide the service as to a local permit holder; print the receipt and hand it over.";
     confirmed_by: "经办人已确认人证一致", "The officer confirmed the person";
     facts: "核验信息", "Details";
@@ -185,8 +188,8 @@ words! {
     missing_title: "还需要（一次性告知）", "Still needed, all at once";
     missing_not_met: "未满足", "not met";
     missing_unknown: "待核实", "to be checked";
-    missing_rule: "依据", "rule";
-    missing_owner: "负责部门", "department";
+    missing_rule: "依据：", "rule: ";
+    missing_owner: "负责部门：", "department: ";
     advisories_title: "提示", "Please note";
     offline: "离线数据：本结果依据本机保存的状态数据作出，可能尚未反映签发地最近的变更。", "Offline data: this result rests on status kept here and may miss the issuing county's latest changes.";
     grey_note: "这不是拒绝：现在无法判断，不是持证人的原因。请勿告知持证人“证件无效”。", "This is no refusal: we cannot tell now, and it is not the holder's doing. Do not call the permit invalid.";
@@ -210,6 +213,7 @@ words! {
     waiting: "待核对本人", "person to be checked";
     error_title: "这一步没有完成", "This step was not completed";
     error_back: "返回核验页", "Back to verification";
+    other_account: "换账号登录", "Sign in with another account";
 }
 
 /// A verdict's word: provisional while somebody still has to look at the holder.

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
+use comity_node_core::staff::SessionError;
 use comity_spec::problem::ProblemType;
 use http::StatusCode;
 
@@ -19,6 +20,8 @@ struct Refusal {
     title: &'static str,
     detail: Option<String>,
     next: &'static str,
+    /// Whether to offer another account.
+    sign_in: bool,
 }
 
 /// Somebody is turned away with this answer; boxed, since it travels through every step of a handler.
@@ -39,6 +42,22 @@ impl From<TurnedAway> for Response {
 
 /// The page for this problem. An inner fault is logged and shown in the constant form that every 500 has.
 pub(super) fn refused(state: &State, lang: Lang, kind: ProblemType, error: Option<&dyn Error>) -> Response {
+    answer(state, lang, kind, error, false)
+}
+
+/// The page for an account that may not work at windows: the way on is another account.
+pub(super) fn not_for_windows(state: &State, lang: Lang, error: &SessionError) -> Response {
+    let kind = error.problem();
+    answer(state, lang, kind, Some(error), kind == ProblemType::Forbidden)
+}
+
+fn answer(
+    state: &State,
+    lang: Lang,
+    kind: ProblemType,
+    error: Option<&dyn Error>,
+    sign_in: bool,
+) -> Response {
     let status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status.is_server_error() {
         let cause = error.map(ToString::to_string).unwrap_or_default();
@@ -50,12 +69,14 @@ pub(super) fn refused(state: &State, lang: Lang, kind: ProblemType, error: Optio
     // What our own errors say comes in both languages; of faults of ours the type says enough.
     let detail = error
         .filter(|_| status.is_client_error())
-        .map(|error| in_one_language(lang, &error.to_string()));
+        .map(|error| in_one_language(lang, &error.to_string()))
+        .filter(|detail| detail != lang.text(kind.title()));
     let refusal = Refusal {
         f: Frame::anonymous(state, lang, "/verify"),
         title: lang.text(kind.title()),
         detail,
         next: lang.text(kind.next_step()),
+        sign_in,
     };
     page(status, &refusal)
 }

@@ -42,14 +42,14 @@ pub(super) struct Credentials {
     password: String,
 }
 
-/// The form; somebody who is signed in already goes on.
+/// The form; somebody who is signed in already goes on, unless that account has no business at a window.
 pub(super) async fn form(
     Shared(state): Shared<State>,
     Extension(lang): Extension<Lang>,
     session: Option<Session>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    if session.is_some() {
+    if session.is_some_and(|session| session.reader().is_ok()) {
         return Redirect::to("/verify").into_response();
     }
     let said = |what: &str| {

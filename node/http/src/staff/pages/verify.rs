@@ -197,14 +197,16 @@ pub(super) async fn image(
     visit: Visit,
     upload: Multipart,
 ) -> Result<Response, Response> {
-    let (sent, picture) = parts(upload).await.map_err(|status| {
-        let kind = if status == StatusCode::PAYLOAD_TOO_LARGE {
-            ProblemType::BodyTooLarge
-        } else {
-            ProblemType::MalformedRequest
-        };
-        refused(&state, visit.lang, kind, None)
-    })?;
+    let (sent, picture) = match parts(upload).await {
+        Ok(parts) => parts,
+        // The form again, as a first visit has it: what was filled in came with the picture, which nobody read to its end.
+        Err(StatusCode::PAYLOAD_TOO_LARGE) => {
+            return Ok(again(&state, &visit, Way::Image, Sent::default(), "image", |w| {
+                w.error_image_large
+            }));
+        }
+        Err(_) => return Err(refused(&state, visit.lang, ProblemType::MalformedRequest, None)),
+    };
     visit.form(&state, &sent.csrf)?;
     if picture.is_empty() {
         return Ok(again(&state, &visit, Way::Image, sent, "image", |w| {

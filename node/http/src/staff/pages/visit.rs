@@ -8,7 +8,7 @@ use http::request::Parts;
 use super::super::identity::{NoSession, Session};
 use super::super::state::State;
 use super::super::words::Lang;
-use super::refusal::{TurnedAway, refused};
+use super::refusal::{TurnedAway, not_for_windows, refused};
 
 /// A signed-in visit by an officer who works at windows.
 pub(super) struct Visit {
@@ -39,7 +39,7 @@ impl FromRequestParts<State> for Visit {
         })?;
         let acting = session
             .reader()
-            .map_err(|error| refused(state, lang, error.problem(), Some(&error)))?;
+            .map_err(|error| not_for_windows(state, lang, &error))?;
         Ok(Self {
             session,
             acting,
