@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
-use comity_node_core::Node;
+use comity_node_core::{Node, View};
 use comity_spec::ids::ServiceCode;
 use comity_verifier::budget::{Budget, Limits};
 use comity_verifier::decide::{
@@ -33,10 +33,17 @@ struct Verdict {
 }
 
 async fn verify(State(node): State<Arc<Node>>, Json(call): Json<Call>) -> Json<Verdict> {
-    let (view, now) = (node.view(), node.now());
+    Json(Verdict {
+        outcome: outcome(&node, &node.view(), &call.presented, &call.service),
+    })
+}
+
+/// From what was presented to the outcome, as somebody confirmed the holder.
+pub(crate) fn outcome(node: &Node, view: &View, presented: &str, service: &ServiceCode) -> &'static str {
+    let now = node.now();
     let mut budget = Budget::new(Limits::PRESENTATION);
     let opened = presentation::open(
-        call.presented.as_bytes(),
+        presented.as_bytes(),
         &view.trust,
         Binding::Optional,
         now,
@@ -62,13 +69,12 @@ async fn verify(State(node): State<Arc<Node>>, Json(call): Json<Call>) -> Json<V
         status: &view.status,
         status_refreshed: false,
         clerk: Clerk::Confirmed,
-        service: &call.service,
+        service,
         provider: None,
         now,
     });
-    let outcome = match &step {
+    match &step {
         Step::Decision(decision) => decision.outcome.code(),
         _ => "UNDECIDED",
-    };
-    Json(Verdict { outcome })
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! It is an example so that no release contains it: its people are synthetic and its keys are those of the tests.
 
+mod batch;
 mod county;
 mod decision;
 mod issuance;

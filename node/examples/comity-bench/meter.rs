@@ -25,6 +25,16 @@ pub(crate) fn processor_time(process: u32) -> Result<Duration, Failure> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
+/// Processor time of this thread since its start: waiting for a core that others use does not count.
+pub(crate) fn thread_time() -> Result<Duration, Failure> {
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let ran = account
+        .split_ascii_whitespace()
+        .next()
+        .ok_or("schedstat is empty")?;
+    Ok(Duration::from_nanos(ran.parse()?))
+}
+
 /// Resident memory of a process in MiB.
 pub(crate) fn resident_mib(process: u32) -> Result<f64, Failure> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;

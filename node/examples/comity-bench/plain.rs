@@ -67,24 +67,25 @@ struct Header {
     typ: String,
 }
 
-#[derive(Deserialize)]
-struct Claims {
+/// What is read of the open claims.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Claims {
     iss: String,
     vct: String,
-    nbf: i64,
-    exp: i64,
+    pub(crate) nbf: i64,
+    pub(crate) exp: i64,
     environment: String,
     status: Status,
     #[serde(rename = "_sd")]
-    sd: Vec<String>,
+    pub(crate) sd: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Status {
     status_list: Entry,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Entry {
     idx: usize,
     uri: String,

@@ -69,6 +69,7 @@ pub(crate) fn run(seconds: &str, rounds: &str, permits: &str, database: Option<&
                     office.measure(lasting, &mut report).await?;
                 }
             }
+            crate::batch::measure(lasting, rounds, &mut report)?;
             report.print();
             Ok(())
         })
