@@ -211,9 +211,14 @@ def read_withdrawal(token: str, agreement: Agreement | None, federation: Federat
     party = agreement.party(claims["iss"])
     if party is None:
         raise Refused("withdrawal.not-a-party")
-    county = federation.county(claims["iss"])
-    one.verify(KeyRing({"federation": county.federation_keys}), "federation")
-    require(federation.vouched(county, party["federation_keys"]), "agreement.keys-not-vouched")
+    try:
+        county = federation.county(claims["iss"])
+    except Refused as error:
+        raise Refused("withdrawal.party-not-active", error.rule) from error
+    trusted = federation.trusted(county, party["federation_keys"])
+    counting = {kid: key for kid, key in county.federation_keys.items() if kid in trusted}
+    require(counting, "withdrawal.no-counting-key")
+    one.verify(KeyRing({"federation": counting}), "federation")
     require(claims["iat"] <= federation.now + jws.CLOCK_SKEW, "withdrawal.clock-doubt")
     given = claims["effective_from"] - identifiers.day_of(claims["iat"])
     require(given >= agreement.notice, "withdrawal.notice-too-short")
@@ -266,19 +271,29 @@ class Book:
 
     def in_force(self, agreement_id: str, one: str, other: str, on: datetime.date) -> Agreement:
         """The version that rules between two parties on a day, or `Refused` with the reason why none does."""
+        void = self.void(agreement_id)
+        standing = [agreement for agreement in self.of_id(agreement_id) if agreement.digest not in void]
+        begun = [agreement for agreement in standing if agreement.contents["effective_from"] <= on]
+        if begun and begun[-1].between(one, other):  # AGR-15: the highest rules, with these two or without
+            rules = begun[-1]
+            if on <= rules.contents.get("effective_until", on) and all(on < day for day in self._ends(rules)):
+                return rules
+        told = self._told(agreement_id, one, other)
+        require(told.digest not in void, "agreement.void")
+        begins = told.contents["effective_from"]
+        # One that ends before it takes effect is withdrawn already (16.13).
+        require(all(max(on, begins) < day for day in self._ends(told)), "agreement.withdrawn")
+        raise Refused("agreement.not-yet" if on < begins else "agreement.ended")
+
+    def _ends(self, agreement: Agreement) -> list[datetime.date]:
+        return [gone.effective_from for gone in self.withdrawals if gone.agreement == agreement.reference]
+
+    def _told(self, agreement_id: str, one: str, other: str) -> Agreement:
+        """The version of which it is told why none is in force: the highest between the two, void only where all are."""
         ours = [agreement for agreement in self.of_id(agreement_id) if agreement.between(one, other)]
         require(ours, "agreement.none")
         void = self.void(agreement_id)
-        standing = [agreement for agreement in ours if agreement.digest not in void]
-        require(standing, "agreement.void")
-        begun = [agreement for agreement in standing if agreement.contents["effective_from"] <= on]
-        rules = (begun or standing)[-1]
-        ends = [gone.effective_from for gone in self.withdrawals if gone.agreement == rules.reference]
-        # One that ends before it takes effect is withdrawn already (16.13).
-        require(all(max(on, rules.contents["effective_from"]) < day for day in ends), "agreement.withdrawn")
-        require(begun, "agreement.not-yet")
-        require(on <= rules.contents.get("effective_until", on), "agreement.ended")
-        return rules
+        return ([agreement for agreement in ours if agreement.digest not in void] or ours)[-1]
 
     def between(self, one: str, other: str, on: datetime.date) -> list[Agreement]:
         """Every agreement in force between two: first the one that took effect last, then by id; `Refused` where there is none."""
@@ -288,7 +303,7 @@ class Book:
             try:
                 found.append(self.in_force(agreement_id, one, other, on))
             except Refused as error:
-                begins = max(held.contents["effective_from"] for held in self.of_id(agreement_id))
+                begins = self._told(agreement_id, one, other).contents["effective_from"]
                 reasons.append((begins, error.rule))
         if not found:
             raise Refused(max(reversed(reasons), key=lambda reason: reason[0])[1])

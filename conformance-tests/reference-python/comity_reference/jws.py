@@ -44,12 +44,12 @@ class Unverified:
 
 
 def _read_header(part: str, typ: str, several: bool = False) -> Header:
-    """JWS-1 to JWS-4, in this order; one of several signatures has `signed_at` as well (JWS-20)."""
+    """JWS-1 to JWS-4, in the order of 2.1; one of several signatures has `signed_at` as well (JWS-20)."""
     header = strict.parse(unb64url(part))
     require(isinstance(header, dict), "jws.claims")
     require(all(isinstance(header.get(name, ""), str) for name in ("alg", "kid", "typ")), "jws.claims")
-    require(header.get("alg") in ("EdDSA", "Ed25519"), "jws.alg")
     require(not header.keys() - {"alg", "kid", "typ"} - ({"signed_at"} if several else set()), "jws.header-member")
+    require(header.get("alg") in ("EdDSA", "Ed25519"), "jws.alg")
     require(header.get("typ") == typ, "jws.typ")
     require("kid" in header, "jws.kid")
     signed_at = header.get("signed_at") if several else 0
@@ -63,18 +63,23 @@ def _signature(part: str) -> bytes:
     return signature
 
 
-def split(token: str) -> tuple[str, str, bytes]:
-    """Header part, payload part and signature of a compact object (JWS-10)."""
+def _parts(token: str) -> tuple[str, str, str]:
     parts = token.split(".")
     require(len(parts) == 3, "jws.structure")
-    return parts[0], parts[1], _signature(parts[2])
+    return parts[0], parts[1], parts[2]
+
+
+def split(token: str) -> tuple[str, str, bytes]:
+    """Header part, payload part and signature of a compact object (JWS-10)."""
+    head, body, last = _parts(token)
+    return head, body, _signature(last)
 
 
 def read(token: str, typ: str, limit: int = MAX_COMPACT) -> Unverified:
     """Reads a compact object of an expected type, without any key."""
     require(len(token) <= limit, "jws.too-long")
-    head, body, signature = split(token)
-    header = _read_header(head, typ)
+    head, body, last = _parts(token)
+    header, signature = _read_header(head, typ), _signature(last)
     return Unverified(header, strict.parse(unb64url(body)), f"{head}.{body}".encode("ascii"), signature)
 
 
@@ -110,12 +115,12 @@ def read_several(document: str, typ: str) -> Several:
     require(len(document) <= MAX_COMPACT, "jws.too-long")
     general = schema.read("agreement-signed", strict.parse(document.encode("utf-8", "surrogatepass")))
     require(len(general["signatures"]) <= MAX_SIGNATURES, "jws.structure")
-    octets = unb64url(general["payload"])
     read = []
     for one in general["signatures"]:
         header = _read_header(one["protected"], typ, several=True)
         signed = f"{one['protected']}.{general['payload']}".encode("ascii")
         read.append((header, signed, _signature(one["signature"]), one))
+    octets = unb64url(general["payload"])
     payload = strict.parse(octets)
     signatures = [(Unverified(header, payload, signed, signature), one) for header, signed, signature, one in read]
     return Several(octets, payload, signatures)

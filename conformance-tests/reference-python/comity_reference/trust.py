@@ -200,13 +200,17 @@ class Federation:
 
     def vouched(self, county: County, pinned: Iterable[str]) -> bool:
         """AGR-12: a pinned key signed the configuration, or vouched, rotation by rotation, for the key that did."""
+        return county.signer in self.trusted(county, pinned)
+
+    def trusted(self, county: County, pinned: Iterable[str]) -> set[str]:
+        """AGR-12: the keys that are pinned, and those for which they vouched, rotation by rotation."""
         trusted, before = set(pinned), -1
         while len(trusted) > before:
             before = len(trusted)
             for statement in self._evidence.get(county.entity, []):
                 if statement.kid in trusted:
                     trusted |= statement.keys.keys()
-        return county.signer in trusted
+        return trusted
 
     def lists(self) -> dict[str, Stated]:
         return {iss: one for (iss, sub), one in self.stated.items() if sub == MEMBER_LIST}
