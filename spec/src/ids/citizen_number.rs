@@ -29,7 +29,7 @@ pub struct CitizenNumber {
 wire_string!(
     CitizenNumber,
     expecting: "a citizen number of 18 characters (GB 11643)",
-    pattern: "^[1-9][0-9]{16}[0-9X]$"
+    pattern: "^[1-9][0-9]{16}[0-9Xx]$"
 );
 
 /// Why a text is not a citizen number. Never says which text.
