@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -47,6 +48,16 @@ class Presentation:
 
 
 @dataclass(frozen=True)
+class _Binding:
+    """A key binding as read, not verified."""
+
+    alg: str
+    payload: Any
+    signature: bytes
+    signed: bytes
+
+
+@dataclass(frozen=True)
 class Disclosed:
     claims: dict[str, Any]
     pointers: list[str]
@@ -57,26 +68,34 @@ def digest(part: str) -> str:
 
 
 def open_presented(presented: str, ring: KeyRing, challenge: Challenge | None) -> Disclosed:
-    """Signature, disclosures and key binding, in this order."""
+    """The form of everything; then signature, disclosures and key binding, in this order."""
     parts = Presentation.split(presented)
-    payload = jws.read(parts.issuer_token, TYP).verify(ring, "attestation")
-    disclosed = _disclose(payload, parts.disclosures)
-    _check_binding(disclosed.claims.get("cnf"), parts, challenge)
+    token, given = jws.read(parts.issuer_token, TYP), _read_disclosures(parts.disclosures)
+    binding = _read_binding(parts.binding) if parts.binding else None
+    disclosed = _disclose(token.verify(ring, "attestation"), given)
+    _check_binding(disclosed.claims.get("cnf"), binding, parts.bound, challenge)
     return disclosed
 
 
-def _disclose(payload: Mapping[str, Any], disclosures: Iterable[str]) -> Disclosed:
-    """Puts the disclosures where their digests stand."""
-    given: dict[str, list[Any]] = {}
+def _read_disclosures(disclosures: Iterable[str]) -> list[tuple[str, list[Any]]]:
+    """Each with its digest; the name of a claim is text."""
+    given = []
     for part in disclosures:
         try:
             name, value = digest(part), strict.parse(unb64url(part))
         except (Refused, UnicodeEncodeError):
             raise Refused("sd-jwt.disclosure") from None
         require(isinstance(value, list) and len(value) in (2, 3) and isinstance(value[0], str), "sd-jwt.arity")
-        require(name not in given, "sd-jwt.repeated-digest")
-        given[name] = value
+        require(len(value) == 2 or isinstance(value[1], str), "sd-jwt.arity")
+        given.append((name, value))
+    return given
+
+
+def _disclose(payload: Mapping[str, Any], disclosures: list[tuple[str, list[Any]]]) -> Disclosed:
+    """Puts the disclosures where their digests stand."""
     require(payload.get("_sd_alg") == "sha-256", "sd-jwt.sd-alg")
+    given = dict(disclosures)
+    require(len(given) == len(disclosures), "sd-jwt.repeated-digest")
     walk = _Walk(given)
     claims = walk.members({name: item for name, item in payload.items() if name != "_sd_alg"}, "")
     require(given.keys() <= walk.met, "sd-jwt.unreferenced")
@@ -92,6 +111,8 @@ class _Walk:
         self.pointers: list[str] = []
 
     def value(self, item: Any, at: str) -> Any:
+        """`at` has a slash for each container around the item."""
+        require(not isinstance(item, (dict, list)) or at.count("/") < strict.MAX_DEPTH, "sd-jwt.depth")
         if isinstance(item, dict):
             return self.members(item, at)
         return self.elements(item, at) if isinstance(item, list) else item
@@ -106,7 +127,6 @@ class _Walk:
             if found is None:
                 continue
             name = found[1]
-            require(isinstance(name, str), "sd-jwt.arity")
             require(name not in ("_sd", "..."), "sd-jwt.reserved-name")
             disclosed = self._disclosed(found[2], _pointer(at, name))
             require(name not in read, "sd-jwt.collision")
@@ -148,31 +168,36 @@ def _pointer(at: str, name: str) -> str:
 # --- key binding ---
 
 
-def _check_binding(cnf: Any, parts: Presentation, challenge: Challenge | None) -> None:
-    """ATT-13 to ATT-15. A binding that nobody asked for must be genuine all the same."""
-    require(cnf is None or (isinstance(cnf, dict) and "jwk" in cnf), "kb.cnf")
-    key = read_jwk(cnf["jwk"], ("Ed25519", "P-256"), named=False) if cnf else None
-    require(parts.binding or challenge is None, "kb.missing")
-    if not parts.binding:
-        return
-    if key is None:
-        raise Refused("kb.cnf")
+def _read_binding(token: str) -> _Binding:
+    """The form of a key binding, which is tried before the issuer's signature (16.5). Its header is a wallet's."""
     try:
-        head, body, signature = jws.split(parts.binding)
+        head, body, signature = jws.split(token)
         header, payload = (strict.parse(unb64url(part), fractions=True) for part in (head, body))
         require(isinstance(header, dict) and not header.keys() & _REFUSED_IN_HEADERS, "kb.malformed")
+        require(header.get("alg") in ("EdDSA", "Ed25519", "ES256"), "kb.malformed")
         require(str(header.get("typ")).lower().removeprefix("application/") == KEY_BINDING, "kb.typ")
-        require(isinstance(payload, dict), "kb.malformed")
-        require(all(isinstance(payload.get(name), str) for name in ("aud", "nonce", "sd_hash")), "kb.malformed")
-        require(type(payload.get("iat")) in (int, float) and payload["iat"] >= 0, "kb.malformed")
     except Refused as error:
         raise Refused(error.rule if error.rule == "kb.typ" else "kb.malformed") from error
-    require(key.verify(str(header.get("alg")), signature, f"{head}.{body}".encode("ascii")), "kb.signature")
-    require(payload["sd_hash"] == digest(parts.bound), "kb.sd-hash")
+    return _Binding(header["alg"], payload, signature, f"{head}.{body}".encode("ascii"))
+
+
+def _check_binding(cnf: Any, binding: _Binding | None, bound: str, challenge: Challenge | None) -> None:
+    """ATT-13 to ATT-15. A binding that nobody asked for must be genuine all the same; without one `cnf` is not looked at."""
+    require(binding or challenge is None, "kb.missing")
+    if binding is None:
+        return
+    require(isinstance(cnf, dict) and "jwk" in cnf, "kb.cnf")
+    key, payload = read_jwk(cnf["jwk"], ("Ed25519", "P-256"), named=False), binding.payload
+    require((key.crv == "P-256") == (binding.alg == "ES256"), "kb.malformed")
+    require(key.verify(binding.alg, binding.signature, binding.signed), "kb.signature")
+    require(isinstance(payload, dict), "kb.malformed")
+    require(all(isinstance(payload.get(name), str) for name in ("aud", "nonce", "sd_hash")), "kb.malformed")
+    require(type(payload.get("iat")) in (int, float), "kb.malformed")
+    require(payload["sd_hash"] == digest(bound), "kb.sd-hash")
     if challenge is not None:
         require(payload["aud"] == challenge.aud, "kb.aud")
         require(payload["nonce"] == challenge.nonce, "kb.nonce")
-        age = challenge.now - int(payload["iat"])
+        age = challenge.now - math.floor(payload["iat"])
         require(-jws.CLOCK_SKEW <= age <= challenge.max_age + jws.CLOCK_SKEW, "kb.iat")
 
 

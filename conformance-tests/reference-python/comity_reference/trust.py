@@ -340,6 +340,8 @@ class Federation:
         require(top == "active", f"trust.{top}")
         # TRU-15: one that vouches outranks another province's word that it is suspended or removed.
         vouching = [iss for iss in named if states[iss] == "active" and by[iss].exp > self.now]
+        ended = configuration and any(states[iss] == "active" and by[iss].exp <= self.now for iss in named)
+        require(vouching or not ended, "trust.chain-expired")  # where nobody vouches, an end is told first
         worst = "active" if vouching else _worst(states[iss] for iss in named)
         require(worst == "active", f"trust.{worst}")
         if configuration is None:
