@@ -14,8 +14,6 @@ use serde_json::{Value, json};
 
 use office::{Office, now};
 
-const PASSWORD: &str = "comity-problems-2026";
-
 /// A register of ten, and its manifest, written beside each other; in `wrong` rows the sex is none.
 fn register(office: &Office, name: &str, wrong: &[usize]) -> String {
     let residents = synthetic::residents("330822".parse().unwrap(), LocalDate::of(now()), 10);
@@ -132,9 +130,7 @@ fn who_proposed_it_is_told_two_person_required() {
         ("example-deputy", "supervisor"),
         ("example-clerk", "clerk"),
     ] {
-        let add = ["officer", "add", officer, "--name", "示例人员", "--role", role];
-        let added = office.run(&add, PASSWORD);
-        assert!(added.status.success(), "{added:?}");
+        office.add(officer, role);
     }
     let resident = synthetic::resident("330822".parse().unwrap(), LocalDate::of(now()), 3).unwrap();
     let issue = json!({
@@ -147,6 +143,19 @@ fn who_proposed_it_is_told_two_person_required() {
         },
         "evidence": ["EVID-SI-6M", "EVID-LABOUR-CONTRACT"],
     });
+    let by = |officer| ["permit", "act", "-", "--officer", officer];
+    // Nobody of that name was added; the clerk may verify only; who is deactivated acts no more.
+    office.does(&["officer", "deactivate", "example-head"]);
+    for (officer, command) in [
+        ("example-invented", "comity officer add"),
+        ("example-clerk", "comity officer add --role"),
+        ("example-head", "comity officer activate"),
+    ] {
+        let said = office.is_told(&by(officer), &issue.to_string(), ProblemType::Forbidden);
+        assert!(said.contains(command), "{said}");
+    }
+    assert!(office.does(&["permit", "count"]).contains("证件 permits 0"));
+    office.does(&["officer", "activate", "example-head"]);
     let issued = office.act("example-head", &issue);
     assert!(issued.status.success(), "{issued:?}");
     let issued = String::from_utf8(issued.stdout).unwrap();
@@ -154,6 +163,18 @@ fn who_proposed_it_is_told_two_person_required() {
         .split_whitespace()
         .find(|word| word.starts_with("330822"))
         .unwrap();
+    assert!(
+        issued.contains("状态 status 有效 valid  签注至 endorsed until"),
+        "{issued}"
+    );
+    let lost = json!({ "act": "lost", "number": number });
+    let lost = String::from_utf8(office.act("example-head", &lost).stdout).unwrap();
+    assert_eq!(
+        lost.trim(),
+        format!("已办理 done: {number} 状态 status 已挂失 reported lost")
+    );
+    let found = json!({ "act": "found", "number": number });
+    assert!(office.act("example-head", &found).status.success());
     let propose = json!({ "act": "propose_cancellation", "number": number, "reason": "MOVED_AWAY" });
     let proposed = office.act("example-head", &propose);
     assert!(proposed.status.success(), "{proposed:?}");
@@ -163,7 +184,6 @@ fn who_proposed_it_is_told_two_person_required() {
         .find_map(|word| word.parse::<uuid::Uuid>().ok())
         .unwrap();
     let decide = json!({ "act": "decide_cancellation", "id": id, "approve": true }).to_string();
-    let by = |officer| ["permit", "act", "-", "--officer", officer];
     office.is_told(&by("example-head"), &decide, ProblemType::TwoPersonRequired);
     office.is_told(&by("example-clerk"), &decide, ProblemType::Forbidden);
     assert!(
@@ -171,8 +191,15 @@ fn who_proposed_it_is_told_two_person_required() {
             .does(&["permit", "show", number])
             .contains("状态 status 有效 valid")
     );
+    let invented = by("example-invented");
+    office.is_told(&invented, &propose.to_string(), ProblemType::Forbidden);
     let decided = office.run(&by("example-deputy"), &decide);
     assert!(decided.status.success(), "{decided:?}");
+    let decided = String::from_utf8(decided.stdout).unwrap();
+    assert!(
+        decided.contains("已注销 cancelled") && !decided.contains("签注至"),
+        "{decided}"
+    );
     let shown = office.does(&["permit", "show", number]);
     for told in [
         "已注销 cancelled",

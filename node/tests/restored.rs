@@ -50,6 +50,7 @@ fn after_the_command_no_number_comes_again_and_the_operator_is_told_what_to_do()
     let office = Office::new();
     let text = std::fs::read_to_string(office.path("node.toml")).unwrap();
     office.configure(&text.replace("local_issuing = false", "local_issuing = true"));
+    office.add("example-head", "issuer");
     issued(&office, 1);
     copy(&office, "node", "copy");
     let lost = issued(&office, 2);
@@ -77,7 +78,8 @@ fn after_the_command_no_number_comes_again_and_the_operator_is_told_what_to_do()
     let again = office.does(&["store", "restored", "--officer", "example-head"]);
     assert!(again.contains("已停用状态列表"), "{again}");
     assert!(issued(&office, 5) > number);
-    assert!(office.does(&["record"]).contains('2'), "both stand in the record");
+    let record = office.does(&["record"]);
+    assert!(record.contains('3'), "the officer and both stand in it: {record}");
 
     office.configure(&text);
     let said = office.does(&["store", "restored", "--officer", "example-head"]);

@@ -168,15 +168,20 @@ pub(super) async fn act(
     Ok(changed(&done))
 }
 
+/// What was done, by what the permit is now.
 fn changed(done: &Done) -> AdminReply {
     let permit = &done.permit;
+    let mut text = format!(
+        "已办理 done: {} 状态 status {}",
+        permit.details.permit_number.as_str(),
+        words::permit_status(permit.status)
+    );
+    // A permit that is lost, suspended or cancelled is good for nothing until that day.
+    if permit.status == PermitStatus::Valid {
+        text.push_str(&format!("  签注至 endorsed until {}", permit.endorsed_until));
+    }
     AdminReply::done(
-        format!(
-            "已办理: {} 签注至 {} / done; endorsed until {}",
-            permit.details.permit_number.as_str(),
-            permit.endorsed_until,
-            permit.endorsed_until
-        ),
+        text,
         json!({
             "number": permit.details.permit_number,
             "status": permit.status,

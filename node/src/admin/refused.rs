@@ -154,7 +154,7 @@ impl From<PermitError> for Refused {
             PermitError::Issue(_) => Self::defect(&error),
             PermitError::Refused(ref refusal) => match refusal {
                 Refusal::SamePerson => Self::of(ProblemType::TwoPersonRequired, &error),
-                Refusal::NotASupervisor => Self::of(ProblemType::Forbidden, &error),
+                Refusal::NotEntitled(_) => Self::of(ProblemType::Forbidden, &error),
                 Refusal::NotFound => Self::of(ProblemType::NotFound, &error),
                 Refusal::Status(_)
                 | Refusal::NotPending
@@ -293,6 +293,8 @@ impl From<ChangeOfficerError> for Refused {
 
 #[cfg(test)]
 mod tests {
+    use comity_node_core::permits::NotEntitled;
+    use comity_node_core::ports::officers::Role;
     use comity_node_core::ports::store::{Conflict, Row};
 
     use super::*;
@@ -354,6 +356,14 @@ mod tests {
         );
         let two = told(PermitError::Refused(Refusal::SamePerson));
         assert!(guides(&two) && two.contains("另一名"), "{two}");
+        for why in [
+            NotEntitled::Unknown,
+            NotEntitled::Inactive,
+            NotEntitled::Lacks(Role::Issuer),
+        ] {
+            let text = told(PermitError::Refused(Refusal::NotEntitled(why)));
+            assert!(guides(&text) && text.contains("comity officer"), "{text}");
+        }
         assert!(guides(&told(SignError::SignedAlready)));
     }
 }

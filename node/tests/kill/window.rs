@@ -23,7 +23,8 @@ impl Window {
     /// Adds an officer and signs in. The session is durable: no later start asks for another.
     pub fn open(county: &County) -> Self {
         county.ask(&json!({
-            "command": "officer_add", "id": "example-clerk", "name": "示例经办人", "roles": ["clerk"], "password": PASSWORD,
+            "command": "officer_add", "id": "example-clerk", "name": "示例经办人", "roles": ["clerk", "issuer"],
+            "password": PASSWORD,
         }));
         county.ask(&json!({
             "command": "officer_add", "id": "example-head", "name": "示例负责人", "roles": ["supervisor"], "password": PASSWORD,

@@ -11,6 +11,8 @@ use comity_spec::time::UnixSeconds;
 use serde_json::Value;
 use tempfile::TempDir;
 
+const PASSWORD: &str = "comity-office-2026";
+
 /// A county's folder, made by the commands that its operator uses; the node itself does not run.
 pub struct Office(TempDir);
 
@@ -91,6 +93,13 @@ impl Office {
         });
         assert!(places.is_sorted(), "{said}");
         said
+    }
+
+    /// Adds an officer with these roles.
+    pub fn add(&self, officer: &str, roles: &str) {
+        let add = ["officer", "add", officer, "--name", "示例人员", "--role", roles];
+        let added = self.run(&add, PASSWORD);
+        assert!(added.status.success(), "{added:?}");
     }
 
     /// One act, given on standard input.

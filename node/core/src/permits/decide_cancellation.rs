@@ -12,7 +12,7 @@ use crate::ports::store::{StoreError, Write};
 /// Decides. Gives the cancelled permit, or nothing when declined.
 ///
 /// # Errors
-/// [`PermitError`]: the same person, no supervisor, nothing pending; the permit changed so that it cannot be cancelled.
+/// [`PermitError`]: the same person, no active supervisor, nothing pending; the permit changed so that it cannot be cancelled.
 pub async fn decide_cancellation(
     bureau: &Bureau<'_>,
     act: uuid::Uuid,
@@ -28,13 +28,7 @@ pub async fn decide_cancellation(
     if act.proposed_by == *officer {
         return Err(Refusal::SamePerson.into());
     }
-    let may = store
-        .officer(officer)
-        .await?
-        .is_some_and(|known| known.active && known.roles.contains(&Role::Supervisor));
-    if !may {
-        return Err(Refusal::NotASupervisor.into());
-    }
+    bureau.must_be_active(officer, Role::Supervisor).await?;
     let decided = Write::PendingAct(Box::new(PendingAct {
         decided: Some((officer.clone(), approve)),
         ..act.clone()

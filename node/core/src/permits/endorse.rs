@@ -12,14 +12,14 @@ use crate::ports::permits::PermitId;
 /// Endorses a permit today. `evidence` must prove that the basis of issue still holds.
 ///
 /// # Errors
-/// [`PermitError`]: too early, too late for the county's rules, evidence missing, not in function; then nothing was changed.
+/// [`PermitError`]: no active issuer, too early, too late for the county's rules, evidence missing, not in function; then nothing was changed.
 pub async fn endorse(
     bureau: &Bureau<'_>,
     permit: PermitId,
     evidence: &[Evidence],
     officer: &OfficerId,
 ) -> Result<Done, PermitError> {
-    bureau.must_issue_here()?;
+    bureau.admit(officer).await?;
     let permit = bureau.permit(permit).await?;
     // The date first: who comes too early need not look for papers.
     let act = bureau.act(officer);

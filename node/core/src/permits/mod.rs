@@ -23,7 +23,7 @@ pub mod suspend;
 pub mod synthetic;
 
 pub use office::{Bureau, Done, PermitPolicy};
-pub use refusal::{PermitError, Refusal};
+pub use refusal::{NotEntitled, PermitError, Refusal};
 
 #[cfg(test)]
 mod tests;

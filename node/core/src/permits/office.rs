@@ -8,10 +8,11 @@ use comity_spec::time::{LocalDate, UnixSeconds};
 
 use super::lifecycle::Act;
 use super::numbering::{Counter, SERIAL};
-use super::refusal::{PermitError, Refusal};
+use super::refusal::{NotEntitled, PermitError, Refusal};
 use crate::attestations::issue_for_permit::sign_forms;
 use crate::attestations::{IssueError, Issuer};
 use crate::ports::attestations::Issuance;
+use crate::ports::officers::Role;
 use crate::ports::permits::{Permit, PermitChange, PermitId};
 use crate::ports::store::{Conflict, Row, StoreError, Write};
 
@@ -58,6 +59,24 @@ impl Bureau<'_> {
         } else {
             Err(Refusal::LocalIssuingOff)
         }
+    }
+
+    /// Where an act on a permit begins, and a proposal of one: the county issues here, and whoever acts is an active officer with the role
+    /// of an issuer. The register's mirror does not come this way, it is nobody's act.
+    pub(super) async fn admit(&self, officer: &OfficerId) -> Result<(), PermitError> {
+        self.must_issue_here()?;
+        self.must_be_active(officer, Role::Issuer).await
+    }
+
+    /// Refuses who is no officer of this node, is deactivated, or has not that role.
+    pub(super) async fn must_be_active(&self, officer: &OfficerId, role: Role) -> Result<(), PermitError> {
+        let why = match self.issuer.store.officer(officer).await? {
+            None => NotEntitled::Unknown,
+            Some(known) if !known.active => NotEntitled::Inactive,
+            Some(known) if !known.roles.contains(&role) => NotEntitled::Lacks(role),
+            Some(_) => return Ok(()),
+        };
+        Err(Refusal::NotEntitled(why).into())
     }
 
     pub(super) async fn permit(&self, id: PermitId) -> Result<Permit, PermitError> {

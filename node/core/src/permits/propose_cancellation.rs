@@ -1,5 +1,6 @@
 //! Proposes to cancel a permit. Nothing happens to it before another officer approves (`decide_cancellation`): a cancellation is
-//! for good, and one person's mistake or malice must not suffice.
+//! for good, and one person's mistake or malice must not suffice. So the proposer is an officer who is there: whoever could propose under
+//! an invented name would be both persons.
 
 use comity_spec::exchange::PermitStatus;
 use comity_spec::ids::OfficerId;
@@ -15,14 +16,14 @@ use crate::ports::store::{Conflict, StoreError, Write};
 /// Proposes the cancellation and returns the act that waits.
 ///
 /// # Errors
-/// [`PermitError`]: cancelled or replaced before, proposed before, or the county has a register.
+/// [`PermitError`]: no active issuer, cancelled or replaced before, proposed before, or the county has a register.
 pub async fn propose_cancellation(
     bureau: &Bureau<'_>,
     permit: PermitId,
     reason: CancellationReason,
     officer: &OfficerId,
 ) -> Result<PendingAct, PermitError> {
-    bureau.must_issue_here()?;
+    bureau.admit(officer).await?;
     let permit = bureau.permit(permit).await?;
     permit.must_be(&[
         PermitStatus::Valid,

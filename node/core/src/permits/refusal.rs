@@ -8,6 +8,7 @@ use comity_spec::time::{LocalDate, LocalDateError};
 
 use super::codes::Evidence;
 use crate::attestations::IssueError;
+use crate::ports::officers::Role;
 use crate::ports::store::StoreError;
 
 /// An act on a permit that was refused by the rules. Nothing was changed.
@@ -29,8 +30,8 @@ pub enum Refusal {
     Endorsement(EndorsementRefusal),
     /// Proposer and approver are one person.
     SamePerson,
-    /// The officer may not approve two-person acts, or may not sign in.
-    NotASupervisor,
+    /// Whoever acts is no officer who may.
+    NotEntitled(NotEntitled),
     /// The act was decided before, or there is none.
     NotPending,
     /// A cancellation of this permit waits for approval already.
@@ -39,6 +40,17 @@ pub enum Refusal {
     ChangedMeanwhile,
     /// No more numbers, or the calendar's end.
     OutOfNumbers,
+}
+
+/// Why somebody may not act on permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotEntitled {
+    /// Nobody of this id was ever added.
+    Unknown,
+    /// The officer was deactivated.
+    Inactive,
+    /// The officer is active, without the role that the act asks for.
+    Lacks(Role),
 }
 
 /// A requirement that is not met.
@@ -128,10 +140,7 @@ impl Refusal {
                 "提出与批准须为两人，请另一位人员办理",
                 "proposer and approver must be two persons: ask another officer",
             ),
-            Self::NotASupervisor => both(
-                "须由有批准权限的在岗人员办理",
-                "only an active officer who may approve can decide this",
-            ),
+            Self::NotEntitled(why) => not_entitled_text(*why),
             Self::NotPending => both(
                 "此事项不存在或已办结，请刷新列表",
                 "this act does not exist or was decided: refresh the list",
@@ -155,6 +164,39 @@ impl Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.text().fmt(f)
+    }
+}
+
+fn not_entitled_text(why: NotEntitled) -> Bilingual {
+    let (zh, en) = match why {
+        NotEntitled::Unknown => (
+            "经办人不在本县名册，请核对编号；确有此人的，由管理员用 comity officer add 添加",
+            "there is no such officer here: check the id, or have the administrator add the person (comity officer add)",
+        ),
+        NotEntitled::Inactive => (
+            "该经办人已停用，请由在岗人员办理，或由管理员用 comity officer activate 启用",
+            "this officer is deactivated: have an active one do it, or the administrator activate the person (comity officer activate)",
+        ),
+        NotEntitled::Lacks(role) => {
+            let (zh, name) = match role {
+                Role::Clerk => ("窗口核验", "clerk"),
+                Role::Issuer => ("证件办理", "issuer"),
+                Role::Supervisor => ("复核批准", "supervisor"),
+            };
+            return Bilingual {
+                zh: format!(
+                    "该经办人没有{zh}（{name}）角色，请由有此角色的人员办理，或由管理员用 comity officer add --role 重设其角色"
+                ),
+                en: format!(
+                    "this officer has not the role {name}: have one who has it do it, or the administrator set the roles anew (comity \
+                     officer add --role)"
+                ),
+            };
+        }
+    };
+    Bilingual {
+        zh: zh.to_owned(),
+        en: en.to_owned(),
     }
 }
 

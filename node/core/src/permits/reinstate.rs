@@ -10,14 +10,14 @@ use crate::ports::permits::PermitId;
 /// Reinstates a suspended permit.
 ///
 /// # Errors
-/// [`PermitError`]: refused by the rules or by the store; then nothing was changed.
+/// [`PermitError`]: no active issuer, refused by the rules or by the store; then nothing was changed.
 pub async fn reinstate(
     bureau: &Bureau<'_>,
     permit: PermitId,
     reason: ReinstatementReason,
     officer: &OfficerId,
 ) -> Result<Done, PermitError> {
-    bureau.must_issue_here()?;
+    bureau.admit(officer).await?;
     let change = bureau
         .permit(permit)
         .await?

@@ -16,14 +16,14 @@ use crate::ports::row_id;
 /// Replaces a permit and returns the new one.
 ///
 /// # Errors
-/// [`PermitError`]: neither in function nor reported lost, or the county has a register; then nothing was changed.
+/// [`PermitError`]: no active issuer, neither in function nor reported lost, or the county has a register; then nothing was changed.
 pub async fn replace(
     bureau: &Bureau<'_>,
     permit: PermitId,
     evidence: &[Evidence],
     officer: &OfficerId,
 ) -> Result<Done, PermitError> {
-    bureau.must_issue_here()?;
+    bureau.admit(officer).await?;
     let old = bureau.permit(permit).await?;
     let act = bureau.act(officer);
     let new = PermitId(row_id(bureau.issuer.clock, bureau.issuer.rng));

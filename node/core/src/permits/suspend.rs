@@ -10,14 +10,14 @@ use crate::ports::permits::PermitId;
 /// Suspends a permit.
 ///
 /// # Errors
-/// [`PermitError`]: refused by the rules or by the store; then nothing was changed.
+/// [`PermitError`]: no active issuer, refused by the rules or by the store; then nothing was changed.
 pub async fn suspend(
     bureau: &Bureau<'_>,
     permit: PermitId,
     reason: SuspensionReason,
     officer: &OfficerId,
 ) -> Result<Done, PermitError> {
-    bureau.must_issue_here()?;
+    bureau.admit(officer).await?;
     let change = bureau
         .permit(permit)
         .await?

@@ -12,11 +12,31 @@ use crate::attestations::{Issuer, StatusAllocator};
 use crate::permits::numbering::Counter;
 use crate::permits::synthetic::resident;
 use crate::permits::{Bureau, PermitPolicy};
+use crate::ports::officers::{Officer, Role};
 use crate::ports::permits::{Permit, PermitChange, PermitEvent, PermitId};
 use crate::ports::signer::Signers;
 use crate::ports::store::{Store as _, Write};
 use crate::ports::{Rng, row_id};
 use crate::signing;
+
+/// An officer as first added, who cannot sign in: there is no password.
+///
+/// # Panics
+/// When that is no officer id.
+#[must_use]
+#[allow(clippy::unwrap_used, reason = "a test's set-up fails loudly")]
+pub fn officer(id: &str, roles: Vec<Role>, active: bool) -> Officer {
+    Officer {
+        id: id.parse().unwrap(),
+        version: 1,
+        name: "示例".to_owned(),
+        roles,
+        password: String::new(),
+        active,
+        failures: 0,
+        locked_until: None,
+    }
+}
 
 /// A county. Its parts are public, so that a test can turn each.
 #[derive(Debug)]
@@ -44,7 +64,7 @@ pub struct County {
 }
 
 impl County {
-    /// Yushan (361123), which issues by itself, at noon of `today` in UTC+8.
+    /// Yushan (361123), which issues by itself, at noon of `today` in UTC+8. Its issuer is `officer-01`.
     ///
     /// # Panics
     /// Never: the constants read.
@@ -64,7 +84,7 @@ impl County {
             entity: "https://node.yushan.example".parse().unwrap(),
             public_base: "https://node.yushan.example".to_owned(),
             region: "361123".parse().unwrap(),
-            store: MemoryStore::default(),
+            store: MemoryStore::default().with_officer(officer("officer-01", vec![Role::Issuer], true)),
             clock: FixedClock::at(today.start_of_day().plus_saturating(12 * 3600)),
             rng,
             signers,

@@ -90,6 +90,15 @@ impl MemoryStore {
         }
     }
 
+    /// Puts an officer there without a commit, as one who was added long before.
+    #[must_use]
+    pub fn with_officer(self, officer: Officer) -> Self {
+        let mut tables = self.tables();
+        std::sync::Arc::make_mut(&mut tables.officers).insert(officer.id.clone(), officer);
+        *lock(&self.tables) = tables;
+        self
+    }
+
     /// Names of the commits that were carried out, oldest first.
     pub fn commits(&self) -> Vec<&'static str> {
         lock(&self.commits).clone()

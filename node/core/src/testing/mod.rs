@@ -16,7 +16,7 @@ use comity_spec::time::UnixSeconds;
 use sha2::{Digest as _, Sha256};
 
 pub use crate::permits::synthetic::residents;
-pub use county::County;
+pub use county::{County, officer};
 pub use loopback::{Pair, Wire};
 pub use memory_store::MemoryStore;
 pub use peers::{Posted, ScriptedPeers};

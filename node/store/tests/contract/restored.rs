@@ -16,11 +16,11 @@ use comity_spec::time::LocalDate;
 
 use crate::at_rest::{Closing, on_both};
 use crate::harness::Database;
-use crate::use_cases::{application, local};
+use crate::use_cases::{application, local, staffed};
 
 /// Numbers and entries that were given to so many people.
 async fn given(county: &County, store: &dyn Store, people: std::ops::Range<usize>) -> Vec<String> {
-    let officer = "officer-01".parse().unwrap();
+    let officer = staffed(store).await;
     let mut given = Vec::new();
     for place in people {
         let evidence = [Evidence::Insurance6Months];

@@ -12,11 +12,13 @@ use comity_node_core::permits::issue::{Application, issue};
 use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::{Bureau, PermitPolicy, synthetic};
 use comity_node_core::ports::attestations::ListId;
+use comity_node_core::ports::officers::Role;
 use comity_node_core::ports::permits::Permit;
 use comity_node_core::ports::store::{Conflict, Row, Store, StoreError, Write};
-use comity_node_core::testing::{County, residents};
+use comity_node_core::testing::{County, officer, residents};
 use comity_spec::attestation::Basis;
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
+use comity_spec::ids::OfficerId;
 use comity_spec::status::{ENTRIES, StatusValue};
 use comity_spec::time::LocalDate;
 
@@ -101,6 +103,17 @@ pub(crate) fn local<'a>(county: &'a County, store: &'a dyn Store) -> Bureau<'a> 
     }
 }
 
+/// Adds the officer by whom [`local`]'s county issues, unless the store has that one.
+pub(crate) async fn staffed(store: &dyn Store) -> OfficerId {
+    let issuer = officer("officer-01", vec![Role::Issuer], true);
+    let id = issuer.id.clone();
+    if store.officer(&id).await.unwrap().is_none() {
+        let add = vec![Write::Officer(issuer)];
+        store.commit("add officer", add).await.unwrap();
+    }
+    id
+}
+
 pub(crate) fn application(county: &County, place: usize) -> Application {
     let person = synthetic::resident(county.region, county.today(), place).unwrap();
     Application {
@@ -124,7 +137,7 @@ on_every_store!(many_windows_issue_at_once_and_no_index_or_number_comes_twice);
 async fn many_windows_issue_at_once_and_no_index_or_number_comes_twice(store: &dyn Store) {
     let county = County::yushan(LocalDate::new(2026, 11, 22).unwrap());
     let bureau = local(&county, store);
-    let officer = "officer-01".parse().unwrap();
+    let officer = staffed(store).await;
     let evidence = [Evidence::Insurance6Months];
     let first = issue(&bureau, application(&county, 64), &evidence, &officer)
         .await

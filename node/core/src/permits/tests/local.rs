@@ -22,16 +22,16 @@ use crate::permits::replace::replace;
 use crate::permits::report_lost::report_lost;
 use crate::permits::suspend::suspend;
 use crate::permits::synthetic::resident;
-use crate::permits::{Done, PermitError, Refusal};
+use crate::permits::{Done, NotEntitled, PermitError, Refusal};
 use crate::ports::attestations::AttestationReads as _;
-use crate::ports::officers::{Officer, OfficerReads as _, PendingAct, Role};
+use crate::ports::officers::{OfficerReads as _, PendingAct, Role};
 use crate::ports::permits::{PermitEvent, PermitId, PermitReads as _};
 use crate::ports::store::{Store as _, Write};
 use crate::testing::County;
 
-const JOB: [Evidence; 1] = [Evidence::Insurance6Months];
+pub(super) const JOB: [Evidence; 1] = [Evidence::Insurance6Months];
 
-fn on(year: i16, month: i8, day: i8) -> LocalDate {
+pub(super) fn on(year: i16, month: i8, day: i8) -> LocalDate {
     LocalDate::new(year, month, day).unwrap()
 }
 
@@ -39,15 +39,15 @@ fn county_on(today: LocalDate) -> County {
     County::yushan(today)
 }
 
-fn go_to(county: &County, day: LocalDate) {
+pub(super) fn go_to(county: &County, day: LocalDate) {
     county.clock.set(day.start_of_day().plus_saturating(10 * 3600));
 }
 
-fn clerk() -> OfficerId {
+pub(super) fn clerk() -> OfficerId {
     "officer-01".parse().unwrap()
 }
 
-fn application(county: &County, place: usize) -> Application {
+pub(super) fn application(county: &County, place: usize) -> Application {
     let person = resident(county.region, county.today(), place).unwrap();
     Application {
         name: person.name,
@@ -66,13 +66,13 @@ fn application(county: &County, place: usize) -> Application {
     }
 }
 
-async fn issued(county: &County, place: usize) -> Done {
+pub(super) async fn issued(county: &County, place: usize) -> Done {
     issue(&county.bureau(), application(county, place), &JOB, &clerk())
         .await
         .unwrap()
 }
 
-fn refusal<T: std::fmt::Debug>(result: Result<T, PermitError>) -> Refusal {
+pub(super) fn refusal<T: std::fmt::Debug>(result: Result<T, PermitError>) -> Refusal {
     match result {
         Err(PermitError::Refused(refusal)) => {
             let text = refusal.text();
@@ -407,18 +407,9 @@ async fn a_replacement_has_its_own_number_and_the_old_years() {
     assert_eq!(refusal(again), Refusal::Status(PermitStatus::Superseded));
 }
 
-async fn officer(county: &County, id: &str, roles: Vec<Role>, active: bool) -> OfficerId {
-    let id: OfficerId = id.parse().unwrap();
-    let officer = Officer {
-        id: id.clone(),
-        version: 1,
-        name: "示例".to_owned(),
-        roles,
-        password: String::new(),
-        active,
-        failures: 0,
-        locked_until: None,
-    };
+pub(super) async fn officer(county: &County, id: &str, roles: Vec<Role>, active: bool) -> OfficerId {
+    let officer = crate::testing::officer(id, roles, active);
+    let id = officer.id.clone();
     county
         .store
         .commit("add officer", vec![Write::Officer(officer)])
@@ -461,15 +452,19 @@ async fn a_cancellation_takes_two_persons_and_is_for_good() {
         [StatusValue::Valid; 2],
         "proposed is not cancelled"
     );
-    let twice = propose_cancellation(&bureau, id, CancellationReason::MovedAway, &two).await;
+    let twice = propose_cancellation(&bureau, id, CancellationReason::MovedAway, &issuer).await;
     assert_eq!(refusal(twice), Refusal::AlreadyProposed);
     assert_eq!(
         refusal(decide_cancellation(&bureau, act.id, true, &one).await),
         Refusal::SamePerson
     );
-    for stranger in [&issuer, &gone, &"unknown-01".parse().unwrap()] {
+    for (stranger, why) in [
+        (&issuer, NotEntitled::Lacks(Role::Supervisor)),
+        (&gone, NotEntitled::Inactive),
+        (&"unknown-01".parse().unwrap(), NotEntitled::Unknown),
+    ] {
         let refused = decide_cancellation(&bureau, act.id, true, stranger).await;
-        assert_eq!(refusal(refused), Refusal::NotASupervisor);
+        assert_eq!(refusal(refused), Refusal::NotEntitled(why));
     }
     assert_eq!(shown(&county, id).await, [StatusValue::Valid; 2]);
     let done = decide_cancellation(&bureau, act.id, true, &two)

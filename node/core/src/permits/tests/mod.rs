@@ -3,4 +3,5 @@
 mod import;
 mod local;
 mod moves;
+mod officers;
 mod register_file;
