@@ -407,7 +407,7 @@ impl StatusView {
                 });
         };
         let Ok(bits) = list.list.get(idx) else {
-            return StatusReading::IndexOutOfRange;
+            return tombstone.map_or(StatusReading::IndexOutOfRange, StatusReading::Tombstone);
         };
         let value = StatusValue::from_bits(bits);
         match tombstone {

@@ -2,8 +2,8 @@
 //! `source_as_of` with it. Nothing is ever half imported, and the same file twice changes nothing.
 //!
 //! Refused: a county that issues by itself (its own store is the register); a gap in the sequence, unless the file is complete;
-//! a file older than one applied; a complete file without which too many permits would be cancelled, until somebody confirms it,
-//! because a register export that was cut short looks just like that. A permit that is absent from a complete file has left the
+//! a file older than one applied; a file by which too many permits would be cancelled, until somebody confirms it: a register
+//! export that was cut short looks just like that, and so does a column that was filled down. A permit that is absent from a complete file has left the
 //! register and is cancelled.
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use crate::ports::store::{Store, StoreError, Write};
 
 /// Who is named as the author of mirrored changes.
 pub const REGISTER: &str = "register";
-/// A complete file may cancel so many of a hundred permits in force without being confirmed…
+/// A file may cancel so many of a hundred permits in force without being confirmed…
 pub const LEAVING_PERCENT: usize = 5;
 /// …and in any case so many.
 pub const LEAVING_ALWAYS: usize = 20;
@@ -114,7 +114,7 @@ pub enum ImportError {
     AsOf,
     /// Too many permits would be cancelled.
     #[error(
-        "全量文件中缺少 {leaving} 张(共 {in_force} 张)有效居住证，导入将注销它们；请核对导出是否完整，确认无误后加 --confirm-leaving 重新导入 / {leaving} of {in_force} permits in force are absent and would be cancelled: check that the export is complete; if it is, import it again with --confirm-leaving"
+        "导入将注销 {leaving} 张(共 {in_force} 张)有效居住证(文件中登记为注销，或全量文件中缺少)；请核对导出是否完整无误，确认后加 --confirm-leaving 重新导入 / {leaving} of {in_force} permits in force would be cancelled (by their rows, or because a full file lacks them): check that the export is complete and right; if it is, import it again with --confirm-leaving"
     )]
     TooManyLeave {
         /// How many.
@@ -149,7 +149,8 @@ pub async fn import_register(bureau: &Bureau<'_>, input: RegisterFile<'_>) -> Re
     let count = rows.len();
     let diff = Diff::of(bureau, &manifest, rows, known, now)?;
     if !input.leaving_confirmed {
-        diff.check_leaving()?;
+        let all = usize::try_from(store.permit_count().await?).unwrap_or(usize::MAX);
+        diff.check_leaving(&manifest, all)?;
     }
     let Diff {
         counts, mut writes, ..
@@ -247,7 +248,10 @@ async fn known(store: &dyn Store, manifest: &Manifest, rows: &[Row]) -> Result<K
 
 struct Diff {
     counts: Counts,
+    /// Permits in force, of those that were compared.
     in_force: usize,
+    /// Permits in force that a row cancels.
+    cancelled: usize,
     writes: Vec<Write>,
 }
 
@@ -262,6 +266,7 @@ impl Diff {
         let mut diff = Self {
             counts: Counts::default(),
             in_force: known.values().filter(|permit| !is_over(permit.status)).count(),
+            cancelled: 0,
             writes: Vec::new(),
         };
         let mut problems = Problems {
@@ -270,6 +275,7 @@ impl Diff {
         };
         for row in rows {
             let before = known.remove(&row.details.permit_number);
+            let in_force = before.as_ref().is_some_and(|permit| !is_over(permit.status));
             let line = row.line;
             let id = || PermitId(row_id(bureau.issuer.clock, bureau.issuer.rng));
             match mirrored(row, before, manifest.sequence, now, id) {
@@ -278,6 +284,9 @@ impl Diff {
                         diff.counts.new += 1;
                     } else {
                         diff.counts.changed += 1;
+                    }
+                    if in_force && change.permit.status == PermitStatus::Cancelled {
+                        diff.cancelled += 1;
                     }
                     diff.writes.push(Write::Permit(Box::new(change)));
                 }
@@ -323,13 +332,15 @@ impl Diff {
         }));
     }
 
-    fn check_leaving(&self) -> Result<(), ImportError> {
-        let leaving = self.counts.left;
-        if leaving > LEAVING_ALWAYS && leaving * 100 > self.in_force * LEAVING_PERCENT {
-            return Err(ImportError::TooManyLeave {
-                leaving,
-                in_force: self.in_force,
-            });
+    /// `all` is how many permits there are: a delta is compared with those that it names alone.
+    fn check_leaving(&self, manifest: &Manifest, all: usize) -> Result<(), ImportError> {
+        let leaving = self.counts.left + self.cancelled;
+        let in_force = match manifest.kind {
+            Kind::Full => self.in_force,
+            Kind::Delta => all,
+        };
+        if leaving > LEAVING_ALWAYS && leaving * 100 > in_force * LEAVING_PERCENT {
+            return Err(ImportError::TooManyLeave { leaving, in_force });
         }
         Ok(())
     }

@@ -276,6 +276,40 @@ async fn a_full_file_that_looks_cut_short_waits_for_confirmation() {
     );
 }
 
+/// A column that was filled down cancels as thoroughly as a file that was cut short.
+#[tokio::test]
+async fn a_file_whose_rows_cancel_too_many_waits_for_confirmation() {
+    for kind in [Kind::Full, Kind::Delta] {
+        let county = mirror();
+        let all = people(&county, 400);
+        apply(&county, &all, Kind::Full, 1, |_| "").await.unwrap();
+        let sent = match kind {
+            Kind::Full => &all[..],
+            Kind::Delta => &all[..30],
+        };
+        let cancelling = |up_to: usize| move |place: usize| if place < up_to { "CANCEL" } else { "" };
+        let refused = apply(&county, sent, kind, 2, cancelling(21)).await;
+        assert!(
+            matches!(
+                refused,
+                Err(ImportError::TooManyLeave {
+                    leaving: 21,
+                    in_force: 400
+                })
+            ),
+            "{refused:?}"
+        );
+        let first = &all[0].permit_number;
+        assert_eq!(stored(&county, first).await.status, PermitStatus::Valid);
+        let few = apply(&county, sent, kind, 2, cancelling(20)).await.unwrap();
+        assert_eq!(few, counts(0, 20, sent.len() - 20, 0));
+        // Those are over, and are not counted again.
+        let (file, manifest) = synthetic::register_file(sent, kind, 3, county.now(), cancelling(21)).unwrap();
+        let one_more = import(&county, &file, &manifest, false).await.unwrap();
+        assert_eq!(one_more, counts(0, 1, sent.len() - 1, 0));
+    }
+}
+
 #[tokio::test]
 async fn each_word_of_the_register_sets_its_status() {
     use PermitStatus as P;
