@@ -55,6 +55,14 @@ pub enum OpenError {
         /// What was found.
         what: String,
     },
+    /// The server is elsewhere, and whoever stands on the way could be it.
+    #[error(
+        "数据库服务器 {host} 不在本机，连接须核对其证书：请在数据库地址中写 sslmode=verify-full（自建机构另写 sslrootcert=文件） / the database server {host} is another machine: its certificate has to be checked, write sslmode=verify-full in the database address (and sslrootcert=FILE for an authority of your own)"
+    )]
+    Unprotected {
+        /// The server, as the address names it.
+        host: String,
+    },
     /// A file could not be made, opened or locked.
     #[error("无法使用文件 {} / cannot use the file {}", path.display(), path.display())]
     File {

@@ -10,12 +10,13 @@
 //! while beginning a transaction leaves it open for the next borrower (launchbadge/sqlx#4393), who would then read
 //! an old state.
 
+use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use comity_node_core::ports::Rng;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, Postgres};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode, Postgres};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 use crate::OpenError;
@@ -199,6 +200,27 @@ async fn prepare(
     Ok((cipher, epoch, commits))
 }
 
+/// How to connect. Away from this machine the server has to prove who it is: the driver's own `prefer` would go on in the clear when
+/// somebody on the way says that there is no TLS.
+fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("comity");
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    if is_here || matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
+        Ok(options)
+    } else {
+        Err(OpenError::Unprotected {
+            host: host.to_owned(),
+        })
+    }
+}
+
 /// The writing connection, the lock it holds, and the epoch it writes under.
 pub(crate) struct Session {
     pub(crate) tx: Tx,
@@ -212,7 +234,7 @@ pub(crate) struct Session {
 
 impl Session {
     async fn open(url: &str, keys: &StoreKeys, rng: Arc<dyn Rng>) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("comity");
+        let options = options(url)?;
         let mut conn = connect(&options).await?;
         if !lock_within(&mut conn, HANDOVER).await? {
             let name: String = sqlx::query_scalar("SELECT current_database()::text")

@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt as _;
 
-use super::{Backing, Session, Store};
+use super::{Backing, Session, Store, options};
 use crate::harness::{Database as _, keys, rng};
 use crate::verdict::{BeginError, Settled, Stopped};
 use crate::{Fault, OpenError};
@@ -199,4 +199,28 @@ async fn lax_durability_of_the_server_is_overruled() {
         .await;
     assert_eq!(setting.map(|setting: String| setting).unwrap(), "on");
     store.close().await;
+}
+
+#[test]
+fn a_server_elsewhere_has_to_prove_who_it_is() {
+    for here in [
+        "postgres://u:p@localhost/db",
+        "postgres://u:p@127.0.0.1:5432/db",
+        "postgres://u:p@[::1]/db",
+        "postgres:///db?host=/run/postgresql",
+        "postgres://u:p@db.example/db?sslmode=verify-full",
+    ] {
+        assert!(options(here).is_ok(), "{here}");
+    }
+    for elsewhere in [
+        "postgres://u:p@db.example/db",
+        "postgres://u:p@192.0.2.1/db?sslmode=require",
+        "postgres://u:p@db.example/db?sslmode=verify-ca",
+        "postgres://u:p@localhost.example/db?sslmode=disable",
+    ] {
+        let refused = options(elsewhere).unwrap_err();
+        assert!(matches!(refused, OpenError::Unprotected { .. }), "{elsewhere}");
+        assert!(refused.to_string().contains("sslmode=verify-full"), "{refused}");
+        assert!(!refused.to_string().contains("u:p"), "{refused}");
+    }
 }
