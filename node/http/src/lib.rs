@@ -14,4 +14,5 @@ pub mod problem_response;
 pub mod public;
 pub mod render;
 pub mod staff;
+mod tier_name;
 pub mod tls;

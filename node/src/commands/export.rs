@@ -5,6 +5,7 @@ use std::path::Path;
 
 use comity_node_core::ports::Clock as _;
 use comity_node_http::render::{CardSheet, Symbol};
+use comity_spec::attestation::Tier;
 use comity_spec::entity::Environment;
 use comity_spec::ids::PermitNumber;
 use comity_spec::text::Bilingual;
@@ -27,7 +28,7 @@ struct Exported {
     name: String,
     number_last4: String,
     issuer: Bilingual,
-    tier: String,
+    tier: Tier,
     endorsed_until: LocalDate,
     environment: Environment,
 }
@@ -86,10 +87,7 @@ fn render(exported: &Exported, rendering: Rendering) -> Result<Vec<u8>, CommandE
             holder_name: &exported.name,
             number_last4: &exported.number_last4,
             issuer: &exported.issuer,
-            tier: &Bilingual {
-                zh: exported.tier.clone(),
-                en: exported.tier.clone(),
-            },
+            tier: &exported.tier,
             endorsed_until: exported.endorsed_until,
             printed_on: LocalDate::of(SystemClock.now()),
             environment: exported.environment,

@@ -212,10 +212,10 @@ fn everything_missing_is_given_at_once_and_alternatives_stay_together() {
     let codes: Vec<&str> = list.iter().map(|m| m.code.as_str()).collect();
     assert_eq!(codes, ["min_residence_months", "tier_in", "any", "local_rule"]);
     assert_eq!(list[0].truth, Truth::NotMet);
-    assert_eq!(list[0].text.zh, "须连续居住满 6 个月；现满 2 个月。");
+    assert_eq!(list[0].text.zh, "须连续居住满 6 个月；目前已满 2 个月。");
     assert_eq!(
         list[0].text.en,
-        "6 full months of residence are required; 2 are full."
+        "6 full months of residence are required; 2 so far."
     );
     assert_eq!(list[1].truth, Truth::Unknown);
     assert!(

@@ -144,7 +144,7 @@ fn stands(condition: &Condition, facts: &Facts<'_>, truth: Truth) -> Bilingual {
             None => undisclosed("申领事由", "the basis of issue"),
         },
         Condition::MinResidenceMonths(_) => match facts.residence_months() {
-            Some(n) => both(format!("现满 {n} 个月"), format!("{n} are full")),
+            Some(n) => both(format!("目前已满 {n} 个月"), format!("{n} so far")),
             None => undisclosed("居住起算日", "the day from which residence counts"),
         },
         Condition::EndorsementCurrent(_) => match facts.endorsed_until {

@@ -3,12 +3,20 @@
 //! It shows what the card form discloses and nothing more (ATT-6), bears no photo and says that it goes with an identity
 //! card. It is no residence permit and does not look like one.
 
+use comity_spec::attestation::Tier;
 use comity_spec::entity::Environment;
 use comity_spec::text::Bilingual;
 use comity_spec::time::LocalDate;
 
 use super::sheet::{Ink, MM, Sheet, WIDTH, width_of};
 use super::{Symbol, SymbolTooLarge};
+use crate::tier_name::tier_name;
+
+/// How far right of its label a value stands.
+const VALUES: f32 = 46.0 * MM;
+const VALUE_SIZE: f32 = 12.0;
+/// The place of the tier among the rows.
+const TIER_ROW: usize = 3;
 
 /// What stands on the sheet.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +29,8 @@ pub struct CardSheet<'a> {
     pub number_last4: &'a str,
     /// The county that issued it.
     pub issuer: &'a Bilingual,
-    /// The tier's name.
-    pub tier: &'a Bilingual,
+    /// The tier; its name is printed, its code beside it.
+    pub tier: &'a Tier,
     /// Last day to which the permit is endorsed; the code ends with it.
     pub endorsed_until: LocalDate,
     /// The day of printing.
@@ -58,17 +66,23 @@ impl CardSheet<'_> {
         }
         sheet.rule(left, 46.0 * MM, WIDTH - 2.0 * left);
         let until = self.endorsed_until.to_string();
+        let tier = tier_name(self.tier).zh;
         let rows: [(&str, &str); 5] = [
             ("持证人 Holder", self.holder_name),
             ("号码后四位 Number ends in", self.number_last4),
             ("签发地 Issued by", &self.issuer.zh),
-            ("类别 Tier", &self.tier.zh),
+            ("类别 Tier", &tier),
             ("签注至 Endorsed until", &until),
         ];
         for (place, (label, value)) in rows.into_iter().enumerate() {
-            let y = (55.0 + 9.0 * place as f32) * MM;
+            let y = row_at(place);
             sheet.text(left, y, 9.0, Ink::Grey, label);
-            sheet.text(left + 46.0 * MM, y, 12.0, Ink::Black, value);
+            sheet.text(left + VALUES, y, VALUE_SIZE, Ink::Black, value);
+        }
+        // Agreements name tiers by their codes: small beside the name, where it says something else.
+        if tier != self.tier.as_str() {
+            let after = left + VALUES + width_of(&tier, VALUE_SIZE) + 3.0 * MM;
+            sheet.text(after, row_at(TIER_ROW), 8.0, Ink::Grey, self.tier.as_str());
         }
         let side = 100.0 * MM;
         sheet.symbol((WIDTH - side) / 2.0, 98.0 * MM, side, &symbol);
@@ -105,6 +119,11 @@ impl CardSheet<'_> {
     }
 }
 
+/// The base line of a row of the table.
+fn row_at(place: usize) -> f32 {
+    (55.0 + 9.0 * place as f32) * MM
+}
+
 pub(super) fn created(day: LocalDate) -> (u16, u8, u8) {
     (
         u16::try_from(day.year()).unwrap_or(2000),
@@ -115,16 +134,21 @@ pub(super) fn created(day: LocalDate) -> (u16, u8, u8) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sheet::drawn;
     use super::*;
     use comity_spec::text::Text;
 
     fn pdf(name: &str, token: &str) -> Result<Vec<u8>, SymbolTooLarge> {
+        of_tier("ORDINARY", name, token)
+    }
+
+    fn of_tier(tier: &str, name: &str, token: &str) -> Result<Vec<u8>, SymbolTooLarge> {
         CardSheet {
             token,
             holder_name: name,
             number_last4: "0017",
             issuer: &Text::new("玉山县", "Yushan County").into(),
-            tier: &Text::new("居住证", "Ordinary").into(),
+            tier: &Tier::parse(tier).unwrap(),
             endorsed_until: "2027-03-14".parse().unwrap(),
             printed_on: "2026-11-22".parse().unwrap(),
             environment: Environment::Sandbox,
@@ -139,6 +163,26 @@ mod tests {
         let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
         assert!(holds(b"/UniGB-UTF16-H") && holds(b"/Count 1"));
         assert!(!holds(b"FontFile"), "nothing is embedded");
+    }
+
+    #[test]
+    fn a_tier_is_printed_in_words_with_its_code_and_an_unknown_one_as_its_code_once() {
+        let times = |tier: &str, text: &str| {
+            let (sheet, drawn) = (of_tier(tier, "张示例", "eyJ").unwrap(), drawn(text));
+            sheet
+                .windows(drawn.len())
+                .filter(|window| *window == drawn)
+                .count()
+        };
+        assert_eq!(
+            (times("ORDINARY", "居住证"), times("ORDINARY", "ORDINARY")),
+            (1, 1)
+        );
+        assert_eq!(
+            (times("SKILLED", "技术员工居住证"), times("SKILLED", "SKILLED")),
+            (1, 1)
+        );
+        assert_eq!((times("BLUE", "BLUE"), times("BLUE", "居住证")), (1, 0));
     }
 
     #[test]

@@ -284,6 +284,14 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
+/// The operator that shows this text and no more, as it stands in a page.
+#[cfg(test)]
+pub(super) fn drawn(text: &str) -> Vec<u8> {
+    let mut content = Content::new();
+    content.show(Str(&utf16(text)));
+    content.finish().to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

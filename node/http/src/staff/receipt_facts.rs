@@ -14,6 +14,7 @@ use comity_verifier::jws::{Profile, Unverified};
 use super::coverage;
 use super::words::{self, Lang, Words};
 use crate::render::{Line, ReceiptSheet};
+use crate::tier_name::tier_name;
 
 /// A receipt to print.
 pub(super) struct Facts<'a> {
@@ -90,7 +91,7 @@ fn lines(node: &Node, view: &RecognitionView, signed: Option<&Receipt>) -> Vec<L
         decision
             .tier
             .as_ref()
-            .map(|tier| line(|w| w.tier, words::tier(&tier.issuer))),
+            .map(|tier| line(|w| w.tier, tier_name(&tier.issuer))),
         decision
             .endorsed_until
             .map(|until| line(|w| w.endorsed_until, alike(&until))),

@@ -2,7 +2,6 @@
 //! the specification's and comes with them. People are 居民 and 持证人; a page names a fault as the office's where it is.
 
 use comity_spec::agreement::AgreementRef;
-use comity_spec::attestation::Tier;
 use comity_spec::decision::{Confirmation, Decision};
 use comity_spec::exchange::{LegalBasis, PresentedBy, Purpose};
 use comity_spec::outcome::OutcomeClass;
@@ -213,6 +212,10 @@ words! {
     waiting: "待核对本人", "person to be checked";
     error_title: "这一步没有完成", "This step was not completed";
     error_back: "返回核验页", "Back to verification";
+    error_record: "查看这笔核验", "Open this verification";
+    settled_title: "该核验已办结", "This verification has been closed already";
+    settled_detail: "它已在其他页面或由其他人员办结；您刚才的选择没有生效，原结果和回执不变。", "It was closed in another window or by a colleague; what you chose just now had no effect, and its verdict and receipt stand.";
+    settled_next: "请打开这笔核验，以其结果和回执为准；认为有误的，请重新核验，或请带班人员处理。", "Open this verification and go by its verdict and receipt; if they seem wrong, verify again or ask your supervisor.";
     other_account: "换账号登录", "Sign in with another account";
 }
 
@@ -237,22 +240,6 @@ pub(super) const fn class_name(class: OutcomeClass) -> &'static str {
         OutcomeClass::Red => "red",
         OutcomeClass::Grey => "grey",
     }
-}
-
-/// A tier's name: those that Zhejiang counties commonly use, or the issuer's own code.
-pub(super) fn tier(tier: &Tier) -> Bilingual {
-    let known = match tier.as_str() {
-        "TEMPORARY" => Text::new("临时居住证", "temporary permit"),
-        "ORDINARY" => Text::new("居住证", "ordinary permit"),
-        "SKILLED" => Text::new("技术员工居住证", "skilled worker's permit"),
-        own => {
-            return Bilingual {
-                zh: own.to_owned(),
-                en: own.to_owned(),
-            };
-        }
-    };
-    known.into()
 }
 
 /// 状态 3 分钟前更新

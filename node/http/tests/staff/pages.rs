@@ -57,6 +57,7 @@ async fn every_answer_carries_the_policy_and_no_page_has_inline_code() {
         "/verify/recent",
         "/assets/staff.css",
         "/assets/staff.js",
+        "/assets/icon.svg",
     ] {
         pages.push(client.get(path).await);
     }
@@ -286,6 +287,58 @@ async fn the_person_is_not_the_holder() {
 }
 
 #[tokio::test]
+async fn what_was_closed_in_another_tab_says_so_and_leads_there() {
+    let window = Window::open().await;
+    let (_, digits) = window.card(0).await;
+    let mut client = window.clerk("clerk-01").await;
+    let shown = scanned(&mut client, &digits).await;
+    let (place, csrf) = (format!("/verify/r/{}", trace(&shown)), shown.field("csrf"));
+    let confirmation = format!("{place}/confirmation");
+    for _ in 0..2 {
+        let same = [("csrf", csrf.as_str()), ("finding", "same")];
+        let confirmed = client.post_form(&confirmation, &same).await;
+        assert_eq!(
+            confirmed.header("location"),
+            place,
+            "the same finding twice is one"
+        );
+    }
+    let different = [("csrf", csrf.as_str()), ("finding", "different")];
+    let otherwise = client.post_form(&confirmation, &different).await;
+    assert_eq!(otherwise.status, 409);
+    let text = otherwise.text();
+    assert!(
+        text.contains("该核验已办结") && text.contains(&format!("href=\"{place}\"")),
+        "{text}"
+    );
+    assert!(
+        !text.contains("证件当前状态"),
+        "it is not the permit that changed"
+    );
+    assert!(
+        client.get(&place).await.text().contains("予以互认"),
+        "and it stands"
+    );
+    window.close().await;
+}
+
+#[tokio::test]
+async fn every_page_names_an_icon_that_is_there() {
+    let window = Window::open().await;
+    let mut browser = window.browser();
+    let page = browser.get("/signin").await.text();
+    let icon = page.split_once("rel=\"icon\"").unwrap().1;
+    let icon = icon.split_once("href=\"").unwrap().1.split('"').next().unwrap();
+    let answer = browser.get(icon).await;
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "image/svg+xml")
+    );
+    assert!(answer.text().starts_with("<svg ") && !answer.text().contains("style"));
+    window.close().await;
+}
+
+#[tokio::test]
 async fn red_amber_and_grey_say_so_in_word_icon_and_colour() {
     let window = Window::open().await;
     let (mut permit, digits) = window.card(0).await;
@@ -294,6 +347,7 @@ async fn red_amber_and_grey_say_so_in_word_icon_and_colour() {
     let unreadable = scanned(&mut client, "00x").await.text();
     assert!(unreadable.contains("verdict grey\"") && unreadable.contains("无法判断（不是持证人的原因）"));
     assert!(unreadable.contains("这不是拒绝"), "grey is no refusal");
+    assert!(unreadable.contains(">重新核验</a>") && !unreadable.contains("核验下一位"));
 
     window
         .pair
@@ -302,6 +356,10 @@ async fn red_amber_and_grey_say_so_in_word_icon_and_colour() {
     window.pair.publish().await;
     let revoked = scanned(&mut client, &digits).await;
     assert!(revoked.text().contains("verdict red\"") && revoked.text().contains("REVOKED"));
+    assert!(
+        revoked.text().contains(">核验下一位</a>") && !revoked.text().contains("重新核验"),
+        "a cancelled permit stays cancelled: nothing invites to try again"
+    );
     let trace = trace(&revoked);
     let closed = client
         .post_form(

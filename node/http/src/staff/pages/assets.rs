@@ -1,4 +1,4 @@
-//! Style sheet and script, out of the binary. Their address carries a digest, so that a browser may keep them and still has the
+//! Style sheet, script and icon, out of the binary. Their address carries a digest, so that a browser may keep them and still has the
 //! new ones after an upgrade.
 
 use std::sync::LazyLock;
@@ -9,10 +9,11 @@ use http::header;
 
 const STYLE: &str = include_str!("../../../assets/staff/staff.css");
 const SCRIPT: &str = include_str!("../../../assets/staff/staff.js");
+const ICON: &str = include_str!("../../../assets/staff/icon.svg");
 
-/// What stands after `?v=` in the addresses of both.
+/// What stands after `?v=` in the addresses of all.
 pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let digest = Digest::of([STYLE, SCRIPT].concat().as_bytes());
+    let digest = Digest::of([STYLE, SCRIPT, ICON].concat().as_bytes());
     digest.to_string().chars().take(12).collect()
 });
 
@@ -22,6 +23,10 @@ pub(super) async fn style() -> impl IntoResponse {
 
 pub(super) async fn script() -> impl IntoResponse {
     kept("text/javascript; charset=utf-8", SCRIPT)
+}
+
+pub(super) async fn icon() -> impl IntoResponse {
+    kept("image/svg+xml", ICON)
 }
 
 fn kept(kind: &'static str, text: &'static str) -> impl IntoResponse {

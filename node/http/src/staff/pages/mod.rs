@@ -28,6 +28,7 @@ pub(super) fn router(sign_ins: &Quota) -> Router<State> {
         .route("/", get(async || Redirect::to("/verify")))
         .route("/assets/staff.css", get(assets::style))
         .route("/assets/staff.js", get(assets::script))
+        .route("/assets/icon.svg", get(assets::icon))
         .route(
             "/signin",
             get(sign_in::form).merge(sign_ins.clone().before(post(sign_in::submit))),

@@ -44,7 +44,7 @@ pub(super) async fn show(
 ) -> Result<Response, Response> {
     let trace = parsed(&state, &visit, &trace)?;
     let view = recognition::show(&state.node, &visit.acting, &trace).await;
-    let view = view.map_err(|error| failed(&state, &visit, &error))?;
+    let view = view.map_err(|error| failed(&state, &visit, &trace, &error))?;
     let facts =
         facts(&state.node, &view).ok_or_else(|| refused(&state, visit.lang, ProblemType::NotFound, None))?;
     let lang = visit.lang;
@@ -84,7 +84,7 @@ pub(super) async fn pdf(
 ) -> Result<Response, Response> {
     let trace = parsed(&state, &visit, &trace)?;
     let view = recognition::show(&state.node, &visit.acting, &trace).await;
-    let view = view.map_err(|error| failed(&state, &visit, &error))?;
+    let view = view.map_err(|error| failed(&state, &visit, &trace, &error))?;
     let facts =
         facts(&state.node, &view).ok_or_else(|| refused(&state, visit.lang, ProblemType::NotFound, None))?;
     let name = format!("attachment; filename=\"receipt-{trace}.pdf\"");

@@ -1,10 +1,12 @@
-//! A step that was not completed, as a page: what happened, whose fault it is, what to do. The words are the problem registry's.
+//! A step that was not completed, as a page: what happened, whose fault it is, what to do. The words are the problem registry's, but
+//! where it would speak of the permit and the verification is what stands otherwise.
 
 use std::error::Error;
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use comity_node_core::staff::SessionError;
+use comity_spec::ids::TraceNumber;
 use comity_spec::problem::ProblemType;
 use http::StatusCode;
 
@@ -20,8 +22,9 @@ struct Refusal {
     title: &'static str,
     detail: Option<String>,
     next: &'static str,
-    /// Whether to offer another account.
-    sign_in: bool,
+    /// Where the button leads, and what stands on it.
+    way_on: String,
+    way_on_label: &'static str,
 }
 
 /// Somebody is turned away with this answer; boxed, since it travels through every step of a handler.
@@ -71,14 +74,30 @@ fn answer(
         .filter(|_| status.is_client_error())
         .map(|error| in_one_language(lang, &error.to_string()))
         .filter(|detail| detail != lang.text(kind.title()));
+    let w = lang.words();
     let refusal = Refusal {
         f: Frame::anonymous(state, lang, "/verify"),
         title: lang.text(kind.title()),
         detail,
         next: lang.text(kind.next_step()),
-        sign_in,
+        way_on: if sign_in { "/signin" } else { "/verify" }.to_owned(),
+        way_on_label: if sign_in { w.other_account } else { w.error_back },
     };
     page(status, &refusal)
+}
+
+/// The page for a verification that was closed otherwise, as in a second tab: it leads to the record.
+pub(super) fn settled_elsewhere(state: &State, lang: Lang, trace: &TraceNumber) -> Response {
+    let w = lang.words();
+    let refusal = Refusal {
+        f: Frame::anonymous(state, lang, "/verify"),
+        title: w.settled_title,
+        detail: Some(w.settled_detail.to_owned()),
+        next: w.settled_next,
+        way_on: format!("/verify/r/{trace}"),
+        way_on_label: w.error_record,
+    };
+    page(StatusCode::CONFLICT, &refusal)
 }
 
 /// The half of `中文 / English` that is read here.

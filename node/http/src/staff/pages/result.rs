@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Form, Path, State as Shared};
 use axum::response::{IntoResponse, Redirect, Response};
 use comity_node_core::recognition::{self, Confirm, Finding, RecognitionView, SettleError};
-use comity_spec::decision::{Confirmation, Decision, Truth};
+use comity_spec::decision::{Channel, Confirmation, Decision, Truth};
 use comity_spec::ids::TraceNumber;
 use comity_spec::outcome::{Outcome, OutcomeClass};
 use comity_spec::problem::ProblemType;
@@ -17,8 +17,9 @@ use super::super::state::State;
 use super::super::words::{self, Lang};
 use super::super::{coverage, masked};
 use super::frame::{Frame, Nav, page};
-use super::refusal::{TurnedAway, refused};
+use super::refusal::{TurnedAway, refused, settled_elsewhere};
 use super::visit::Visit;
+use crate::tier_name::tier_name;
 
 struct Fact {
     label: &'static str,
@@ -55,6 +56,8 @@ struct ResultPage {
     has_receipt: bool,
     grey: bool,
     offline: bool,
+    /// Whether verifying once more may say something else.
+    may_change: bool,
     person: Option<Person>,
     facts: Vec<Fact>,
     missing: Vec<Missing>,
@@ -77,7 +80,7 @@ pub(super) async fn show(
 ) -> Result<Response, Response> {
     let trace = parsed(&state, &visit, &trace)?;
     let view = recognition::show(&state.node, &visit.acting, &trace).await;
-    let view = view.map_err(|error| failed(&state, &visit, &error))?;
+    let view = view.map_err(|error| failed(&state, &visit, &trace, &error))?;
     Ok(shown(&state, &visit, &view, false))
 }
 
@@ -106,7 +109,7 @@ pub(super) async fn confirm(
         },
     )
     .await;
-    settled.map_err(|error| failed(&state, &visit, &error))?;
+    settled.map_err(|error| failed(&state, &visit, &trace, &error))?;
     Ok(Redirect::to(&format!("/verify/r/{trace}")).into_response())
 }
 
@@ -120,7 +123,7 @@ pub(super) async fn close(
     let acting = visit.form(&state, &sent.csrf)?;
     let trace = parsed(&state, &visit, &trace)?;
     let settled = recognition::close(&state.node, &acting, &trace).await;
-    settled.map_err(|error| failed(&state, &visit, &error))?;
+    settled.map_err(|error| failed(&state, &visit, &trace, &error))?;
     Ok(Redirect::to(&format!("/receipt/{trace}")).into_response())
 }
 
@@ -134,7 +137,7 @@ pub(super) async fn reveal(
     let acting = visit.form(&state, &sent.csrf)?;
     let trace = parsed(&state, &visit, &trace)?;
     let view = recognition::reveal(&state.node, &acting, &trace).await;
-    let view = view.map_err(|error| failed(&state, &visit, &error))?;
+    let view = view.map_err(|error| failed(&state, &visit, &trace, &error))?;
     Ok(shown(&state, &visit, &view, true))
 }
 
@@ -145,8 +148,13 @@ pub(super) fn parsed(state: &State, visit: &Visit, trace: &str) -> Result<TraceN
         .map_err(|_| refused(state, visit.lang, ProblemType::NotFound, None).into())
 }
 
-pub(super) fn failed(state: &State, visit: &Visit, error: &SettleError) -> Response {
-    refused(state, visit.lang, error.problem(), Some(error))
+/// The page for an act that was refused. One closed otherwise in another window of the browser says so and leads to what stands: the
+/// permit's state, of which the registry speaks, is not at fault there.
+pub(super) fn failed(state: &State, visit: &Visit, trace: &TraceNumber, error: &SettleError) -> Response {
+    match error {
+        SettleError::Settled(_) => settled_elsewhere(state, visit.lang, trace),
+        _ => refused(state, visit.lang, error.problem(), Some(error)),
+    }
 }
 
 fn shown(state: &State, visit: &Visit, view: &RecognitionView, revealed: bool) -> Response {
@@ -166,6 +174,7 @@ fn shown(state: &State, visit: &Visit, view: &RecognitionView, revealed: bool) -
         has_receipt: view.receipt.is_some(),
         grey: class == OutcomeClass::Grey,
         offline: is_off_line(decision),
+        may_change: repeat_may_help(decision.outcome, decision.channel),
         person: view.holder.as_ref().map(|holder| Person {
             name: if revealed {
                 holder.name.clone()
@@ -222,6 +231,41 @@ fn is_off_line(decision: &Decision) -> bool {
         || told("STATUS_AGE")
 }
 
+/// Whether verifying the same permit for the same service once more may end otherwise at this window. Where it cannot, the way on is
+/// the next person, and nothing invites to try again until it fits.
+const fn repeat_may_help(outcome: Outcome, channel: Channel) -> bool {
+    match outcome {
+        Outcome::NotInAgreement
+        | Outcome::AgreementNotInForce
+        | Outcome::ServiceNotCovered
+        | Outcome::Revoked
+        | Outcome::HolderMismatch => false,
+        // An old card: the new one, or a look-up, says more; the issuer's own answer is the last word.
+        Outcome::Superseded => matches!(channel, Channel::Presented),
+        Outcome::NodeNotReady
+        | Outcome::NotAuthorised
+        | Outcome::LegalBasisMissing
+        | Outcome::RateLimited
+        | Outcome::Unreadable
+        | Outcome::UnsupportedVersion
+        | Outcome::PresentationExpired
+        | Outcome::UnknownIssuer
+        | Outcome::SignatureInvalid
+        | Outcome::IssuerSuspended
+        | Outcome::NoMatch
+        | Outcome::NotYetValid
+        | Outcome::IssuerUnreachable
+        | Outcome::StatusStale
+        | Outcome::ReportedLost
+        | Outcome::Suspended
+        | Outcome::Expired
+        | Outcome::EndorsementLapsed
+        | Outcome::ReviewRequired
+        | Outcome::RecognisedConditional
+        | Outcome::Recognised => true,
+    }
+}
+
 fn facts(state: &State, lang: Lang, view: &RecognitionView) -> Vec<Fact> {
     let (w, decision, node) = (lang.words(), &view.decision, &state.node);
     let mut facts = Vec::new();
@@ -233,15 +277,10 @@ fn facts(state: &State, lang: Lang, view: &RecognitionView) -> Vec<Fact> {
         );
     }
     if let Some(tier) = &decision.tier {
-        let own = words::tier(&tier.issuer);
+        let own = tier_name(&tier.issuer);
         let value = match &tier.local {
             Some(local) if *local != tier.issuer => {
-                format!(
-                    "{} · {}{}",
-                    lang.of(&own),
-                    w.tier_as,
-                    lang.of(&words::tier(local))
-                )
+                format!("{} · {}{}", lang.of(&own), w.tier_as, lang.of(&tier_name(local)))
             }
             _ => lang.of(&own).to_owned(),
         };
@@ -274,8 +313,8 @@ fn facts(state: &State, lang: Lang, view: &RecognitionView) -> Vec<Fact> {
     say(
         w.channel,
         match decision.channel {
-            comity_spec::decision::Channel::Presented => w.channel_presented,
-            comity_spec::decision::Channel::LookedUp => w.channel_looked_up,
+            Channel::Presented => w.channel_presented,
+            Channel::LookedUp => w.channel_looked_up,
         }
         .to_owned(),
     );
@@ -285,4 +324,40 @@ fn facts(state: &State, lang: Lang, view: &RecognitionView) -> Vec<Fact> {
         say(w.cause, cause.clone());
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_a_repeat_may_say_something_else_is_it_offered_first() {
+        let of = |code: &str, channel| repeat_may_help(Outcome::from_code(code).unwrap(), channel);
+        for last in [
+            "REVOKED",
+            "NOT_IN_AGREEMENT",
+            "AGREEMENT_NOT_IN_FORCE",
+            "SERVICE_NOT_COVERED",
+            "HOLDER_MISMATCH",
+        ] {
+            assert!(
+                !of(last, Channel::Presented) && !of(last, Channel::LookedUp),
+                "{last}"
+            );
+        }
+        for open in [
+            "UNREADABLE",
+            "SIGNATURE_INVALID",
+            "NO_MATCH",
+            "ISSUER_UNREACHABLE",
+            "STATUS_STALE",
+            "RATE_LIMITED",
+        ] {
+            assert!(
+                of(open, Channel::Presented) && of(open, Channel::LookedUp),
+                "{open}"
+            );
+        }
+        assert!(of("SUPERSEDED", Channel::Presented) && !of("SUPERSEDED", Channel::LookedUp));
+    }
 }
