@@ -5,10 +5,16 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use comity_spec::problem::ProblemType;
+use comity_spec::text::Text;
 
 /// The problem in words; `detail` says what exactly and may have several lines.
 pub(crate) fn told(kind: ProblemType, detail: &str) -> String {
-    let (title, next) = (kind.title(), kind.next_step());
+    told_then(kind, detail, kind.next_step())
+}
+
+/// The same with another next step, where the registry's would ask for what is not at fault.
+pub(crate) fn told_then(kind: ProblemType, detail: &str, next: Text) -> String {
+    let title = kind.title();
     let mut text = format!("× {} / {}\n", title.zh, title.en);
     for line in detail.lines() {
         // Writing to a String does not fail.

@@ -6,6 +6,8 @@
 
 mod office;
 
+use std::path::Path;
+
 use comity_node_core::permits::register_file::Kind;
 use comity_node_core::permits::synthetic;
 use comity_spec::problem::ProblemType;
@@ -57,21 +59,39 @@ fn a_register_file_with_wrong_rows_is_import_refused() {
     assert!(!said.contains("示例"), "{said}");
     assert!(office.does(&["permit", "count"]).contains("permits 0"));
 
-    let missing = office.path("nothing.csv");
-    let said = office.is_told(
-        &["permit", "import", missing.to_str().unwrap()],
-        "",
-        ProblemType::ImportRefused,
+    // Where no row is at fault none is asked to be corrected: files that are not there, or are not what their manifest says.
+    let refused = |file: &Path| {
+        let said = office.refuses(&["permit", "import", file.to_str().unwrap()], "");
+        let title = ProblemType::ImportRefused.title();
+        assert!(said.contains(title.zh) && said.contains(title.en), "{said}");
+        assert!(
+            !said.contains("按所列行号") && !said.contains("every row"),
+            "{said}"
+        );
+        said
+    };
+    let said = refused(&office.path("nothing.csv"));
+    assert!(
+        said.contains("nothing.csv") && said.contains("放在一起"),
+        "{said}"
     );
-    assert!(said.contains("nothing.csv"), "{said}");
     let alone = office.path("alone.csv");
     std::fs::copy(&file, &alone).unwrap();
-    let said = office.is_told(
-        &["permit", "import", alone.to_str().unwrap()],
-        "",
-        ProblemType::ImportRefused,
+    let said = refused(&alone);
+    assert!(
+        said.contains("alone.csv.manifest.json") && said.contains("放在一起"),
+        "{said}"
     );
-    assert!(said.contains("alone.csv.manifest.json"), "{said}");
+    let manifest = office.path("alone.csv.manifest.json");
+    std::fs::write(&manifest, "{}").unwrap();
+    assert!(refused(&alone).contains("按以上说明改正"));
+    std::fs::copy(office.path("wrong.csv.manifest.json"), &manifest).unwrap();
+    std::fs::write(&alone, "cut short").unwrap();
+    let said = refused(&alone);
+    assert!(
+        said.contains("sha256") && said.contains("按以上说明改正"),
+        "{said}"
+    );
 
     let file = register(&office, "right.csv", &[]);
     office.does(&["permit", "import", &file]);

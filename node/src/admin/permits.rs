@@ -14,7 +14,6 @@ use comity_node_core::ports::attestations::Form;
 use comity_node_core::ports::permits::{Permit, PermitId};
 use comity_spec::exchange::{PermitStatus, SubjectNumber};
 use comity_spec::ids::{OfficerId, PermitNumber};
-use comity_spec::problem::ProblemType;
 use comity_spec::time::LocalDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -63,18 +62,14 @@ pub(super) async fn import(
     manifest: &Path,
     leaving_confirmed: bool,
 ) -> Result<AdminReply, Refused> {
-    let unread = |path: &Path, what: &str, error: &std::io::Error| {
-        let detail = format!("{}: {error}\n{what}", path.display());
-        Refused(crate::told::told(ProblemType::ImportRefused, &detail))
-    };
     let bytes = read(file, register_file::MAX_BYTES)
         .await
-        .map_err(|error| unread(file, "登记文件 / the register file", &error))?;
+        .map_err(|error| Refused::register(file, "登记文件 / the register file", &error))?;
     let beside = "每个登记文件旁须有同名的 .manifest.json，写明 kind、sequence、rows、sha256、source_as_of / beside each register file lies a manifest of \
          its name and .manifest.json";
     let manifest = read(manifest, manifest::MAX_BYTES)
         .await
-        .map_err(|error| unread(manifest, beside, &error))?;
+        .map_err(|error| Refused::register(manifest, beside, &error))?;
     let input = RegisterFile {
         file: &bytes,
         manifest: &manifest,

@@ -12,6 +12,7 @@ use comity_node_core::federation::agreements::{
 };
 use comity_node_core::federation::bundle;
 use comity_node_core::permits::import_register::ImportError;
+use comity_node_core::permits::register_file::FileError;
 use comity_node_core::permits::{PermitError, Refusal};
 use comity_node_core::ports::signer::SignerError;
 use comity_node_core::ports::store::StoreError;
@@ -43,6 +44,17 @@ const SEE_NOTICE: Text = Text::new(
 const SEE_FILE: Text = Text::new(
     "请核对路径，并确认节点所用账户有权读写该文件",
     "check the path, and that the node's account may read or write it",
+);
+/// What an import takes.
+const PUT_BESIDE: Text = Text::new(
+    "请核对路径，把登记文件及其清单（.manifest.json）放在一起，确认节点所用账户可读，再重新导入。",
+    "Check the path, put the register file and its manifest (.manifest.json) beside each other where the node's account may read them, \
+     and import again.",
+);
+/// What is at fault stands in the refusal, and is no row.
+const IMPORT_WHOLE: Text = Text::new(
+    "请按以上说明改正，再把登记文件连同清单重新导入。",
+    "Put right what stands above, then import the register file with its manifest again.",
 );
 /// Nothing that an operator can mend.
 const REPORT: Text = Text::new(
@@ -78,6 +90,16 @@ impl Refused {
             chain(error),
             REPORT.zh,
             REPORT.en
+        ))
+    }
+
+    /// A register file or its manifest that cannot be read; `what` says which.
+    pub(super) fn register(path: &Path, what: &str, error: &std::io::Error) -> Self {
+        let detail = format!("{}: {error}\n{what}", path.display());
+        Self(crate::told::told_then(
+            ProblemType::ImportRefused,
+            &detail,
+            PUT_BESIDE,
         ))
     }
 
@@ -140,7 +162,13 @@ impl From<ImportError> for Refused {
             | ImportError::Older { .. }
             | ImportError::AsOf
             | ImportError::TooManyLeave { .. } => Self::in_its_words(&error),
-            ImportError::Manifest(_) | ImportError::File(_) => Self::of(ProblemType::ImportRefused, &error),
+            ImportError::File(FileError::Rows(_)) => Self::of(ProblemType::ImportRefused, &error),
+            // No rows are listed: the file as a whole, or its manifest.
+            ImportError::Manifest(_) | ImportError::File(_) => Self(crate::told::told_then(
+                ProblemType::ImportRefused,
+                &chain(&error),
+                IMPORT_WHOLE,
+            )),
         }
     }
 }

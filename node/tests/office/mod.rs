@@ -80,12 +80,18 @@ impl Office {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What it said when it refused, which must be this problem: its title and its next step, Chinese first.
-    pub fn is_told(&self, arguments: &[&str], input: &str, kind: ProblemType) -> String {
+    /// What it said when it refused.
+    pub fn refuses(&self, arguments: &[&str], input: &str) -> String {
         let output = self.run(arguments, input);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(output.stdout.is_empty());
+        said
+    }
+
+    /// What it said when it refused, which must be this problem: its title and its next step, Chinese first.
+    pub fn is_told(&self, arguments: &[&str], input: &str, kind: ProblemType) -> String {
+        let said = self.refuses(arguments, input);
         let (title, next) = (kind.title(), kind.next_step());
         let places = [title.zh, title.en, next.zh, next.en].map(|text| {
             said.find(text)
