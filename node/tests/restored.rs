@@ -79,7 +79,10 @@ fn after_the_command_no_number_comes_again_and_the_operator_is_told_what_to_do()
     assert!(again.contains("已停用状态列表"), "{again}");
     assert!(issued(&office, 5) > number);
     let record = office.does(&["record"]);
-    assert!(record.contains('3'), "the officer and both stand in it: {record}");
+    assert!(
+        record.contains("whole: 3 lines"),
+        "the officer and both stand in it: {record}"
+    );
 
     office.configure(&text);
     let said = office.does(&["store", "restored", "--officer", "example-head"]);
