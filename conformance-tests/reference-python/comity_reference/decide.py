@@ -19,7 +19,7 @@ from .jws import CLOCK_SKEW
 from .sdjwt import Challenge
 from .schema import plain
 from .status import StatusList
-from .strict import Refused
+from .strict import ChainRefused, Refused
 from .trust import Federation
 
 NEED_LIST, NEED_LOOK_UP, NEED_HOLDER, FINAL = "need-status-list", "need-look-up", "need-holder", "decision"
@@ -44,7 +44,10 @@ _REFUSED = (
 )
 
 
-def outcome_of(rule: str) -> str:
+def outcome_of(refused: Refused) -> str:
+    rule = refused.rule
+    if isinstance(refused, ChainRefused) and not rule.startswith("trust."):
+        return "NODE_NOT_READY"
     names = {rule, rule.split(".")[0] + "."}
     return next((outcome for outcome, rules in _REFUSED if names & set(rules.split())), "SIGNATURE_INVALID")
 
@@ -157,7 +160,7 @@ class _Walk:
         except Refused as error:
             if error.rule == "attestation.environment":
                 self.advisories.add("WRONG_ENVIRONMENT")
-            raise _Found(outcome_of(error.rule), error.rule) from error
+            raise _Found(outcome_of(error), error.rule) from error
 
     # --- the agreement (11 to 13) ---
 

@@ -74,8 +74,8 @@ class Trust:
             with self._store.transaction() as database:
                 for (iss, sub), (rank, token) in offered.items():
                     accepted = built.stated.get((iss, sub))
-                    if accepted is None or accepted.token != token:
-                        continue
+                    if accepted is None or accepted.token != token or accepted.exp <= now:
+                        continue  # what has ended when it comes is no newer word
                     superior = built.stated.get((active.get(sub, ""), sub))
                     if iss == sub and superior and accepted.kid not in superior.keys:
                         continue  # TRU-23: it moves by its own key, or once its superior has let it go

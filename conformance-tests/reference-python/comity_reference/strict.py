@@ -23,6 +23,10 @@ class Refused(Exception):
         self.detail = detail
 
 
+class ChainRefused(Refused):
+    """It is the issuer's chain that does not hold, by that rule: nothing is known to be wrong with what the issuer signed."""
+
+
 def require(holds: object, rule: str, detail: str = "") -> None:
     if not holds:
         raise Refused(rule, detail)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import identifiers, jws, schema
 from .keys import PURPOSES, KeyRing, PublicKey, read_keys
-from .strict import Refused, require
+from .strict import ChainRefused, Refused, require
 
 STATEMENT = "entity-statement+jwt"
 MEMBER_LIST = "comity-member-list+jwt"
@@ -186,7 +186,7 @@ class Federation:
         require(not self.clock_behind, "trust.clock-doubt")
         standing = self._standings.get(entity) or self._stranger(entity)
         if isinstance(standing, Refused):
-            raise standing
+            raise ChainRefused(standing.rule, standing.detail)
         return standing
 
     def active(self) -> list[County]:
